@@ -23,13 +23,14 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from symtensor.base.config import config
+from symtensor.base.errors import CompileError
 from symtensor.codegen.seal import seal, unseal
 
-__all__ = ["Store", "StoredFile", "current", "private_directory", "store", "fetch"]
+__all__ = ["Store", "StoredFile", "current", "private_directory", "scratch_directory", "store", "fetch"]
 
 # Only files named so are ours to delete: a user may point the cache at a directory with other things in it.
 _OURS = re.compile(r"[0-9a-f]{16}\.(so|c)|[\w-]+\.record|\.[0-9a-f]{16}\.tmp")
@@ -51,9 +52,27 @@ def private_directory() -> str:
     """A directory of this process alone, removed when it ends."""
     global _private
     if _private is None or not os.path.isdir(_private[1]):
-        _private = os.getpid(), tempfile.mkdtemp(prefix="symtensor-")
+        _private = os.getpid(), _made_directory()
         atexit.register(_remove_private, *_private)
     return _private[1]
+
+
+@contextmanager
+def scratch_directory() -> Iterator[str]:
+    """A directory for the length of a `with` block."""
+    path = _made_directory()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _made_directory() -> str:
+    try:
+        return tempfile.mkdtemp(prefix="symtensor-")
+    except OSError as error:
+        raise CompileError(f"no temporary directory can be made: {error.strerror or error}",
+                           fix="set TMPDIR to a directory that you can write") from None
 
 
 def _remove_private(maker: int, path: str) -> None:

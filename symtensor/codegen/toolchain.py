@@ -1,4 +1,4 @@
-"""Finding and running a C compiler.
+"""Finding a C compiler, and calling it.
 
 The compiler is looked for when first needed, never at import: the option `cxx` if set, else gcc, clang or cc
 on the path, else the one inside the PyPI package `ziglang`. What it accepts is probed once and remembered in the
@@ -11,17 +11,11 @@ True
 
 from __future__ import annotations
 
-import ast
 import functools
-import importlib.util
 import os
-import platform
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -30,10 +24,10 @@ from symtensor.base.errors import CompileError, ConfigError
 from symtensor.codegen import store
 from symtensor.codegen.seal import digest
 
-__all__ = ["Toolchain", "Job", "toolchain", "find_reports", "instruction_set", "NO_COMPILER"]
+__all__ = ["Toolchain", "Job", "toolchain", "require", "probe_reports", "instruction_set"]
 
-NO_COMPILER = "install gcc (`apt install gcc`, `dnf install gcc`) or a compiler from PyPI (`pip install ziglang`)"
-_PROBE_SECONDS = 60.0  # the first run of zig builds its C library: seconds on a slow machine
+_INSTALL = "install gcc (`apt install gcc`, `dnf install gcc`) or the compiler on PyPI (`pip install ziglang`)"
+_PROBE_SECONDS = 120.0  # the first run of zig builds its C library: many seconds on a slow machine
 _SHOWN_LINES = 12
 
 # Never -ffast-math: besides breaking NaN and signed zeros, a library linked with it makes the whole process
@@ -44,11 +38,13 @@ _OPTIONAL = ("-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-
              "-fno-asynchronous-unwind-tables", "-fno-ident")
 _OPTIONAL_OF = {"gcc": ("-pipe",), "clang": ("-ffp-contract=fast", "-fveclib=libmvec"),
                 "zig": ("-ffp-contract=fast", "-fveclib=libmvec", "-fno-sanitize=undefined")}
-# A kernel needs no start files, and no link-time plugin: a quarter of the time of a small compile.
+# A kernel needs no start files and no link-time plugin; without them the driver is as fast as running the compiler
+# proper, the assembler and the linker by hand.
 _BARE_LINK = {"gcc": ("-nostdlib", "-fno-use-linker-plugin"), "clang": ("-nostdlib",), "zig": ()}
 _LIBRARIES = {"gcc": ("-lm", "-lc", "-lgcc"), "clang": ("-lm", "-lc"), "zig": ("-lm",)}
 
 _PLAIN_PROBE = "void probe(double *restrict x, long n) { for (long i = 0; i < n; i++) x[i] = x[i] * 2; }\n"
+# atan2f is of the last group of functions that libmvec was given.
 _VECTOR_PROBE = """\
 __attribute__((simd("notinbranch"))) double exp(double);
 __attribute__((simd("notinbranch"))) float atan2f(float, float);
@@ -61,11 +57,10 @@ void probe(double *restrict x, float *restrict y, long n) {
 
 @dataclass(frozen=True)
 class Job:
-    """One compilation: C text, the shared object to make, where the text is (or will be) kept."""
+    """One compilation: the path of the C text, and of the shared object to make."""
 
-    text: str
-    target: str
     source: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class Toolchain:
     """A C compiler that was found to work, and how to call it.
 
     `vector_math` says whether functions declared `__attribute__((simd("notinbranch")))` may be called from
-    vectorised loops, that is whether libmvec is there. `link` are flags left out of a sanitized compile.
+    vectorised loops, that is whether the compiler knows the attribute and libmvec is there.
     """
 
     command: tuple[str, ...]
@@ -86,97 +81,62 @@ class Toolchain:
 
     @property
     def identity(self) -> str:
-        """What tells this compiler's output from another's; its path does not."""
-        return f"{self.kind} {self.version}"
+        """What tells this compiler's output from another's: its path does not, the C library does."""
+        return f"{self.kind} {self.version}, {_c_library()}"
 
-    def command_line(self, source: str, target: str, extra: Sequence[str] = ()) -> list[str]:
-        """The command that makes `target` from `source`."""
+    def options(self, extra: Sequence[str] = ()) -> list[str]:
+        """All flags of a compilation, `extra` included."""
         # Sanitizers need the start files and libraries that a bare link leaves out.
         link = () if any(flag.startswith("-fsanitize") for flag in extra) else self.link
-        return [*self.command, *self.flags, *extra, *link, "-x", "c", source, "-x", "none",
-                "-o", target, *self.libraries]
+        return [*self.flags, *link, *extra, *self.libraries]
 
-    def compile(self, text: str, target: str | os.PathLike[str], *, source: str | os.PathLike[str] | None = None,
-                extra: Sequence[str] = ()) -> None:
-        """Make the shared object `target`. The text is kept at `source`, or beside the target as `.c`."""
-        target = os.fspath(target)
-        source = os.fspath(source) if source is not None else os.path.splitext(target)[0] + ".c"
-        self.compile_all([Job(text, target, source)], extra)
+    def command_line(self, job: Job, extra: Sequence[str] = ()) -> list[str]:
+        """The command that does a job."""
+        # Libraries count only behind what needs them. -x c: to g++ a .c file would be C++.
+        return [*self.command, "-x", "c", job.source, "-x", "none", "-o", job.target, *self.options(extra)]
+
+    def compile(self, text: str, target: str | os.PathLike[str], *, extra: Sequence[str] = ()) -> str:
+        """Make the shared object `target` of C text, which is kept beside it as `.c`; the path of that file."""
+        job = Job(os.path.splitext(os.fspath(target))[0] + ".c", os.fspath(target))
+        with open(job.source, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.compile_all([job], extra)
+        return job.source
 
     def compile_all(self, jobs: Sequence[Job], extra: Sequence[str] = ()) -> None:
-        """Make several shared objects at once, one compiler process each.
+        """Do several jobs at once, one compiler process each.
 
-        Raises CompileError and keeps the source; interrupted, it ends the compilers and removes what they left.
+        Raises CompileError where the compiler refuses one; the sources stay for the user to read. An interrupt ends
+        the compilers and removes sources and targets.
         """
-        running: list[subprocess.Popen[bytes]] = []
+        from symtensor.codegen.process import run_all  # subprocess: not on the way of a warm start
+
         try:
-            for job in jobs:
-                _keep(job)
-                running.append(_start(self.command_line(job.source, job.target, extra)))
-            outputs = [process.communicate()[0] for process in running]
+            results = run_all([self.command_line(job, extra) for job in jobs])
+        except OSError as error:
+            raise CompileError(f"{self.command[0]} cannot be run: {error.strerror}", fix=_INSTALL) from None
         except BaseException:
-            for process in running:
-                _end(process)
-            for job in jobs:
-                for path in (job.target, job.source):
-                    with suppress(OSError):
-                        os.unlink(path)
+            _remove(path for job in jobs for path in (job.source, job.target))
             raise
-        for job, process, output in zip(jobs, running, outputs):
-            if process.returncode:
-                raise self._refused(job, process.returncode, output)
+        for job, (status, output) in zip(jobs, results):
+            if status:
+                _remove(job.target for job in jobs)
+                raise self._refusal(job, status, output)
 
-    def _refused(self, job: Job, status: int, output: bytes) -> CompileError:
+    def _refusal(self, job: Job, status: int, output: str) -> CompileError:
+        lines = output.splitlines()
+        if len(lines) > _SHOWN_LINES:
+            lines[_SHOWN_LINES:] = [f"... {len(lines) - _SHOWN_LINES} more lines"]
+        ending = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+        what = f"the C compiler {' '.join(self.command)} ({self.identity}) {ending}"
+        return CompileError("\n    ".join([what, *lines]), where=[job.source],
+                            fix="the option backend=numpy does without a compiler; the source above shows the defect")
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
         with suppress(OSError):
-            os.unlink(job.target)
-        lines = output.decode(errors="replace").strip().splitlines()
-        shown = lines[:_SHOWN_LINES] + [f"... {len(lines) - _SHOWN_LINES} lines more"] * (len(lines) > _SHOWN_LINES)
-        what = f"{shlex.join(self.command)} ({self.identity}) ended with status {status}"
-        return CompileError("\n".join([what, *("    " + line for line in shown)]), where=[job.source],
-                            fix="read the source named above; with the option backend=numpy no compiler is used")
-
-
-# --- running -------------------------------------------------------------------------------------
-
-def _keep(job: Job) -> None:
-    if not os.path.exists(job.source):
-        with open(job.source, "w", encoding="utf-8") as file:
-            file.write(job.text)
-
-
-def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    # In a session of its own, so that ending it ends its children too, wherever the interrupt went.
-    try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, start_new_session=True)
-    except OSError as error:
-        raise CompileError(f"{command[0]} cannot be run: {error.strerror}", fix=NO_COMPILER) from None
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    # First politely: gcc removes its temporary files when asked to end.
-    for number, seconds in ((signal.SIGTERM, 2.0), (signal.SIGKILL, None)):
-        with suppress(OSError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-            break
-    if process.stdout:
-        process.stdout.close()
-
-
-def _run(command: Sequence[str], seconds: float = _PROBE_SECONDS) -> tuple[int, str]:
-    """Status and output of a command, bounded in time."""
-    process = _start(command)
-    try:
-        output = process.communicate(timeout=seconds)[0]
-    except subprocess.TimeoutExpired:
-        _end(process)
-        return -1, f"gave no answer in {seconds:.0f} s"
-    except BaseException:
-        _end(process)
-        raise
-    return process.returncode, output.decode(errors="replace").strip()
+            os.unlink(path)
 
 
 # --- finding -------------------------------------------------------------------------------------
@@ -186,36 +146,51 @@ _reports: dict[str, str] = {}
 
 
 def toolchain() -> Toolchain | None:
-    """The C compiler to use, or None where there is none; found once for each setting."""
-    key = (config.cxx, config.cflags, tuple(os.get_exec_path()))
+    """The C compiler to use, or None where there is none; looked for once for each setting of `cxx`, `cflags`."""
+    key = config.cxx, config.cflags, tuple(os.get_exec_path())
     if key not in _found:
         _found[key] = _with_user_flags(_find())
     return _found[key]
 
 
-def find_reports() -> dict[str, str]:
-    """What each probe so far found: the candidate's command and a line about it."""
+def require() -> Toolchain:
+    """The C compiler to use; raises CompileError, saying what to install, where there is none."""
+    tool = toolchain()
+    if tool is None:
+        raise CompileError("no C compiler was found", fix=f"{_INSTALL}; the option backend=numpy does without one")
+    return tool
+
+
+def probe_reports() -> dict[str, str]:
+    """What was found out about each compiler looked for so far: its command or name, and a line about it."""
     return dict(_reports)
 
 
 def _find() -> Toolchain | None:
-    candidates = [_asked(config.cxx)] if config.cxx else [*map(_on_path, ("gcc", "clang", "cc")), _ziglang()]
-    for command in candidates:
-        if command is not None:
-            found = _remembered(command)
-            _reports.setdefault(shlex.join(command), found.identity if found else "does not work")
-            if found is not None:
-                return found
+    if config.cxx:
+        return _remembered(_asked(config.cxx))
+    for name in ("gcc", "clang", "cc", "ziglang"):
+        command = _ziglang() if name == "ziglang" else _on_path(name)
+        if command is None:
+            _reports[name] = "not installed"
+            continue
+        found = _remembered(command)
+        if found is not None:
+            return found
     return None
 
 
 def _with_user_flags(found: Toolchain | None) -> Toolchain | None:
+    if found is None or not config.cflags:
+        return found
+    import shlex
+
     extra = tuple(shlex.split(config.cflags))
     for flag in ("-ffast-math", "-Ofast"):
         if flag in extra:
-            raise ConfigError(f"option cflags must not hold {flag}: it breaks NaN and signed zeros, and linked it makes"
-                              " the whole process flush denormals to zero", fix=f"leave {flag} out")
-    return replace(found, flags=found.flags + extra) if found and extra else found
+            raise ConfigError(f"option cflags may not hold {flag}: it breaks NaN and signed zeros, and linking with it"
+                              " makes the whole process flush denormals to zero", fix=f"leave {flag} out")
+    return replace(found, flags=found.flags + extra)
 
 
 def _on_path(name: str) -> tuple[str, ...] | None:
@@ -225,6 +200,8 @@ def _on_path(name: str) -> tuple[str, ...] | None:
 
 def _ziglang() -> tuple[str, ...] | None:
     """The compiler inside the package ziglang, called without a second Python where possible."""
+    import importlib.util
+
     spec = importlib.util.find_spec("ziglang")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -233,56 +210,79 @@ def _ziglang() -> tuple[str, ...] | None:
 
 
 def _asked(text: str) -> tuple[str, ...]:
-    """The command that the option `cxx` means."""
+    """The command that the option `cxx` means: a command line, or `zig` for either of its two packagings."""
+    import shlex
+
     words = shlex.split(text)
     if words in (["zig"], ["ziglang"]):
         found = _on_path("zig")
         command = (*found, "cc") if found else _ziglang()
     else:
-        path = shutil.which(words[0]) if words else None
-        command = (path, *words[1:]) if path else None
+        found = _on_path(words[0]) if words else None
+        command = (*found, *words[1:]) if found else None
     if command is None:
-        raise ConfigError(f"option cxx names a compiler that is not there: {text!r}", fix=f"{NO_COMPILER}, or clear cxx")
+        raise ConfigError(f"option cxx names a compiler that is not there: {text!r}",
+                          fix=f"clear cxx to have one looked for, or {_INSTALL}")
     return command
 
 
 # --- probing -------------------------------------------------------------------------------------
 
 def _remembered(command: tuple[str, ...]) -> Toolchain | None:
-    """The probe's result, from the cache where the compiler's file is still the one that was probed."""
-    status = os.stat(command[0])
-    key = digest("toolchain 1", repr(command), repr((status.st_mtime_ns, status.st_size)), instruction_set())
+    """The probe's result, from the cache while the compiler's file is the one that was probed."""
+    files = [path for path in map(shutil.which, command) if path]  # `ccache gcc` is two
+    stamps = [f"{path} {status.st_mtime_ns} {status.st_size}" for path in files for status in [os.stat(path)]]
+    key = digest("toolchain 1", *command, "", *stamps, instruction_set(), _c_library(), *_COMMON, *_OPTIONAL)
     record = store.fetch("compiler", key)
-    if record is not None:
-        return Toolchain(*ast.literal_eval(record.decode()))
-    found = _probe(command)
-    if found is not None:  # a failure is not kept: its cause may lie outside the compiler's file
-        fields = (found.command, found.kind, found.version, found.flags, found.link, found.libraries, found.vector_math)
-        store.store("compiler", key, repr(fields).encode())
+    found = _from_record(record.decode()) if record is not None else _probe(command)
+    if found is None:
+        return None  # not kept: what is missing may be mended without a change to the compiler's file
+    if record is None:
+        store.store("compiler", key, _to_record(found).encode())
+    _reports[" ".join(command)] = f"{found.identity}, {'with' if found.vector_math else 'without'} libmvec"
     return found
 
 
+def _to_record(tool: Toolchain) -> str:
+    lists = (tool.command, tool.flags, tool.link, tool.libraries)
+    return "\n".join([tool.kind, tool.version, str(int(tool.vector_math)), *map("\t".join, lists)])
+
+
+def _from_record(text: str) -> Toolchain:
+    kind, version, vector_math, *lists = text.split("\n")
+    command, flags, link, libraries = (tuple(filter(None, line.split("\t"))) for line in lists)
+    return Toolchain(command, kind, version, flags, link, libraries, vector_math == "1")
+
+
 def _probe(command: tuple[str, ...]) -> Toolchain | None:
-    """Find out what the compiler is and accepts, or None where it makes nothing that loads."""
-    status, output = _run([*command, "--version"])
+    """Find out what the compiler is and accepts, or None where it makes nothing that can be loaded."""
+    from symtensor.codegen.process import run
+
+    try:
+        status, output = run([*command, "--version"], _PROBE_SECONDS)
+    except OSError as error:
+        status, output = -1, f"cannot be run: {error.strerror}"
     if status:
-        _reports[shlex.join(command)] = output or f"ended with status {status}"
+        _report(command, output)
         return None
     kind, version = _kind(command, output)
     best = Toolchain(command, kind, version, (*_COMMON, *_OPTIONAL, *_OPTIONAL_OF[kind]), _BARE_LINK[kind],
                      _LIBRARIES[kind])
-    with_vectors = replace(best, libraries=("-lmvec", *best.libraries))
-    if kind == "gcc" and "_ZGV" in _tried(with_vectors, _VECTOR_PROBE):
-        return replace(with_vectors, vector_math=True)
-    if _tried(best, _PLAIN_PROBE):
+    with_vectors = replace(best, libraries=("-lmvec", *best.libraries), vector_math=True)
+    if kind == "gcc" and b"_ZGV" in _made(with_vectors, _VECTOR_PROBE):
+        return with_vectors
+    if _made(best, _PLAIN_PROBE):
         return best
     plain = replace(best, flags=_COMMON, link=())
-    if not _tried(plain, _PLAIN_PROBE):
-        return None
-    # Some flag is unknown to this compiler or this machine: ask for each alone.
-    accepted = [flag for flag in best.flags[len(_COMMON):]
-                if _tried(replace(plain, flags=(*_COMMON, flag)), _PLAIN_PROBE)]
-    return replace(plain, flags=(*_COMMON, *accepted))
+    return _with_accepted_flags(plain, best.flags[len(_COMMON):]) if _made(plain, _PLAIN_PROBE) else None
+
+
+def _with_accepted_flags(plain: Toolchain, flags: Sequence[str]) -> Toolchain:
+    """Some flag is unknown to this compiler or processor: try each alone."""
+    accepted = [flag for flag in flags if _made(replace(plain, flags=(*plain.flags, flag)), _PLAIN_PROBE)]
+    best = replace(plain, flags=(*plain.flags, *accepted))
+    with_vectors = replace(best, libraries=("-lmvec", *best.libraries), vector_math=True)
+    return with_vectors if b"_ZGV" in _made(with_vectors, _VECTOR_PROBE) else best
 
 
 def _kind(command: tuple[str, ...], output: str) -> tuple[str, str]:
@@ -294,31 +294,34 @@ def _kind(command: tuple[str, ...], output: str) -> tuple[str, str]:
     return "gcc", " ".join(first.split()[1:])  # the first word is the name it was called by
 
 
-def _tried(tool: Toolchain, text: str) -> str:
-    """What the probe made, as text to search for symbols, or nothing where it fails or cannot be loaded."""
+def _made(tool: Toolchain, text: str) -> bytes:
+    """The shared object made of a probe's text, or nothing where that fails or cannot be loaded."""
     import _ctypes
 
-    target = os.path.join(store.private_directory(), f"probe-{os.urandom(6).hex()}.so")
-    source = target[:-3] + ".c"
-    try:
-        _keep(Job(text, target, source))
-        status, output = _run(tool.command_line(source, target))
-        if status:
-            _reports[shlex.join(tool.command)] = output.splitlines()[0] if output else f"ended with status {status}"
-            return ""
-        _ctypes.dlopen(target, os.RTLD_NOW | os.RTLD_LOCAL)
-        with open(target, "rb") as file:
-            return file.read().decode("latin-1")
-    except OSError as error:
-        _reports[shlex.join(tool.command)] = f"what it makes cannot be loaded: {error}"
-        return ""
-    finally:
-        for path in (source, target):
-            with suppress(OSError):
-                os.unlink(path)
+    from symtensor.codegen.process import run
+
+    with store.scratch_directory() as scratch:
+        job = Job(f"{scratch}/probe.c", f"{scratch}/probe.so")
+        try:
+            with open(job.source, "w", encoding="utf-8") as source:
+                source.write(text)
+            status, output = run(tool.command_line(job), _PROBE_SECONDS)
+            if status:
+                _report(tool.command, output)
+                return b""
+            _ctypes.dlclose(_ctypes.dlopen(job.target, os.RTLD_NOW | os.RTLD_LOCAL))
+            with open(job.target, "rb") as target:
+                return target.read()
+        except OSError as error:
+            _report(tool.command, f"what it makes cannot be loaded: {error}")
+            return b""
 
 
-# --- the processor -------------------------------------------------------------------------------
+def _report(command: Sequence[str], output: str) -> None:
+    _reports[" ".join(command)] = "does not work: " + (output.splitlines()[0] if output else "it says nothing")
+
+
+# --- the machine ---------------------------------------------------------------------------------
 
 @functools.cache
 def instruction_set() -> str:
@@ -327,13 +330,21 @@ def instruction_set() -> str:
     >>> len(instruction_set().split()[-1])
     16
     """
-    facts = [platform.machine()]
+    facts = [os.uname().machine]
     with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
             if not line.strip():  # the first processor stands for all
                 break
-            name, _, value = (part.strip() for part in line.partition(":"))
-            if name in ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part"):
-                facts.append(value)
-    shown = " ".join(fact for fact in facts if len(fact) < 40)
-    return f"{shown} {digest(*facts)}"
+            name, _, value = line.partition(":")
+            if name.strip() in ("vendor_id", "cpu family", "model", "flags",
+                                "CPU implementer", "CPU part", "Features"):
+                facts.append(value.strip())
+    return " ".join([*(fact for fact in facts if len(fact) < 40), digest(*facts)])
+
+
+@functools.cache
+def _c_library() -> str:
+    # Not every system knows the name; musl, for one, says nothing.
+    with suppress(ValueError, OSError):
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown C library"
+    return "unknown C library"

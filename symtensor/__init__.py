@@ -1,0 +1,3 @@
+"""symtensor: a symbolic tensor expression compiler."""
+
+__version__ = "0.1.0"

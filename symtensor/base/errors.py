@@ -1,0 +1,101 @@
+"""Errors as part of the interface: what was wrong, where, the operands, one way to mend it.
+
+Every error the package raises on purpose is a `SymtensorError` and also the built-in
+exception its reader would expect (`ShapeError` is a `ValueError`, and so on), so that
+programs written for NumPy or Theano catch it.
+
+>>> print(ShapeError("sizes differ", operands=["x: float64 (3,)"], fix="reshape x"))
+sizes differ
+  operand  x: float64 (3,)
+  fix      reshape x
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "SymtensorError", "TypeMismatch", "ShapeError", "GraphError", "IndexOutOfRange", "UnusedInputError",
+    "MissingInputError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
+    "CompileError", "ConfigError", "TextError", "CheckFailed",
+]
+
+
+class SymtensorError(Exception):
+    """Base of the package's errors.
+
+    `what` is the message's first line, `where` the user's lines (innermost first),
+    `operands` one description for each operand, `fix` one thing to try.
+    """
+
+    def __init__(self, what: str, *, where: Iterable[str] = (), operands: Iterable[str] = (),
+                 fix: str | None = None) -> None:
+        self.what = what
+        self.where = tuple(where)
+        self.operands = tuple(operands)
+        self.fix = fix
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        lines += [f"  where    {line}" for line in self.where]
+        lines += [f"  operand  {operand}" for operand in self.operands]
+        if self.fix:
+            lines.append(f"  fix      {self.fix}")
+        return "\n".join(lines)
+
+
+class TypeMismatch(SymtensorError, TypeError):
+    """A value or variable of the wrong dtype, rank or kind."""
+
+
+class ShapeError(SymtensorError, ValueError):
+    """Sizes that contradict each other."""
+
+
+class IndexOutOfRange(SymtensorError, IndexError):
+    """An index outside the dimension it points into."""
+
+
+class GraphError(SymtensorError, ValueError):
+    """A graph that cannot mean what was asked of it."""
+
+
+class UnusedInputError(GraphError):
+    """`function` was given an input that no output depends on."""
+
+
+class MissingInputError(GraphError):
+    """An output depends on a variable that is neither an input, a constant nor shared."""
+
+
+class GradientError(GraphError):
+    """A derivative that does not exist or was not asked for properly."""
+
+
+class DisconnectedInputError(GradientError):
+    """The cost does not depend on a variable it should be differentiated by."""
+
+
+class VerifyError(SymtensorError, AssertionError):
+    """A graph broke an invariant of the IR: a defect in an op, a rule or the compiler."""
+
+
+class RewriteError(SymtensorError, RuntimeError):
+    """A rewrite rule raised or produced something of another type."""
+
+
+class CompileError(SymtensorError, RuntimeError):
+    """The C compiler or the loader refused generated code."""
+
+
+class ConfigError(SymtensorError, ValueError):
+    """An unknown option or a value it does not take."""
+
+
+class TextError(SymtensorError, ValueError):
+    """Text that is not a graph."""
+
+
+class CheckFailed(SymtensorError, AssertionError):
+    """A testing check found a difference between two meanings of one thing."""

@@ -1,0 +1,1 @@
+"""The representation: variables, ops, interned graphs, and what a well-formed one is."""

@@ -1,0 +1,308 @@
+"""Graphs: walks and substitution on users' expressions, and the interned `Graph` the compiler works on.
+
+In a `Graph` equal applications are one node, so common subexpressions exist once without a pass.
+Constants are keyed by bits, inputs by identity. Every walk is iterative.
+
+>>> from symtensor import ops
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float64", (None,)), name="x")
+>>> graph = Graph([x], [(x + 1) * (x + 1)])
+>>> [str(node.op) for node in graph.nodes()]
+['add', 'mul']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+
+from symtensor.ir import provenance
+from symtensor.ir.node import Apply, Constant, Equation, Op, Variable, constant_key
+from symtensor.ir.provenance import Lines
+from symtensor.types import dim as dims
+from symtensor.types.dim import Dim, Size, Symbol
+from symtensor.types.tensor import TensorType
+
+__all__ = ["applications", "leaves", "ancestors", "substitute", "Graph", "SizeSolution"]
+
+
+def applications(outputs: Iterable[Variable], stop: Container[Variable] = ()) -> list[Apply]:
+    """The applications that compute `outputs`, each after those it needs; the walk ends at `stop`."""
+    order: list[Apply] = []
+    done: set[Apply] = set()
+    pending = [v.owner for v in outputs if v.owner is not None and v not in stop]
+    pending.reverse()
+    while pending:
+        node = pending[-1]
+        if node in done:
+            pending.pop()
+            continue
+        needed = [v.owner for v in node.inputs
+                  if v.owner is not None and v.owner not in done and v not in stop]
+        if needed:
+            pending += reversed(needed)
+        else:
+            done.add(node)
+            order.append(node)
+            pending.pop()
+    return order
+
+
+def leaves(outputs: Iterable[Variable], stop: Container[Variable] = ()) -> list[Variable]:
+    """The variables without an owner (or in `stop`) that `outputs` are computed from, in order of first use."""
+    outputs = list(outputs)
+    found: dict[Variable, None] = {}
+    uses = [v for node in applications(outputs, stop) for v in node.inputs]
+    for variable in uses + outputs:
+        if variable.owner is None or variable in stop:
+            found[variable] = None
+    return list(found)
+
+
+def ancestors(outputs: Iterable[Variable], stop: Container[Variable] = ()) -> list[Variable]:
+    """All variables that `outputs` are computed from, themselves included."""
+    outputs = list(outputs)
+    found = dict.fromkeys(leaves(outputs, stop))
+    found.update((v, None) for node in applications(outputs, stop) for v in node.outputs)
+    return list(found)
+
+
+def substitute(outputs: Sequence[Variable], replace: Mapping[Variable, Variable]) -> list[Variable]:
+    """Copies of `outputs` in which variables are replaced at once; parts that do not change are shared."""
+    made: dict[Variable, Variable] = dict(replace)
+    for node in applications(outputs, replace):
+        inputs = [made.get(v, v) for v in node.inputs]
+        if all(new is old for new, old in zip(inputs, node.inputs)):
+            continue
+        with provenance.attributed(node.lines):
+            new_outputs = node.op.make(*inputs)
+        for old, new in zip(node.outputs, new_outputs):
+            new.name = old.name
+            made.setdefault(old, new)
+    return [made.get(v, v) for v in outputs]
+
+
+class SizeSolution:
+    """Equations between sizes, solved: which symbols, and which whole sizes, stand for others."""
+
+    def __init__(self) -> None:
+        self._symbols: dict[Symbol, Size] = {}
+        self._wholes: dict[Dim, Size] = {}
+
+    def __call__(self, size: Size) -> Size:
+        """The size that stands for `size`."""
+        if isinstance(size, int) or not (self._symbols or self._wholes):
+            return size
+        while True:
+            new = self._wholes.get(size) if isinstance(size, Dim) else None
+            if new is None:
+                new = dims.substitute(size, self._symbols.get)
+            if new == size or isinstance(new, int):
+                return new
+            size = new
+
+    def assume(self, left: Size, right: Size) -> None:
+        """Take two sizes as equal from now on."""
+        left, right = self(left), self(right)
+        if left == right:
+            return
+        for old, new in ((right, left), (left, right)):
+            lone = dims.lone_symbol(old)
+            if lone is not None and lone not in dims.symbols_of(new):
+                self._symbols[lone] = new
+                return
+        if isinstance(left, Dim) and (isinstance(right, int) or len(repr(left)) >= len(repr(right))):
+            self._wholes[left] = right
+        elif isinstance(right, Dim):
+            self._wholes[right] = left
+
+
+class Graph:
+    """An expression in interned form.
+
+    `inputs` and `outputs` are this graph's own variables; `origin` leads from an input to the variable
+    it was copied from. `sources` holds for each symbol that is the value of an integer scalar the variable
+    that computes it: outputs of a kind, kept alive as long as a type mentions the symbol.
+    `equations` are the sizes that must be equal, with the lines that need it.
+    """
+
+    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
+        self._table: dict[tuple[Op, tuple[Variable, ...]], tuple[Variable, ...]] = {}
+        self._constants: dict[tuple[object, ...], Variable] = {}
+        self._members: set[Variable] = set()
+        self._lines: dict[Apply, dict[Lines, None]] = {}
+        self.origin: dict[Variable, Variable] = {}
+        self.sources: dict[Symbol, Variable] = {}
+        self.equations: list[tuple[Equation, Lines]] = []
+        self.solution = SizeSolution()
+        stop = set(inputs)
+        nodes = applications(outputs, stop)
+        self._collect_equations(nodes)
+        self.inputs = [self._copy_input(v) for v in inputs]
+        copies = dict(zip(inputs, self.inputs))
+        self._copy(nodes, copies)
+        self.outputs = [self._leaf(v, copies) for v in outputs]
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def _collect_equations(self, nodes: Iterable[Apply]) -> None:
+        for node in nodes:
+            for equation in node.equations:
+                self.equations.append((equation, node.lines))
+                if equation.compare == "eq":
+                    self.solution.assume(equation.left, equation.right)
+
+    def _copy_input(self, variable: Variable) -> Variable:
+        shape = tuple(map(self.solution, variable.type.shape))
+        copy = Variable(TensorType.of(variable.type.dtype, shape), name=variable.name)
+        copy._lines = variable.lines
+        copy.size = variable.size
+        self._members.add(copy)
+        self.origin[copy] = variable
+        self._note_source(variable, copy)
+        return copy
+
+    def _leaf(self, variable: Variable, copies: dict[Variable, Variable]) -> Variable:
+        if variable not in copies:
+            if isinstance(variable, Constant):
+                copies[variable] = self.constant(variable)
+            else:
+                copies[variable] = self._copy_input(variable)
+                self.inputs.append(copies[variable])
+        return copies[variable]
+
+    def _copy(self, nodes: Iterable[Apply], copies: dict[Variable, Variable]) -> None:
+        for node in nodes:
+            inputs = tuple(self._leaf(v, copies) for v in node.inputs)
+            for old, new in zip(node.outputs, self.apply(node.op, inputs, node.lines)):
+                if old not in copies:
+                    copies[old] = new
+                    new.name = new.name or old.name
+                    self._note_source(old, new)
+
+    def _note_source(self, old: Variable, new: Variable) -> None:
+        """`new` computes what `old` did: it answers for the symbols of old's value and sizes, if there are any."""
+        lone = dims.lone_symbol(old.size) if old.size is not None else None
+        if lone is not None and lone.source is old:
+            self.sources[lone] = new
+            if new.size is None:
+                new.size = old.size
+            elif old.size != new.size:
+                self.solution.assume(old.size, new.size)  # type: ignore[arg-type]
+        for size, own in zip(old.type.shape, new.type.shape):
+            lone = dims.lone_symbol(size)
+            if lone is not None and lone.source is old:
+                self.sources[lone] = new
+                self.solution.assume(size, own)
+
+    def constant(self, variable: Constant) -> Variable:
+        """The member that is this constant."""
+        key = constant_key(variable.data)
+        if key not in self._constants:
+            self._constants[key] = variable
+            self._members.add(variable)
+        return self._constants[key]
+
+    def apply(self, op: Op, inputs: tuple[Variable, ...], lines: Lines = ()) -> tuple[Variable, ...]:
+        """The outputs of the one node that applies `op` to members; `lines` join its own."""
+        key = (op, inputs)
+        found = self._table.get(key)
+        if found is None:
+            with provenance.attributed(lines):
+                found = op.make(*inputs)
+            self._adopt(key, found)
+        owner = found[0].owner
+        assert owner is not None
+        if lines:
+            self._lines.setdefault(owner, {})[lines] = None
+        return found
+
+    def _adopt(self, key: tuple[Op, tuple[Variable, ...]], outputs: tuple[Variable, ...]) -> None:
+        self._table[key] = outputs
+        self._members.update(outputs)
+
+    def intern(self, variable: Variable, lines: Lines = ()) -> Variable:
+        """The member equal to an expression over members, constants and new applications."""
+        if variable in self._members:
+            return variable
+        copies: dict[Variable, Variable] = {}
+        for node in applications([variable], self._members):
+            inputs = tuple(self._member(v, copies) for v in node.inputs)
+            key = (node.op, inputs)
+            if key not in self._table and all(new is old for new, old in zip(inputs, node.inputs)):
+                self._adopt(key, node.outputs)  # already over members: no need to make it again
+            new_outputs = self.apply(node.op, inputs, lines)
+            copies.update(zip(node.outputs, new_outputs))
+        return self._member(variable, copies)
+
+    def _member(self, variable: Variable, copies: Mapping[Variable, Variable]) -> Variable:
+        if variable in self._members:
+            return variable
+        if variable in copies:
+            return copies[variable]
+        assert isinstance(variable, Constant), f"{variable!r} is no member of the graph"
+        return self.constant(variable)
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def lines_of(self, node: Apply) -> list[Lines]:
+        """All the places in the user's program that this node stands for."""
+        return list(self._lines.get(node, {})) or ([node.lines] if node.lines else [])
+
+    def roots(self) -> list[Variable]:
+        """What keeps nodes alive: the outputs, and the values that sizes are made of."""
+        return self.outputs + list(self.sources.values())
+
+    def nodes(self) -> list[Apply]:
+        """The live applications, each after those it needs."""
+        return applications(self.roots(), set(self.inputs))
+
+    def constants(self) -> Iterator[Constant]:
+        """The live constants."""
+        for variable in leaves(self.roots(), set(self.inputs)):
+            if isinstance(variable, Constant):
+                yield variable
+
+    def users(self) -> dict[Variable, int]:
+        """For each live variable, how many times nodes use it, or the graph returns it."""
+        count: dict[Variable, int] = {}
+        for node in self.nodes():
+            for variable in node.inputs:
+                count[variable] = count.get(variable, 0) + 1
+        for variable in self.roots():
+            count[variable] = count.get(variable, 0) + 1
+        return count
+
+    # -- changing ---------------------------------------------------------------------------------
+
+    def replace(self, mapping: Callable[[Variable], Variable]) -> None:
+        """Send outputs and sources to what `mapping` gives for them, and forget what is dead."""
+        self.outputs = [mapping(v) for v in self.outputs]
+        for symbol, variable in list(self.sources.items()):
+            self.sources[symbol] = mapping(variable)
+        self.prune()
+
+    def prune(self) -> None:
+        """Forget sources of symbols that no live type mentions, and nodes that nothing needs."""
+        pending = list(self.outputs)
+        kept: dict[Symbol, Variable] = {}
+        stop = set(self.inputs)
+        seen: set[Variable] = set()
+        while pending:
+            live = [v for v in ancestors(pending, stop) if v not in seen]
+            seen.update(live)
+            wanted = {s for v in live for size in (*v.type.shape, *sizes_in(v)) for s in dims.symbols_of(size)}
+            wanted |= {s for e, _ in self.equations for size in (e.left, e.right) for s in dims.symbols_of(size)}
+            fresh = {s: v for s, v in self.sources.items() if s in wanted and s not in kept}
+            kept.update(fresh)
+            pending = list(fresh.values())
+        self.sources = kept
+        live_nodes = set(self.nodes())
+        self._table = {k: out for k, out in self._table.items() if out[0].owner in live_nodes}
+        self._members = {v for out in self._table.values() for v in out} | stop | set(self.constants())
+        self._constants = {constant_key(v.data): v for v in self.constants()}
+        self._lines = {node: lines for node, lines in self._lines.items() if node in live_nodes}
+
+
+def sizes_in(variable: Variable) -> Iterable[Size]:
+    """Sizes that the op computing `variable` names in its parameters."""
+    return variable.owner.op.sizes() if variable.owner is not None else ()

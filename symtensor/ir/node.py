@@ -1,0 +1,284 @@
+"""Variables, constants, applications and ops: the nodes of an expression graph.
+
+A `Variable` has a type and either an owner (the `Apply` that computes it) or none (an input). An `Op`
+says what an application means: its result types, its value, its derivative, its lowering. Variables
+that users make have identity; `ir.graph.Graph` copies them into a space where equal nodes are one.
+
+>>> from symtensor.types.tensor import TensorType
+>>> class Double(Op):
+...     def infer(self, x): return x.type
+...     def evaluate(self, x): return 2 * x
+>>> x = Variable(TensorType("float64", (3,)), name="x")
+>>> y = Double()(x)
+>>> y.owner.op, y.type, y.owner.inputs == (x,)
+(Double(), TensorType(float64, (3,)), True)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from symtensor.base.errors import ShapeError, SymtensorError, TypeMismatch
+from symtensor.ir import provenance
+from symtensor.types import dim as dims
+from symtensor.types.dim import Dim, Size
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Tag", "equal_sizes", "at_most", "extend_variables",
+           "constant_key", "describe"]
+
+_serial = itertools.count()
+
+
+class Tag:
+    """A place for users' own attributes on a variable."""
+
+    def __repr__(self) -> str:
+        return f"Tag({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+
+class Variable:
+    """A value in a graph: `type`, `owner` and `index` (which output of it), `name`, `tag`, `lines`."""
+
+    if TYPE_CHECKING:  # the ops layer puts operators and methods here, see `extend_variables`
+        def __add__(self, other: Any) -> Variable: ...
+        def __radd__(self, other: Any) -> Variable: ...
+        def __sub__(self, other: Any) -> Variable: ...
+        def __rsub__(self, other: Any) -> Variable: ...
+        def __mul__(self, other: Any) -> Variable: ...
+        def __rmul__(self, other: Any) -> Variable: ...
+        def __truediv__(self, other: Any) -> Variable: ...
+        def __rtruediv__(self, other: Any) -> Variable: ...
+        def __neg__(self) -> Variable: ...
+        def __pow__(self, other: Any) -> Variable: ...
+
+    __array_priority__ = 1000
+    __array_ufunc__ = None  # numpy_array * variable asks the variable
+
+    def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0,
+                 name: str | None = None) -> None:
+        self.serial = next(_serial)
+        self.owner = owner
+        self.index = index
+        self.name = name
+        self.type = type if owner is not None else type.complete(name or f"v{self.serial}")
+        self._lines: provenance.Lines | None = provenance.here() if owner is None else None
+        self._tag: Tag | None = None
+        self.size: Dim | int | None = None  # memo of ops.size.size_of
+
+    @property
+    def tag(self) -> Tag:
+        """Users' own attributes."""
+        if self._tag is None:
+            self._tag = Tag()
+        return self._tag
+
+    @property
+    def lines(self) -> provenance.Lines:
+        """The user's lines that made this variable, innermost first."""
+        return self.owner.lines if self.owner is not None else self._lines or ()
+
+    def __repr__(self) -> str:
+        if self.name:
+            return self.name
+        if self.owner is None:
+            return f"<{self.type.describe()}>"
+        suffix = f".{self.index}" if len(self.owner.outputs) > 1 else ""
+        return f"{self.owner.op}{suffix}"
+
+
+class Constant(Variable):
+    """A variable whose value is known: `data`, a read-only array."""
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        array = np.array(data, copy=True, order="C")
+        array.setflags(write=False)
+        self.data = array
+        super().__init__(TensorType(array.dtype, array.shape), name=name)
+
+    @property
+    def value(self) -> Any:
+        """The array."""
+        return self.data
+
+    def __repr__(self) -> str:
+        if self.name:
+            return self.name
+        if self.data.size <= 4:
+            return str(self.data.tolist())
+        return f"<constant {self.type.describe()}>"
+
+
+def constant_key(data: np.ndarray) -> tuple[Any, ...]:
+    """What makes two constants one: dtype, shape and bits (0.0 is not -0.0, a NaN is itself)."""
+    content = data.tobytes()
+    if len(content) > 256:
+        content = hashlib.blake2b(content, digest_size=16).digest()
+    return (data.dtype.name, data.shape, content)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """Two sizes an application needs equal, or the left at most the right; `meaning` is the message otherwise."""
+
+    left: Size
+    right: Size
+    meaning: str
+    compare: str = "eq"
+
+
+class Apply:
+    """An op applied to inputs: the node that computes its outputs."""
+
+    __slots__ = ("op", "inputs", "outputs", "lines", "equations", "__weakref__")
+
+    def __init__(self, op: Op, inputs: Sequence[Variable]) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.lines = provenance.here()
+        self.equations: list[Equation] = []
+        outer, _inference.equations = _inference.equations, self.equations
+        try:
+            types = op.infer(*inputs)
+        finally:
+            _inference.equations = outer
+        if not isinstance(types, (list, tuple)):
+            types = (types,)
+        self.outputs = tuple(self._output(type, index) for index, type in enumerate(types))
+
+    def _output(self, type: TensorType, index: int) -> Variable:
+        output = Variable(type, self, index)
+        if None in type.shape:  # known only once the value is: a symbol whose source is the value
+            shape = [dims.symbol(f"{self.op}.{axis}", output, axis) if size is None else size
+                     for axis, size in enumerate(type.shape)]
+            output.type = TensorType.of(type.dtype, tuple(shape))
+        return output
+
+    def __repr__(self) -> str:
+        return f"{self.op}({', '.join(map(repr, self.inputs))})"
+
+
+class Op:
+    """What an application means. Subclasses are frozen dataclasses: their fields are their parameters.
+
+    Methods to give: `infer`, `evaluate`, `pullback`; `pushforward` only where transposing the
+    pullback would be wasteful. `__call__` takes what users write, `make` takes variables as they are.
+    """
+
+    commutative: ClassVar[bool] = False
+    """Whether exchanging the two inputs changes nothing."""
+    foldable: ClassVar[bool] = True
+    """Whether an application to constants may be computed at compile time."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        dataclass(frozen=True, repr=False)(cls)
+
+    def infer(self, *inputs: Variable) -> Any:
+        """The type of the result, or a sequence of types; raises TypeMismatch or ShapeError.
+
+        Sizes that must agree but cannot be proved to are stated with `equal_sizes`.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.infer")
+
+    def evaluate(self, *values: np.ndarray) -> Any:
+        """The result for NumPy arrays (a tuple when there are several): the reference for every target."""
+        raise NotImplementedError(f"{type(self).__name__}.evaluate")
+
+    def pullback(self, *inputs_outputs_cotangents: Variable) -> Any:
+        """Cotangents of the inputs from inputs, outputs and the outputs' cotangents, in that order.
+
+        One variable, or a sequence with one entry for each input; None is an exact zero.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.pullback")
+
+    pushforward: ClassVar[Callable[..., Any] | None] = None
+    """Tangents of the outputs from inputs, outputs and the inputs' tangents (None is zero). Optional."""
+
+    def sizes(self) -> Sequence[Size]:
+        """Sizes among the op's parameters."""
+        return ()
+
+    def prepare(self, *arguments: Any) -> Sequence[Variable]:
+        """Variables from what a caller wrote; by default the arguments must be variables already."""
+        for argument in arguments:
+            if not isinstance(argument, Variable):
+                raise TypeMismatch(f"{self} needs variables, not {type(argument).__name__}")
+        return arguments
+
+    def make(self, *inputs: Variable) -> tuple[Variable, ...]:
+        """Apply to variables as they are; the outputs."""
+        try:
+            return Apply(self, inputs).outputs
+        except SymtensorError as error:
+            _explain(error, self, inputs)
+            raise
+
+    def __call__(self, *arguments: Any) -> Any:
+        outputs = self.make(*self.prepare(*arguments))
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))  # type: ignore[arg-type]
+        return f"{type(self).__name__}({values})"
+
+
+class _Inference(threading.local):
+    equations: list[Equation] | None = None
+
+
+_inference = _Inference()
+
+
+def equal_sizes(left: Size, right: Size, meaning: str) -> Size:
+    """Called from `Op.infer`: the two sizes must be equal; the better known of them.
+
+    Raises ShapeError when they cannot be; states an equation when that is not known yet.
+    """
+    if left == right:
+        return left
+    if dims.known_different(left, right):
+        raise ShapeError(f"{meaning}: {left} and {right} can never be equal")
+    if _inference.equations is not None:
+        _inference.equations.append(Equation(left, right, meaning))
+    return right if isinstance(right, int) else left
+
+
+def at_most(left: Size, right: Size, meaning: str) -> None:
+    """Called from `Op.infer`: `left <= right` must hold. Raises ShapeError when it cannot."""
+    difference = dims.lower_bound(left - right)
+    if difference > 0:
+        raise ShapeError(meaning)
+    if dims.upper_bound(left - right) > 0 and _inference.equations is not None:
+        _inference.equations.append(Equation(left, right, meaning, "le"))
+
+
+def describe(variable: Variable) -> str:
+    """A variable as an operand in a message: name, dtype, shape."""
+    return f"{variable!r}: {variable.type.describe()}"
+
+
+def _explain(error: SymtensorError, op: Op, inputs: Sequence[Variable]) -> None:
+    """Fill in what an error raised while making a node does not say yet."""
+    if not error.operands:
+        error.operands = tuple(describe(v) for v in inputs)
+    if not error.where:
+        error.where = tuple(provenance.describe(provenance.here()))
+    if not error.what.startswith(str(op)):
+        error.what = f"{op}: {error.what}"
+
+
+def extend_variables(namespace: type) -> type:
+    """Give every variable the methods and operators of `namespace` (a class decorator)."""
+    for name, member in vars(namespace).items():
+        if name not in ("__module__", "__dict__", "__weakref__", "__doc__", "__qualname__",
+                        "__firstlineno__", "__static_attributes__"):
+            setattr(Variable, name, member)
+    return namespace

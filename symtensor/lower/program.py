@@ -1,0 +1,208 @@
+"""The Program: what a compiled function is, as plain data for the virtual machine in csrc.
+
+A program is a flat list of instructions over numbered buffers. Sizes are numbered too: a table
+says how each is found from the arguments' shapes (or the values of integer scalars), and
+everything else (buffer shapes, kernel parameters, trip counts) refers to sizes by number. The
+virtual machine evaluates the table once for each tuple of root sizes (bind) and then only runs.
+
+>>> sizes = Sizes()
+>>> rows = sizes.add(SizeCode.INPUT_DIM, 0, 0)
+>>> sizes.add(SizeCode.MUL, rows, sizes.constant(2))
+2
+>>> sizes.add(SizeCode.MUL, rows, sizes.constant(2))   # equal sizes share a number
+2
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "Launch", "Gemm", "Copy", "Call", "Resize", "Check",
+           "Argument", "Program", "Instruction"]
+
+
+class SizeCode(IntEnum):
+    """How a size is found. The first six are roots: bind reads them; the others are computed."""
+
+    CONSTANT = 0       # a: the value
+    INPUT_DIM = 1      # a: argument, b: axis
+    SHARED_DIM = 2     # a: storage, b: axis
+    INPUT_VALUE = 3    # a: argument, a 0-d integer
+    SHARED_VALUE = 4   # a: storage, a 0-d integer
+    DATA_VALUE = 5     # a: buffer holding a 0-d integer; known once the instruction before has run
+    DATA_DIM = 6       # a: DYNAMIC buffer, b: axis; known once the instruction before has run
+    ADD = 7            # a, b: sizes, here and below
+    SUB = 8
+    MUL = 9
+    FLOORDIV = 10      # rounds down, as Python's //; a zero divisor gives 0
+    MOD = 11           # the sign of the divisor, as Python's %; a zero divisor gives 0
+    MIN = 12
+    MAX = 13
+
+
+@dataclass
+class Sizes:
+    """The size table under construction; equal entries share a number."""
+
+    entries: list[tuple[int, int, int]] = field(default_factory=list)
+    numbers: dict[tuple[int, int, int], int] = field(default_factory=dict)
+
+    def add(self, code: SizeCode, a: int, b: int = 0) -> int:
+        """The number of the size found by `code` from `a` and `b`."""
+        entry = (int(code), a, b)
+        if entry not in self.numbers:
+            self.numbers[entry] = len(self.entries)
+            self.entries.append(entry)
+        return self.numbers[entry]
+
+    def constant(self, value: int) -> int:
+        """The number of a constant size."""
+        return self.add(SizeCode.CONSTANT, value)
+
+
+class BufferKind(IntEnum):
+    """Where a buffer's bytes live."""
+
+    INPUT = 0      # source: argument number
+    SHARED = 1     # source: storage number; may be written (an in-place update)
+    CONSTANT = 2   # source: number in Program.constants
+    ARENA = 3      # in the workspace, alive from instruction `first` to `last`, both included
+    OUTPUT = 4     # source: result number; an array made for the call
+    DYNAMIC = 5    # made by a Call, its shape known only then
+    ALIAS = 6      # source: the buffer whose bytes (from its start) these are
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A C-contiguous block: dtype name, shape as size numbers, where it lives and when."""
+
+    kind: BufferKind
+    source: int
+    dtype: str
+    shape: tuple[int, ...]
+    first: int = -1
+    last: int = -1
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Run kernel `kernel` over units 0..sizes[units), split between threads.
+
+    The kernel is `int kernel(void *const *buffers, const int64_t *sizes, int64_t begin,
+    int64_t end, void *scratch)`; nonzero is an error status. `work` is the size number of an estimate of
+    the launch's total cost in elements; `scratch` that of the bytes of scratch a thread needs.
+    """
+
+    kernel: int
+    buffers: tuple[int, ...]
+    sizes: tuple[int, ...]
+    units: int
+    work: int
+    scratch: int
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """c = alpha * op(a) @ op(b) + beta * c for `batch` row-major matrices.
+
+    op(a) is (m, k), op(b) is (k, n), c is (m, n); m, n, k, batch and the strides between matrices of a
+    batch (in elements) are size numbers. alpha and beta are buffers holding one element of the dtype.
+    """
+
+    a: int
+    b: int
+    c: int
+    alpha: int
+    beta: int
+    transpose_a: bool
+    transpose_b: bool
+    m: int
+    n: int
+    k: int
+    batch: int
+    stride_a: int
+    stride_b: int
+    stride_c: int
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Copy all bytes of one buffer to another of the same shape and dtype."""
+
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call Python function `callable` with arrays of `inputs`; its results (a tuple) become `outputs`.
+
+    A result for an ARENA or OUTPUT buffer must have its dtype and shape and is copied in; a result for
+    a DYNAMIC buffer is kept as it is, made C-contiguous and of the buffer's dtype.
+    """
+
+    callable: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Evaluate sizes up to number `end`, exclusive, from here on: they depend on data computed before.
+
+    The program's first segment covers sizes up to the first Resize's `begin`.
+    """
+
+    begin: int
+    end: int
+
+
+Instruction = Launch | Gemm | Copy | Call | Resize
+
+
+@dataclass(frozen=True)
+class Check:
+    """Two sizes that must be equal before anything runs, or at the Resize that makes both known.
+
+    `compare` is "eq" (left == right), "le" (left <= right) or "one_or_eq".
+    """
+
+    left: int
+    right: int
+    message: int
+    compare: str = "eq"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What an argument must be: its name for messages, dtype and rank."""
+
+    name: str
+    dtype: str
+    ndim: int
+
+
+@dataclass
+class Program:
+    """A compiled function as data.
+
+    `results` gives for each result the buffer that holds it; a buffer that is not OUTPUT or DYNAMIC is
+    copied out. `updates` are pairs (result number, storage number): the result's array becomes the
+    storage's. Updates done in place are not listed. Only the first `returned` results go to the caller.
+    """
+
+    arguments: list[Argument]
+    storages: list[Argument]
+    constants: list[Any]
+    sizes: list[tuple[int, int, int]]
+    checks: list[Check]
+    buffers: list[Buffer]
+    instructions: list[Instruction]
+    results: list[int]
+    updates: list[tuple[int, int]]
+    returned: int
+    kernels: list[tuple[str, str]]      # (name, C text) for each kernel number
+    callables: list[Any]
+    messages: list[Any] = field(default_factory=list)

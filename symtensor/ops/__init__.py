@@ -1,0 +1,3 @@
+"""The primitive operations, one family a file."""
+
+from symtensor.ops import operators as operators

@@ -1,0 +1,303 @@
+"""Elementwise ops: one scalar definition each, from which value, C and CUDA code come.
+
+Inputs of one application have one dtype (conversions are explicit `cast` nodes) and broadcast as in
+NumPy, aligned at the right; what broadcasts is decided when the node is made: only an axis
+whose size is known to be 1, or that is missing, stretches.
+
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float32", (None, 3)), name="x")
+>>> from symtensor.ops.scalar import sin
+>>> double_sine = elementwise(lambda v: 2 * sin(v), name="double_sine")
+>>> double_sine(x).type
+TensorType(float32, (x.0, 3))
+>>> round(float(double_sine.evaluate(np.float64(0.5))), 6)
+0.958851
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.config import config
+from symtensor.base.errors import GraphError, TypeMismatch
+from symtensor.ir.graph import applications
+from symtensor.ir.node import Constant, Op, Variable, equal_sizes
+from symtensor.ops.convert import together
+from symtensor.types import dtype as dtypes
+from symtensor.types.dim import Size
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Elementwise", "Cast", "Definition", "elementwise", "primitive", "primitives", "cast", "broadcast_shapes",
+           "zeros_like", "as_bool"]
+
+Kind = str
+"""How dtypes go in and out. same: promoted; arithmetic: the same, but bools count as int8; float: integers
+become floats; division: integers become floatX; compare and predicate: the result is bool; bits: integers or
+bool only; switch: a condition and two of one dtype; real: the dtype of a complex dtype's parts."""
+
+
+@dataclass(eq=False)
+class Definition:
+    """All facts about one elementwise op.
+
+    `numpy` is the value; `c` the C expression in `{0}`, `{1}`... with `{f}` for the suffix of math functions
+    ("f" for float32) and `{t}` for the C type; `c_integer` the same for integers and bool where it
+    differs. An op with a `body` needs neither: both come from tracing the body.
+    """
+
+    name: str
+    arity: int
+    kind: Kind
+    numpy: Callable[..., Any] | None = None
+    c: str = ""
+    c_integer: str = ""
+    commutative: bool = False
+    associative: bool = False
+    identity: Any = None
+    body: Callable[..., Any] | None = None
+    pullback: Callable[..., Any] | None = None
+    cost: int = 1
+    """About how many additions one element costs: decides what is recomputed and what is stored."""
+    fails: str = ""
+    """The message of the error this op may raise at run time; empty when it cannot."""
+    doc: str = ""
+    traces: dict[tuple[str, ...], Any] = field(default_factory=dict)
+
+
+primitives: dict[str, Elementwise] = {}
+"""Every elementwise op by name."""
+_definitions: dict[str, Definition] = {}
+
+
+def broadcast_shapes(shapes: Sequence[tuple[Size, ...]]) -> tuple[Size, ...]:
+    """The shape in which shapes combine, aligned at the right; unknown sizes that meet are equated."""
+    ndim = max(map(len, shapes), default=0)
+    result: list[Size] = []
+    for axis in range(-ndim, 0):
+        size: Size = 1
+        for shape in shapes:
+            if len(shape) < -axis or shape[axis] == 1:
+                continue
+            size = shape[axis] if size == 1 else equal_sizes(size, shape[axis], f"sizes of axis {ndim + axis}")
+        result.append(size)
+    return tuple(result)
+
+
+class Elementwise(Op):
+    """A scalar function applied to each element; the definition is found by name."""
+
+    name: str
+
+    @property
+    def definition(self) -> Definition:
+        """The facts about this op."""
+        return _definitions[self.name]
+
+    @property
+    def commutative(self) -> bool:  # type: ignore[override]
+        """Whether exchanging the two inputs changes nothing."""
+        return self.definition.commutative
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return self.definition.doc
+
+    def prepare(self, *arguments: Any) -> Sequence[Variable]:
+        definition = self.definition
+        if len(arguments) != definition.arity:
+            raise TypeMismatch(f"{self.name} takes {definition.arity} arguments, not {len(arguments)}")
+        if definition.kind == "switch":
+            return [as_bool(together(arguments[:1])[0]), *_one_dtype(together(arguments[1:]), "same", self.name)]
+        return _one_dtype(together(arguments), definition.kind, self.name)
+
+    def infer(self, *inputs: Variable) -> TensorType:
+        kind = self.definition.kind
+        values = inputs[1:] if kind == "switch" else inputs
+        found = {v.type.dtype for v in values}
+        if len(found) != 1 or (kind == "switch" and inputs[0].type.dtype != "bool"):
+            raise TypeMismatch("inputs of one elementwise op must have one dtype", fix="cast them")
+        dtype = values[0].type.dtype
+        if kind in ("compare", "predicate"):
+            dtype = "bool"
+        elif kind == "real":
+            dtype = dtypes.real_of(dtype)
+        return TensorType.of(dtype, broadcast_shapes([v.type.shape for v in inputs]))
+
+    def trace(self, types: tuple[str, ...]) -> tuple[list[Variable], Variable]:
+        """The body as a graph over scalars of the given dtypes: inputs and output."""
+        definition = self.definition
+        if types not in definition.traces:
+            assert definition.body is not None
+            scalars = [Variable(TensorType(t, ())) for t in types]
+            result = together([definition.body(*scalars)])[0]
+            if result.type.ndim:
+                raise GraphError(f"the body of {self.name} must give a scalar, not {result.type.describe()}")
+            definition.traces[types] = (scalars, cast(result, self.infer(*scalars).dtype))
+        return definition.traces[types]
+
+    def evaluate(self, *values: np.ndarray) -> Any:
+        definition = self.definition
+        if definition.numpy is not None:
+            with np.errstate(all="ignore"):
+                return definition.numpy(*values)
+        inputs, output = self.trace(tuple(np.asarray(v).dtype.name for v in values))
+        known: dict[Variable, Any] = dict(zip(inputs, values))
+        for node in applications([output], known):
+            arguments = [v.data if isinstance(v, Constant) else known[v] for v in node.inputs]
+            known[node.outputs[0]] = node.op.evaluate(*arguments)
+        return output.data if isinstance(output, Constant) else known[output]
+
+    def pullback(self, *values: Variable) -> Any:
+        definition = self.definition
+        if definition.pullback is None:
+            raise NotImplementedError(f"{self.name} has no derivative")
+        return definition.pullback(*values)
+
+    def element(self, index: tuple[Size, ...], *inputs: Any) -> Any:
+        """The output element at `index`, from elements of the inputs."""
+        return self.combine(*(x.at(broadcast_index(index, x.type.shape)) for x in inputs))
+
+    def combine(self, *scalars: Any) -> Any:
+        """This op applied to scalars of a kernel."""
+        return scalars[0].compute(self, *scalars)
+
+    def define_pullback(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: the derivative, `f(*inputs, output, cotangent)` giving one cotangent for each input."""
+        self.definition.pullback = function
+        return function
+
+    def __reduce__(self) -> Any:
+        return _find, (self.name,)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _find(name: str) -> Elementwise:
+    if name not in primitives:
+        raise GraphError(f"there is no elementwise op {name!r}", fix="import the module that defines it first")
+    return primitives[name]
+
+
+def broadcast_index(index: tuple[Size, ...], shape: tuple[Size, ...]) -> tuple[Size, ...]:
+    """Where in an operand of `shape` the element for output index `index` lies."""
+    own = index[len(index) - len(shape):]
+    return tuple(0 if size == 1 else i for i, size in zip(own, shape))
+
+
+def _one_dtype(inputs: list[Variable], kind: Kind, name: str) -> list[Variable]:
+    dtype = dtypes.promote(*(v.type.dtype for v in inputs))
+    if kind == "arithmetic" and dtype == "bool":
+        dtype = "int8"
+    elif kind == "float":
+        dtype = dtypes.float_of(dtype)
+    elif kind == "division" and dtype in dtypes.DISCRETE:
+        dtype = str(config.floatX)
+    elif kind == "bits" and dtype not in dtypes.DISCRETE:
+        raise TypeMismatch(f"{name} needs integers or bool, not {dtype}", fix="compare first: (x > 0) & (y > 0)")
+    return [cast(v, dtype) for v in inputs]
+
+
+class Cast(Elementwise):
+    """Conversion to another dtype, as C and NumPy convert; complex to real is an error."""
+
+    dtype: str
+
+    def infer(self, *inputs: Variable) -> TensorType:
+        (x,) = inputs
+        if x.type.dtype in dtypes.COMPLEX and self.dtype not in dtypes.COMPLEX:
+            raise TypeMismatch(f"casting {x.type.dtype} to {self.dtype} would lose the imaginary part",
+                               fix="use real(x), imag(x) or abs(x)")
+        return x.type.with_dtype(self.dtype)
+
+    def evaluate(self, *values: np.ndarray) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(values[0]).astype(self.dtype)
+
+    def pullback(self, *values: Variable) -> Any:
+        x, _, dy = values
+        return cast(dy, x.type.dtype) if x.type.dtype in dtypes.CONTINUOUS else None
+
+    def __reduce__(self) -> Any:
+        return Cast, ("cast", self.dtype)
+
+    def __repr__(self) -> str:
+        return f"cast[{self.dtype}]"
+
+
+_definitions["cast"] = Definition("cast", 1, "same", doc="Conversion to another dtype.")
+
+
+@lru_cache(maxsize=None)
+def _cast_op(dtype: str) -> Cast:
+    return Cast("cast", dtype)
+
+
+def cast(x: Any, dtype: Any) -> Variable:
+    """`x` converted to `dtype`; `x` itself when it is of that dtype. Raises TypeMismatch for complex to real.
+
+    >>> cast(together([2.7])[0], "int32").type
+    TensorType(int32, ())
+    """
+    dtype = dtypes.check_dtype(dtype)
+    (variable,) = together([x])
+    if variable.type.dtype == dtype:
+        return variable
+    if isinstance(variable, Constant) and not variable.type.ndim and not variable.name:
+        with np.errstate(all="ignore"):
+            return Constant(variable.data.astype(dtype))
+    return _cast_op(dtype)(variable) if not variable.type.dtype == dtype else variable
+
+
+Cast.prepare = lambda self, *arguments: together(arguments)  # type: ignore[method-assign]
+
+
+def as_bool(x: Variable) -> Variable:
+    """`x` as truth: itself if bool, else whether it is not zero."""
+    return x if x.type.dtype == "bool" else primitives["neq"](x, 0)
+
+
+def zeros_like(x: Variable) -> Variable:
+    """A zero scalar of x's dtype, which broadcasts where x is expected."""
+    return Constant(np.zeros((), dtypes.numpy_dtype(x.type.dtype)))
+
+
+def primitive(name: str, arity: int, kind: Kind, numpy: Callable[..., Any], c: str, doc: str,
+              **facts: Any) -> Elementwise:
+    """Register an elementwise op given by its NumPy meaning and its C expression."""
+    return _register(Definition(name, arity, kind, numpy, c, doc=doc, **facts))
+
+
+def _register(definition: Definition) -> Elementwise:
+    _definitions[definition.name] = definition
+    primitives[definition.name] = op = Elementwise(definition.name)
+    return op
+
+
+def elementwise(body: Callable[..., Any] | None = None, *, name: str | None = None, kind: Kind = "float",
+                pullback: Callable[..., Any] | None = None) -> Any:
+    """An elementwise op from a scalar body: value, C code, CUDA code and derivative come from it.
+
+    Use as a decorator. `kind` says how dtypes go in and out: "float" (integers become floats), "same",
+    "compare" (the result is bool). `pullback(*inputs, output, cotangent)` replaces the derived one.
+
+    >>> from symtensor.ops.scalar import sigmoid
+    >>> @elementwise
+    ... def swish(x):
+    ...     '''x times its sigmoid.'''
+    ...     return x * sigmoid(x)
+    >>> swish
+    swish
+    """
+    if body is None:
+        return lambda function: elementwise(function, name=name, kind=kind, pullback=pullback)
+    own_name = name or body.__name__
+    if own_name in primitives and primitives[own_name].definition.body is None:
+        raise GraphError(f"{own_name!r} is the name of a primitive", fix="choose another name")
+    arity = body.__code__.co_argcount
+    return _register(Definition(own_name, arity, kind, body=body, pullback=pullback, doc=body.__doc__ or "", cost=20))

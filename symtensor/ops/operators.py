@@ -1,0 +1,113 @@
+"""Python's operators on variables.
+
+>>> from symtensor.ops.convert import as_variable
+>>> x = as_variable([1.0, 2.0])
+>>> (2 * x + 1).owner.op, (x > 1).type.dtype
+(add, 'bool')
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Variable, extend_variables
+from symtensor.ops import scalar
+
+__all__: list[str] = []
+
+
+@extend_variables
+class _Operators:
+    """Arithmetic, comparison and logic; `==` stays identity (Theano's rule), use `eq`."""
+
+    def __add__(self, other: Any) -> Variable:
+        return scalar.add(self, other)
+
+    def __radd__(self, other: Any) -> Variable:
+        return scalar.add(other, self)
+
+    def __sub__(self, other: Any) -> Variable:
+        return scalar.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Variable:
+        return scalar.sub(other, self)
+
+    def __mul__(self, other: Any) -> Variable:
+        return scalar.mul(self, other)
+
+    def __rmul__(self, other: Any) -> Variable:
+        return scalar.mul(other, self)
+
+    def __truediv__(self, other: Any) -> Variable:
+        return scalar.true_div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Variable:
+        return scalar.true_div(other, self)
+
+    def __floordiv__(self, other: Any) -> Variable:
+        return scalar.floor_div(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Variable:
+        return scalar.floor_div(other, self)
+
+    def __mod__(self, other: Any) -> Variable:
+        return scalar.mod(self, other)
+
+    def __rmod__(self, other: Any) -> Variable:
+        return scalar.mod(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Variable, Variable]:
+        return scalar.floor_div(self, other), scalar.mod(self, other)
+
+    def __pow__(self, other: Any) -> Variable:
+        return scalar.power(self, other)
+
+    def __rpow__(self, other: Any) -> Variable:
+        return scalar.power(other, self)
+
+    def __neg__(self) -> Variable:
+        return scalar.neg(self)
+
+    def __pos__(self) -> Variable:
+        return self  # type: ignore[return-value]
+
+    def __abs__(self) -> Variable:
+        return scalar.abs_(self)
+
+    def __lt__(self, other: Any) -> Variable:
+        return scalar.lt(self, other)
+
+    def __le__(self, other: Any) -> Variable:
+        return scalar.le(self, other)
+
+    def __gt__(self, other: Any) -> Variable:
+        return scalar.gt(self, other)
+
+    def __ge__(self, other: Any) -> Variable:
+        return scalar.ge(self, other)
+
+    def __and__(self, other: Any) -> Variable:
+        return scalar.and_(self, other)
+
+    def __rand__(self, other: Any) -> Variable:
+        return scalar.and_(other, self)
+
+    def __or__(self, other: Any) -> Variable:
+        return scalar.or_(self, other)
+
+    def __ror__(self, other: Any) -> Variable:
+        return scalar.or_(other, self)
+
+    def __xor__(self, other: Any) -> Variable:
+        return scalar.xor(self, other)
+
+    def __rxor__(self, other: Any) -> Variable:
+        return scalar.xor(other, self)
+
+    def __invert__(self) -> Variable:
+        return scalar.invert(self)
+
+    def __bool__(self) -> bool:
+        raise TypeMismatch(f"{self!r} has no truth value: it is a symbolic expression",
+                           fix="use switch(condition, a, b) or ifelse; x.eval() for a number")

@@ -1,0 +1,116 @@
+"""Reductions over axes.
+
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float32", (None, 4)), name="x")
+>>> sum_axes(x, [1]).type, ArgReduce("argmax", 0)(x).type
+(TensorType(float32, (x.0,)), TensorType(int64, (4,)))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir.node import Op, Variable, at_most
+from symtensor.ops import scalar
+from symtensor.ops.elementwise import Elementwise, cast
+from symtensor.types.dtype import COMPLEX
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Reduce", "ArgReduce", "REDUCTIONS", "reduce_axes", "sum_axes"]
+
+REDUCTIONS: dict[str, Elementwise] = {
+    "sum": scalar.add, "prod": scalar.mul, "max": scalar.maximum, "min": scalar.minimum,
+    "any": scalar.or_, "all": scalar.and_,
+}
+"""What combines two elements of each kind of reduction."""
+
+
+class Reduce(Op):
+    """Elements combined over `axes`, which disappear. Sums and products of nothing are 0 and 1."""
+
+    kind: str
+    axes: tuple[int, ...]
+
+    @property
+    def combine(self) -> Elementwise:
+        """The op that combines two elements."""
+        return REDUCTIONS[self.kind]
+
+    def infer(self, x: Variable) -> TensorType:
+        if self.kind in ("any", "all") and x.type.dtype != "bool":
+            raise TypeMismatch(f"{self.kind} reduces bool, not {x.type.dtype}", fix="compare with 0 first")
+        if self.kind in ("max", "min"):
+            if x.type.dtype in COMPLEX:
+                raise TypeMismatch("complex numbers have no order")
+            for axis in self.axes:
+                at_most(1, x.type.shape[axis], f"{self.kind} of no elements: axis {axis} is empty")
+        return TensorType.of(x.type.dtype, tuple(s for a, s in enumerate(x.type.shape) if a not in self.axes))
+
+    def evaluate(self, x: np.ndarray) -> Any:
+        function = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
+                    "any": np.logical_or, "all": np.logical_and}[self.kind]
+        with np.errstate(all="ignore"):
+            return np.asarray(function.reduce(x, axis=self.axes, dtype=x.dtype))
+
+    def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
+        from symtensor.ops.shape import broadcast_like, expand_dims  # shape builds on sums
+        if self.kind in ("any", "all"):
+            return None
+        spread = broadcast_like(expand_dims(dy, self.axes), x)
+        if self.kind == "sum":
+            return spread
+        if self.kind == "prod":
+            return spread * _product_of_others(x, self.axes)
+        return scalar.switch(scalar.eq(x, expand_dims(y, self.axes)), spread, 0)
+
+    def __repr__(self) -> str:
+        return f"{self.kind}[{','.join(map(str, self.axes))}]"
+
+
+def _product_of_others(x: Variable, axes: tuple[int, ...]) -> Variable:
+    """For each element the product of all others along axes, with zeros among them done right."""
+    from symtensor.ops.shape import expand_dims
+    is_zero = scalar.eq(x, 0)
+    filled = scalar.switch(is_zero, 1, x)
+    product = expand_dims(Reduce("prod", axes)(filled), axes)
+    zeros = expand_dims(sum_axes(cast(is_zero, "int64"), axes), axes)
+    return scalar.switch(scalar.le(zeros - cast(is_zero, "int64"), 0), product / filled, 0)
+
+
+class ArgReduce(Op):
+    """The index along `axis` of the first largest ("argmax") or smallest ("argmin") element; NaN counts as both."""
+
+    kind: str
+    axis: int
+
+    def infer(self, x: Variable) -> TensorType:
+        if x.type.dtype in COMPLEX:
+            raise TypeMismatch("complex numbers have no order")
+        at_most(1, x.type.shape[self.axis], f"{self.kind} of no elements: axis {self.axis} is empty")
+        return TensorType.of("int64", tuple(s for a, s in enumerate(x.type.shape) if a != self.axis))
+
+    def evaluate(self, x: np.ndarray) -> Any:
+        return np.asarray(getattr(np, self.kind)(x, axis=self.axis)).astype("int64")
+
+    def pullback(self, *values: Variable) -> Any:
+        return None
+
+    def __repr__(self) -> str:
+        return f"{self.kind}[{self.axis}]"
+
+
+def reduce_axes(kind: str, x: Variable, axes: Sequence[int]) -> Variable:
+    """`x` reduced over `axes` (not negative, in any order); x itself when there are none."""
+    axes = tuple(sorted(axes))
+    if len(set(axes)) != len(axes) or any(not 0 <= axis < x.type.ndim for axis in axes):
+        raise ShapeError(f"{kind}: axes {axes} do not fit {x!r}", operands=[x.type.describe()])
+    return Reduce(kind, axes)(x) if axes else x
+
+
+def sum_axes(x: Variable, axes: Sequence[int]) -> Variable:
+    """The sum over `axes`."""
+    return reduce_axes("sum", x, axes)

@@ -1,0 +1,139 @@
+"""Sizes as values, and integer scalars as sizes.
+
+`dimension(x, 0)` is a scalar variable; `size_of` reads a scalar variable back as a size of the algebra, so
+that `zeros((x.shape[0] // 2, n + 1))` has a shape the compiler can reason about.
+
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float32", (None, 4)), name="x")
+>>> size_of(dimension(x, 0) * 2 + dimension(x, 1))
+2*x.0 + 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Constant, Op, Variable
+from symtensor.ops.elementwise import Elementwise
+from symtensor.types import dim as dims
+from symtensor.types.dim import Dim, Size
+from symtensor.types.dtype import INTEGERS
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Dimension", "SizeValue", "dimension", "size_of", "size_value", "shape_of", "integer"]
+
+_SCALAR = TensorType("int64", ())
+
+
+class Dimension(Op):
+    """The size of one axis of a tensor, an int64 scalar."""
+
+    axis: int
+
+    def infer(self, x: Variable) -> TensorType:
+        return _SCALAR
+
+    def evaluate(self, x: np.ndarray) -> Any:
+        return np.int64(x.shape[self.axis])
+
+    def pullback(self, *values: Variable) -> Any:
+        return None
+
+
+class SizeValue(Op):
+    """A size of the algebra as an int64 scalar: what `Dimension` becomes in a compiled graph.
+
+    It has no inputs: its value comes from the sizes of the call.
+    """
+
+    size: Dim
+    foldable = False
+
+    def infer(self) -> TensorType:
+        return _SCALAR
+
+    def sizes(self) -> Sequence[Size]:
+        return (self.size,)
+
+    def element(self, index: tuple[Size, ...], *, scope: Any) -> Any:
+        """The size as a scalar of a kernel."""
+        return scope.size(self.size)
+
+
+def integer(value: int) -> Constant:
+    """An int64 scalar constant."""
+    return Constant(np.int64(value))
+
+
+def dimension(x: Variable, axis: int) -> Variable:
+    """The size of an axis as a scalar variable, a constant where it is known."""
+    size = x.type.shape[axis]
+    if isinstance(size, int):
+        return integer(size)
+    return Dimension(axis % x.type.ndim)(x)
+
+
+def shape_of(x: Variable) -> list[Variable]:
+    """All sizes of x as scalar variables."""
+    return [dimension(x, axis) for axis in range(x.type.ndim)]
+
+
+def size_value(size: Size) -> Variable:
+    """A size of the algebra as a scalar variable."""
+    return integer(size) if isinstance(size, int) else SizeValue(size)()
+
+
+_ARITHMETIC: dict[str, Callable[..., Size]] = {
+    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "neg": lambda a: 0 - a,
+    "floor_div": dims.floordiv, "mod": dims.modulo, "maximum": dims.maximum, "minimum": dims.minimum,
+    "identity": lambda a: a, "stop_gradient": lambda a: a, "cast": lambda a: a,
+}
+
+
+def size_of(variable: Variable) -> Size:
+    """The value of an integer scalar as a size: arithmetic is seen through, the rest is a symbol.
+
+    Raises TypeMismatch when the variable is not an integer scalar.
+    """
+    if variable.type.ndim or variable.type.dtype not in INTEGERS:
+        raise TypeMismatch(f"a size must be an integer scalar, not {variable.type.describe()}",
+                           operands=[repr(variable)], fix="cast it to int64")
+    pending = [variable]
+    while pending:
+        current = pending[-1]
+        if current.size is None:
+            missing = [v for v in _size_inputs(current) if v.size is None]
+            if missing:
+                pending += missing
+                continue
+            current.size = _size_from_inputs(current)
+        pending.pop()
+    assert variable.size is not None
+    return variable.size
+
+
+def _size_inputs(variable: Variable) -> Sequence[Variable]:
+    node = variable.owner
+    if node is None or not isinstance(node.op, Elementwise) or node.op.name not in _ARITHMETIC:
+        return ()
+    if any(v.type.dtype not in INTEGERS or v.type.ndim for v in node.inputs):
+        return ()
+    return node.inputs
+
+
+def _size_from_inputs(variable: Variable) -> Size:
+    if isinstance(variable, Constant):
+        return int(variable.data)
+    node = variable.owner
+    if node is not None and isinstance(node.op, SizeValue):
+        return node.op.size
+    if node is not None and isinstance(node.op, Dimension):
+        return node.inputs[0].type.shape[node.op.axis]
+    inputs = _size_inputs(variable)
+    if inputs:
+        return _ARITHMETIC[node.op.name](*(v.size for v in inputs))  # type: ignore[union-attr]
+    return dims.symbol(variable.name or f"value{variable.serial}", variable)

@@ -1,0 +1,1 @@
+"""What a value may be: dtypes, symbolic sizes, tensor types."""

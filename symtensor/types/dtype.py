@@ -1,0 +1,121 @@
+"""Dtypes by name, and the one table that says how they combine.
+
+Python numbers are weak: they take the dtype of the array they meet, and only widen it where
+the value does not fit. NumPy arrays and variables are strong and combine by NumPy's table.
+With `config.floatX` float32 and the default `cast_policy`, a float64 that only comes from mixing
+integers with float32 is kept at float32, as Theano documents.
+
+>>> promote("int8", "uint8"), promote("int32", "float32"), promote("bool", "int8")
+('int16', 'float64', 'int8')
+>>> weak_dtype(2, "float32"), weak_dtype(2.5, "int32"), weak_dtype(1000, "int8")
+('float32', 'float64', 'int16')
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from symtensor.base.config import config
+from symtensor.base.errors import TypeMismatch
+
+__all__ = ["ALL", "BOOL", "INTEGERS", "UNSIGNED", "DISCRETE", "FLOATS", "COMPLEX", "CONTINUOUS", "check_dtype",
+           "itemsize", "promote", "weak_dtype", "float_of", "real_of", "accumulator", "numpy_dtype"]
+
+BOOL = ("bool",)
+UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
+SIGNED = ("int8", "int16", "int32", "int64")
+INTEGERS = SIGNED + UNSIGNED
+DISCRETE = BOOL + INTEGERS
+FLOATS = ("float16", "float32", "float64")
+COMPLEX = ("complex64", "complex128")
+CONTINUOUS = FLOATS + COMPLEX
+ALL = DISCRETE + CONTINUOUS
+
+
+def check_dtype(dtype: object) -> str:
+    """The name of a dtype given as a name, a NumPy dtype or type, or "floatX"; raises TypeMismatch."""
+    if dtype == "floatX":
+        return str(config.floatX)
+    if isinstance(dtype, str) and dtype in ALL:
+        return dtype
+    try:
+        name = np.dtype(dtype).name  # type: ignore[call-overload]
+    except TypeError:
+        name = str(dtype)
+    if name not in ALL:
+        raise TypeMismatch(f"{dtype!r} is not a tensor dtype", fix="one of " + ", ".join(ALL))
+    return str(name)
+
+
+@lru_cache(maxsize=None)
+def numpy_dtype(dtype: str) -> np.dtype:
+    """The NumPy dtype object of a dtype name."""
+    return np.dtype(dtype)
+
+
+def itemsize(dtype: str) -> int:
+    """Bytes of one element."""
+    return int(numpy_dtype(dtype).itemsize)
+
+
+@lru_cache(maxsize=None)
+def _numpy_promote(dtypes: tuple[str, ...]) -> str:
+    return str(np.result_type(*dtypes).name)
+
+
+def promote(*dtypes: str) -> str:
+    """The dtype in which values of `dtypes` combine."""
+    joined = _numpy_promote(dtypes)
+    policy_keeps = config.cast_policy == "numpy+floatX" and config.floatX == "float32"
+    if joined == "float64" and policy_keeps and "float64" not in dtypes:
+        return "float32"
+    return joined
+
+
+def weak_dtype(value: bool | int | float | complex, dtype: str) -> str:
+    """The dtype a Python number takes when it meets an array of `dtype`."""
+    if isinstance(value, bool):
+        return dtype
+    if isinstance(value, int):
+        if dtype in CONTINUOUS:
+            return dtype
+        floor = "int8" if dtype == "bool" else dtype
+        return floor if _fits(value, floor) else _smallest_integer(value, floor)
+    if isinstance(value, float):
+        return dtype if dtype in CONTINUOUS else str(config.floatX)
+    if dtype in COMPLEX:
+        return dtype
+    return "complex64" if dtype in ("float16", "float32") else "complex128"
+
+
+def _fits(value: int, dtype: str) -> bool:
+    info = np.iinfo(dtype)
+    return int(info.min) <= value <= int(info.max)
+
+
+def _smallest_integer(value: int, dtype: str) -> str:
+    for candidate in SIGNED + ("uint64",):
+        if _fits(value, candidate):
+            return _numpy_promote((candidate, dtype))
+    raise TypeMismatch(f"the Python int {value} fits no integer dtype", fix="use a float")
+
+
+def float_of(dtype: str) -> str:
+    """The float dtype in which a function of `dtype` is computed: small integers in float32, wide in float64."""
+    if dtype in CONTINUOUS:
+        return dtype
+    return "float32" if dtype in ("bool", "int8", "uint8", "int16", "uint16") else "float64"
+
+
+def real_of(dtype: str) -> str:
+    """The dtype of a complex dtype's parts; any other dtype itself."""
+    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
+def accumulator(dtype: str) -> str:
+    """The dtype in which sums and products of `dtype` are returned: 64 bits for integers."""
+    if dtype in UNSIGNED:
+        return "uint64"
+    return "int64" if dtype in DISCRETE else dtype
