@@ -2,18 +2,18 @@
 
 A kernel is one C function named by the placeholder `KERNEL`. Its key is the hash of its text, the preamble, the
 flags, the compiler, the processor and the format of the cache. The kernels of one call that are not in the cache are
-compiled together; the shared object is linked under each kernel's key.
+compiled together; the shared object gets a name (a hard link) for each kernel's key.
 
 >>> with config.change(cache=False):
 ...     [kernel] = load_kernels([("twice", "double KERNEL(double x) { return 2 * x; }")])
+>>> import ctypes
 >>> ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(kernel.address)(21.0)
 42.0
 """
 
 from __future__ import annotations
 
-import _ctypes
-import ctypes
+import _ctypes  # what ctypes itself calls; NumPy has loaded it, so it costs nothing where cffi costs milliseconds
 import errno
 import os
 import re
@@ -24,19 +24,22 @@ from dataclasses import dataclass, replace
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
 from symtensor.codegen import store as stores
-from symtensor.codegen.seal import blake2b, digest, seal, unseal
-from symtensor.codegen.store import StoredFile, Store, fetch, store
-from symtensor.codegen.toolchain import NO_COMPILER, Toolchain, instruction_set, toolchain
+from symtensor.codegen.seal import digest, seal, unseal
+from symtensor.codegen.store import Store, StoredFile, fetch, store
+from symtensor.codegen.toolchain import Job, Toolchain, instruction_set, require
 
 __all__ = ["LoadedKernel", "load_kernels", "kernel_key", "why", "entries", "size", "clean", "clear", "store", "fetch"]
 
 _FORMAT = "1"
 _PLACEHOLDER = re.compile(r"\bKERNEL\b")
+# Text for which a second compiler process gains more than it costs (some 30 ms of processor time).
+_UNIT_CHARACTERS = 2000
+_MOST_UNITS = 8
 
 
 @dataclass(frozen=True)
 class LoadedKernel:
-    """A kernel in memory: its function's address, and the files it came from."""
+    """A kernel in memory: its function's address, and the shared object it came from."""
 
     name: str
     key: str
@@ -46,19 +49,19 @@ class LoadedKernel:
     @property
     def source(self) -> str:
         """The C text of the unit that the kernel was compiled in."""
-        return self.path[:-len(".so")] + ".c"
+        return _source_of(self.path)
 
 
 @dataclass(frozen=True)
 class _Library:
-    """A loaded shared object: its handle and the symbol of each key in it."""
+    """A loaded shared object: its handle, and the symbol of each key in it."""
 
     handle: int
     symbols: dict[str, str]
 
 
 _kernels: dict[str, LoadedKernel] = {}
-# A file that is loaded stays mapped, so that its number cannot be given to another file.
+# By device and inode: a loaded file stays mapped, so its number is not given to another file.
 _libraries: dict[tuple[int, int], _Library] = {}
 
 
@@ -77,24 +80,40 @@ class _Setting:
         return digest(_FORMAT, self.compiler, self.flags, self.instructions, self.preamble, text)
 
     def manifest(self) -> list[str]:
+        """The fields of the key in the order in which a difference is reported; each is one line."""
         return [f"format {_FORMAT}", f"compiler {self.compiler}", f"flags {self.flags}",
                 f"instructions {self.instructions}", f"preamble {digest(self.preamble)}"]
 
 
+@dataclass(frozen=True)
+class _Kernel:
+    """A kernel that was asked for."""
+
+    name: str
+    text: str
+    key: str
+
+    @property
+    def symbol(self) -> str:
+        return _symbol_stem(self.name) + self.key[:12]
+
+    @property
+    def definition(self) -> str:
+        return _PLACEHOLDER.sub(self.symbol, self.text)
+
+
+def _symbol_stem(name: str) -> str:
+    stem = re.sub(r"\W", "_", name, flags=re.ASCII)[:60] + "_"
+    return f"k{stem}" if stem[0].isdigit() else stem
+
+
 def _setting(tool: Toolchain, preamble: str, extra: Sequence[str]) -> _Setting:
-    return _Setting(tool.identity, " ".join((*tool.flags, *extra)), instruction_set(), preamble)
+    return _Setting(tool.identity, " ".join(tool.options(extra)), instruction_set(), preamble)
 
 
-def _compiler() -> Toolchain:
-    tool = toolchain()
-    if tool is None:
-        raise CompileError("no C compiler was found", fix=f"{NO_COMPILER}; or set the option backend=numpy")
-    return tool
-
-
-def kernel_key(text: str, preamble: str = "", extra: Sequence[str] = ()) -> str:
+def kernel_key(text: str, *, preamble: str = "", extra: Sequence[str] = ()) -> str:
     """The key of a kernel under the present compiler and configuration."""
-    return _setting(_compiler(), preamble, extra).key(text)
+    return _setting(require(), preamble, extra).key(text)
 
 
 # --- loading -------------------------------------------------------------------------------------
@@ -103,117 +122,149 @@ def load_kernels(kernels: Iterable[tuple[str, str]], *, preamble: str = "",
                  extra: Sequence[str] = ()) -> list[LoadedKernel]:
     """Load kernels given as (name, C text), compiling those that are not in the cache.
 
-    The text defines one function, called KERNEL; `preamble` is put before the kernels and must not define anything
-    visible outside; `extra` are compiler flags, such as a sanitizer's.
+    The text defines one function, called KERNEL, and nothing else that other kernels could define too; `preamble`
+    comes once before the kernels; `extra` are flags for the compiler, such as a sanitizer's.
     """
-    asked = list(kernels)
-    tool = _compiler()
+    tool = require()
     setting = _setting(tool, preamble, extra)
-    keys = [setting.key(text) for _, text in asked]
+    asked = [_Kernel(name, text, setting.key(text)) for name, text in kernels]
     directory = stores.current()
-    missing: dict[str, tuple[str, str]] = {}
-    for key, (name, text) in zip(keys, asked):
-        if key not in _kernels and not _load_stored(directory, key, name):
-            missing[key] = name, text
+    missing = {kernel.key: kernel for kernel in asked
+               if kernel.key not in _kernels and not _load_stored(directory, kernel)}
     if missing:
-        _build(directory, tool, setting, missing, extra)
-    return [_kernels[key] if _kernels[key].name == name else replace(_kernels[key], name=name)
-            for key, (name, _) in zip(keys, asked)]
+        _build(directory, tool, setting, list(missing.values()), extra)
+        directory.clean_sometimes()
+    return [replace(_kernels[kernel.key], name=kernel.name) for kernel in asked]
 
 
-def _load_stored(directory: Store, key: str, name: str) -> bool:
-    """Load a kernel from the cache; False where it is not there or its file is damaged."""
-    return any(_load_from(directory, path, key, name) for path in directory.find(f"{key}.so"))
+def _load_stored(directory: Store, kernel: _Kernel) -> bool:
+    """Load a kernel from the cache; False where it is not there, is damaged or does not load on this system."""
+    for path in directory.find(f"{kernel.key}.so"):
+        try:
+            if _load_from(directory, path, kernel):
+                return True
+        except OSError:
+            continue
+    return False
 
 
-def _load_from(directory: Store, path: str, key: str, name: str) -> bool:
+def _load_from(directory: Store, path: str, kernel: _Kernel) -> bool:
+    """Load a kernel from a file; False where it is not in there. Raises OSError where the file does not load."""
     library = _open_library(directory, path)
-    symbol = library.symbols.get(key) if library else None
-    if library is None or symbol is None:
+    if library is None or kernel.key not in library.symbols:
         return False
-    try:
-        address = _ctypes.dlsym(library.handle, symbol)
-    except OSError:  # the file was exchanged between reading and loading it
-        return False
-    _kernels[key] = LoadedKernel(name, key, address, path)
+    address = _ctypes.dlsym(library.handle, library.symbols[kernel.key])
+    _kernels[kernel.key] = LoadedKernel(kernel.name, kernel.key, address, path)
     return True
 
 
 def _open_library(directory: Store, path: str) -> _Library | None:
     """The shared object at `path`, loaded once and only after its seal was found whole."""
-    try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            number = status.st_dev, status.st_ino
-            if number in _libraries:
-                return _libraries[number]
-            opened = unseal(file.read())
-    except OSError:
-        return None
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        number = status.st_dev, status.st_ino
+        if number in _libraries:
+            return _libraries[number]
+        opened = unseal(file.read())
     if opened is None:
         return None
     stores.touch(path)
-    lines = (line.split(" ") for line in opened[1].splitlines())
-    symbols = {words[1]: words[2] for words in lines if words[0] == "kernel"}
+    stores.touch(_source_of(path))
+    symbols = {words[1]: words[2] for words in _kernel_lines(opened[1])}
     _libraries[number] = library = _Library(_dlopen(directory, path), symbols)
     return library
 
 
 def _dlopen(directory: Store, path: str) -> int:
-    flags = os.RTLD_NOW | os.RTLD_LOCAL
+    mode = os.RTLD_NOW | os.RTLD_LOCAL
     try:
-        return int(_ctypes.dlopen(path, flags))
-    except OSError as error:
+        return int(_ctypes.dlopen(path, mode))
+    except OSError:
         own = stores.private_directory()
-        if path.startswith(own):
-            raise _unloadable(path, error) from None
+        if os.path.dirname(path) == own:
+            raise
         # A file system mounted noexec refuses what loads well from elsewhere.
         with open(path, "rb") as file:
             [copy] = Store(None).add(file.read(), [os.path.basename(path)])
-        try:
-            handle = int(_ctypes.dlopen(copy, flags))
-        except OSError:
-            raise _unloadable(path, error) from None
+        handle = int(_ctypes.dlopen(copy, mode))
         directory.degrade(OSError(errno.ENOEXEC, "nothing there may be executed"))
         return handle
 
 
-def _unloadable(path: str, error: OSError) -> CompileError:
-    return CompileError(f"a compiled kernel cannot be loaded: {error}", where=[path[:-len(".so")] + ".c"],
-                        fix=f"remove {path}")
+def _source_of(path: str) -> str:
+    return path.removesuffix(".so") + ".c"
 
 
 # --- compiling -----------------------------------------------------------------------------------
 
-def _build(directory: Store, tool: Toolchain, setting: _Setting, missing: dict[str, tuple[str, str]],
+def _build(directory: Store, tool: Toolchain, setting: _Setting, missing: Sequence[_Kernel],
            extra: Sequence[str]) -> None:
-    """Compile kernels together, put them into the cache and load them."""
-    symbols = {key: _symbol(name, key) for key, (name, _) in missing.items()}
-    parts = [_PLACEHOLDER.sub(symbols[key], text) for key, (_, text) in missing.items()]
-    text = "\n".join([setting.preamble, *parts, ""])
+    """Compile kernels, a unit for each processor where there is much text, put them into the cache, load them."""
+    units = _divide(missing)
+    texts = ["\n".join([setting.preamble, *(kernel.definition for kernel in unit), ""]) for unit in units]
     if config.debug >= 4:
-        print(text, file=sys.stderr)
-    sources = directory.add(text.encode(), [f"{key}.c" for key in missing])
-    target = os.path.join(stores.private_directory(), f"unit-{os.urandom(6).hex()}.so")
-    tool.compile(text, target, source=sources[0], extra=extra)
-    with open(target, "rb") as file:
-        body = file.read()
-    os.unlink(target)
-    lines = [f"kernel {key} {symbols[key]} {digest(text)}" for key, (_, text) in missing.items()]
-    sealed = seal(body, "\n".join(setting.manifest() + lines))
-    names = [f"{key}.so" for key in missing]
-    paths = directory.add(sealed, names)
-    for (key, (name, _)), path in zip(missing.items(), paths):
-        if not _load_from(directory, path, key, name):
-            # Another process put its own unit there, or the directory went away: use the copy of this process.
-            own = Store(None).add(sealed, names)[0]
-            if not _load_from(directory, own, key, name):
-                raise CompileError(f"the compiled kernel {name} is not in its file", where=[own])
-    directory.clean_sometimes()
+        print(*texts, sep="\n", file=sys.stderr)
+    with stores.scratch_directory() as scratch:
+        jobs = []
+        for unit, text in zip(units, texts):
+            # Before compiling, at its last place: the compiler's messages name it.
+            [source] = directory.add(text.encode(), [f"{unit[0].key}.c"])
+            jobs.append(Job(source, f"{scratch}/{unit[0].key}.so"))
+        tool.compile_all(jobs, extra)
+        for unit, text, job in zip(units, texts, jobs):
+            with open(job.target, "rb") as file:
+                sealed = seal(file.read(), _manifest_of(setting, unit))
+            _keep_and_load(directory, unit, text.encode(), sealed)
 
 
-def _symbol(name: str, key: str) -> str:
-    return re.sub(r"\W", "_", name, flags=re.ASCII)[:60] + "_" + key[:12]
+def _divide(kernels: Sequence[_Kernel]) -> list[list[_Kernel]]:
+    """Units of about equal text, as many as pay and processors there are.
+
+    >>> [len(unit) for unit in _divide([_Kernel("a", "x" * 10, str(i)) for i in range(4)])]
+    [4]
+    """
+    characters = sum(len(kernel.text) for kernel in kernels)
+    count = max(1, min(_processors(), _MOST_UNITS, len(kernels), characters // _UNIT_CHARACTERS))
+    units: list[list[_Kernel]] = [[] for _ in range(count)]
+    lengths = [0] * count
+    for kernel in sorted(kernels, key=lambda kernel: len(kernel.text), reverse=True):
+        shortest = lengths.index(min(lengths))
+        units[shortest].append(kernel)
+        lengths[shortest] += len(kernel.text)
+    return units
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _manifest_of(setting: _Setting, unit: Sequence[_Kernel]) -> str:
+    lines = [f"kernel {kernel.key} {kernel.symbol} {digest(kernel.text)}" for kernel in unit]
+    return "\n".join(setting.manifest() + lines)
+
+
+def _kernel_lines(manifest: str) -> list[list[str]]:
+    """For each kernel of a unit: the word kernel, its key, its symbol, the digest of its text."""
+    return [line.split(" ") for line in manifest.splitlines() if line.startswith("kernel ")]
+
+
+def _keep_and_load(directory: Store, unit: Sequence[_Kernel], text: bytes, sealed: bytes) -> None:
+    """Put a compiled unit into the cache under the keys of its kernels, and load them."""
+    for place in (directory, Store(None)):
+        place.add(text, [f"{kernel.key}.c" for kernel in unit])
+        paths = place.add(sealed, [f"{kernel.key}.so" for kernel in unit])
+        try:
+            if all([_load_from(directory, path, kernel) for path, kernel in zip(paths, unit)]):
+                return
+        except OSError as error:
+            reason = str(error)
+        else:
+            reason = "it was exchanged by another process"
+        # Another process may have put its own unit there, or removed it: then a copy of this process serves.
+    raise CompileError(f"a compiled kernel cannot be loaded: {reason}", where=[_source_of(paths[0])],
+                       fix="does the kernel call a function that neither libm nor libc has?")
 
 
 # --- looking after the cache ---------------------------------------------------------------------
@@ -239,34 +290,38 @@ def clear() -> int:
 
 
 def why(name: str, text: str, *, preamble: str = "", extra: Sequence[str] = ()) -> str:
-    """Why a kernel is not in the cache: the first field of the key in which a stored kernel differs."""
-    setting = _setting(_compiler(), preamble, extra)
+    """Why a kernel is not in the cache: the first field of its key in which the nearest stored kernel differs."""
+    setting = _setting(require(), preamble, extra)
     directory = stores.current()
-    if any(_manifest(path) for path in directory.find(f"{setting.key(text)}.so")):
-        return "it is in the cache"
-    wanted, prefix = digest(text), _symbol(name, "")
-    near = None
-    for file in reversed([file for file in directory.files() if file.name.endswith(".so")]):
-        fields, kernels = _manifest(file.path) or ([], [])
-        if any(words[3] == wanted for words in kernels):
-            for mine, theirs in zip(setting.manifest(), fields):
-                if mine != theirs:
-                    field, _, value = mine.partition(" ")
-                    return f"{field} differs: {value}; in the cache {theirs.partition(' ')[2]} ({file.path})"
-        if near is None and any(words[2].startswith(prefix) and words[1] == file.name[:16] for words in kernels):
-            near = file
-    return f"text differs: from {near.path[:-3]}.c" if near else "nothing like it is in the cache"
+    key = setting.key(text)
+    if any(_manifest_at(path) for path in directory.find(f"{key}.so")):
+        return f"it is in the cache: {key}"
+    stem, wanted, relative = _symbol_stem(name), digest(text), ""
+    for file in reversed(directory.files()):
+        manifest = _manifest_at(file.path) if file.name.endswith(".so") else ""
+        for _, its_key, symbol, its_digest in _kernel_lines(manifest):
+            if its_digest == wanted and not file.name.startswith(key):
+                return _difference(setting.manifest(), manifest.splitlines(), file.path)
+            if file.name.startswith(its_key) and symbol[:-12] == stem:
+                relative = relative or _source_of(file.path)
+    if relative:
+        return f"text differs from that in {relative}"
+    return "nothing like it is in the cache"
 
 
-def _manifest(path: str) -> tuple[list[str], list[list[str]]] | None:
-    """The setting's lines and the kernels' words of a stored unit, or None where it is damaged."""
+def _difference(mine: Sequence[str], theirs: Sequence[str], path: str) -> str:
+    for my_line, their_line in zip(mine, theirs):
+        if my_line != their_line:
+            field, _, value = my_line.partition(" ")
+            return f"{field} differs: now {value!r}, in {path} {their_line.partition(' ')[2]!r}"
+    return f"its file was removed or is damaged; {path} holds it too"
+
+
+def _manifest_at(path: str) -> str:
+    """The manifest of a stored unit, empty where it is damaged."""
     try:
         with open(path, "rb") as file:
             opened = unseal(file.read())
     except OSError:
-        return None
-    if opened is None:
-        return None
-    lines = opened[1].splitlines()
-    return ([line for line in lines if not line.startswith("kernel ")],
-            [line.split(" ") for line in lines if line.startswith("kernel ")])
+        return ""
+    return opened[1] if opened else ""

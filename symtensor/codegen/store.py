@@ -126,8 +126,8 @@ class Store:
     def degrade(self, error: OSError) -> None:
         """From here on new files go to the process's own directory."""
         self.degraded = True
-        _warn_once(f"the cache {self.root} cannot be used ({error.strerror or error}): what is compiled now is lost when"
-                   f" this process ends; {_remedy(error)}, or set SYMTENSOR_CACHE_DIR to another directory")
+        _warn_once(f"the cache {self.root} cannot be used ({error.strerror or error}): what is compiled now is lost"
+                   f" when this process ends; {_remedy(error)}, or set SYMTENSOR_CACHE_DIR to another directory")
 
     def files(self) -> list[StoredFile]:
         """The cache's files, the least recently used first."""
@@ -242,8 +242,23 @@ def current() -> Store:
     """The store that the configuration asks for."""
     root = config.cache_path if config.cache else None
     if root not in _stores:
-        _stores[root] = Store(root)
+        _stores[root] = Store(None if root is not None and _foreign(root) else root)
     return _stores[root]
+
+
+def _foreign(root: str) -> bool:
+    """Whether the default directory is somebody else's: what is in there would run with our rights."""
+    if config.cache_dir or not hasattr(os, "getuid"):
+        return False
+    try:
+        owner = os.stat(root).st_uid
+    except OSError:
+        return False
+    if owner in (os.getuid(), 0):
+        return False
+    _warn_once(f"the cache {root} belongs to another user and is left alone: what is compiled now is lost when this"
+               " process ends; set SYMTENSOR_CACHE_DIR to a directory of your own")
+    return True
 
 
 # --- records: bytes under a kind and a key -------------------------------------------------------
