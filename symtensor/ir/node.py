@@ -203,7 +203,7 @@ class Op:
     """Tangents of the outputs from inputs, outputs and the inputs' tangents (None is zero). Optional."""
 
     def sizes(self) -> Sequence[Size]:
-        """Sizes among the op's parameters."""
+        """Sizes among the op's parameters; `evaluate` gets their values after those of its inputs."""
         return ()
 
     def prepare(self, *arguments: Any) -> Sequence[Variable]:

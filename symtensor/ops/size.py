@@ -56,6 +56,12 @@ class SizeValue(Op):
     def infer(self) -> TensorType:
         return _SCALAR
 
+    def evaluate(self, value: Any) -> Any:
+        return np.int64(value)
+
+    def pullback(self, *values: Variable) -> Any:
+        return ()
+
     def sizes(self) -> Sequence[Size]:
         return (self.size,)
 

@@ -1,0 +1,211 @@
+"""The meaning of a graph: every op's `evaluate`, one after the other, on NumPy arrays.
+
+This is the reference each target is tested against, and what runs a function when there is no
+compiler. It works on users' expressions and on the compiler's `Graph` alike. Sizes that ops
+name are found from the shapes of the given arrays and from integer scalars on the way.
+
+>>> from symtensor import ops
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float64", (None,)), name="x")
+>>> evaluate([x * 2 + 1], {x: np.array([1.0, 2.0])})
+[array([3., 5.])]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import IndexOutOfRange, MissingInputError, ShapeError, SymtensorError, TypeMismatch, VerifyError
+from symtensor.ir import provenance
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Apply, Constant, Equation, Variable, describe
+from symtensor.ir.provenance import Lines
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size, Symbol
+from symtensor.types.tensor import TensorType
+
+__all__ = ["evaluate", "evaluate_graph"]
+
+
+def evaluate(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> list[np.ndarray]:
+    """The arrays that `outputs` are when the variables in `values` have the given values.
+
+    Any variable may be given, also one that is computed. Raises MissingInputError for an input without a
+    value, TypeMismatch or ShapeError for a value that does not fit, IndexOutOfRange for an index that
+    does not, VerifyError for an op whose result is not of the type it announced.
+
+    >>> from symtensor import ops
+    >>> n = Variable(TensorType("int64", ()), name="n")
+    >>> evaluate([n + 1, n * n], {n: 3})
+    [array(4), array(9)]
+    """
+    run = _Run(values, {})
+    for variable, array in run.known.items():
+        run.learn(variable, variable.type, array.shape)
+    return run.results(outputs)
+
+
+def evaluate_graph(graph: Graph, arrays: Sequence[Any]) -> list[np.ndarray]:
+    """The outputs of an interned graph for arrays in the order of its inputs; raises as `evaluate` does.
+
+    >>> from symtensor import ops
+    >>> x = Variable(TensorType("float64", ()), name="x")
+    >>> evaluate_graph(Graph([x], [x - 1]), [3.0])
+    [array(2.)]
+    """
+    run = _Run(dict(zip(graph.inputs, arrays)), graph.sources)
+    for variable, array in run.known.items():
+        run.learn(variable, variable.type, array.shape)
+    for variable in graph.inputs:  # the user's own symbols, where equations have put others in their place
+        run.learn(variable, graph.origin[variable].type, run.known[variable].shape)
+    for equation, lines in graph.equations:
+        run.check(equation, lines, ())
+    return run.results(graph.outputs)
+
+
+class _Run:
+    """One evaluation: the arrays and the symbols known so far."""
+
+    def __init__(self, values: Mapping[Variable, Any], sources: Mapping[Symbol, Variable]) -> None:
+        self.known = {variable: _admitted(variable, value) for variable, value in values.items()}
+        self.sources = sources
+        self.symbols: dict[Symbol, int] = {}
+
+    # -- sizes ------------------------------------------------------------------------------------
+
+    def learn(self, variable: Variable, type: TensorType, shape: Sequence[int]) -> None:
+        """Take the symbols of a type from the shape of a value of it. Raises ShapeError for a contradiction."""
+        for axis, (size, actual) in enumerate(zip(type.shape, shape)):
+            lone = dims.lone_symbol(size)
+            if lone is not None:
+                self.symbols.setdefault(lone, actual)
+            expected = self.size(size)
+            if expected is not None and expected != actual:
+                raise ShapeError(f"axis {axis} of {variable!r} should be {size} = {expected} long and is {actual}",
+                                 where=provenance.describe(variable.lines), operands=[describe(variable)])
+
+    def size(self, size: Size) -> int | None:
+        """The number a size is; None while it is not known."""
+        if isinstance(size, int):
+            return size
+        for symbol in dims.symbols_of(size):
+            if symbol not in self.symbols and not self._look_up(symbol):
+                return None
+        return dims.evaluate(size, self.symbols)
+
+    def _look_up(self, symbol: Symbol) -> bool:
+        array = self.known.get(self._source(symbol))
+        if array is None:
+            return False
+        self.symbols[symbol] = int(array) if symbol.axis is None else array.shape[symbol.axis]
+        return True
+
+    def _source(self, symbol: Symbol) -> Any:
+        return self.sources.get(symbol, symbol.source)
+
+    def check(self, equation: Equation, lines: Lines, operands: Iterable[str]) -> None:
+        """Raise ShapeError if an equation between known sizes does not hold."""
+        left, right = self.size(equation.left), self.size(equation.right)
+        if left is None or right is None:
+            return
+        if not (left == right if equation.compare == "eq" else left <= right):
+            relation = "=" if equation.compare == "eq" else "<="
+            raise ShapeError(f"{equation.meaning}: {equation.left} {relation} {equation.right} does not hold for"
+                             f" {left} and {right}", where=provenance.describe(lines), operands=operands)
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def results(self, outputs: Sequence[Variable]) -> list[np.ndarray]:
+        """Evaluate what `outputs` need, and read them."""
+        pending = list(reversed(outputs))
+        while pending:
+            variable = pending[-1]
+            missing = [] if variable in self.known else self._needed(variable)
+            if missing:
+                pending += reversed(missing)
+                continue
+            pending.pop()
+            if variable not in self.known:
+                self._apply(variable.owner)  # type: ignore[arg-type]
+        return [self.known[variable] for variable in outputs]
+
+    def _needed(self, variable: Variable) -> list[Variable]:
+        """What must be known before `variable` can be: its node's inputs, and sources of sizes the op names."""
+        node = variable.owner
+        if node is None:
+            self.known[variable] = _data(variable)
+            return []
+        needed = [v for v in node.inputs if v not in self.known]
+        for size in node.op.sizes():
+            needed += [self._source(s) for s in dims.symbols_of(size)
+                       if s not in self.symbols and self._source(s) not in self.known]
+        if None in needed:
+            raise MissingInputError(f"{variable!r} needs a size that no given value has",
+                                    where=provenance.describe(variable.lines))
+        return needed
+
+    def _apply(self, node: Apply) -> None:
+        arrays = [self.known[v] for v in node.inputs]
+        operands = _Operands(node, arrays)
+        for equation in node.equations:
+            self.check(equation, node.lines, operands)
+        results = _call(node, arrays, [self.size(size) for size in node.op.sizes()])
+        for variable, result in zip(node.outputs, results):
+            array = np.asarray(result)
+            if not variable.type.accepts(array):
+                raise VerifyError(f"{node.op} announced {variable.type.describe()} and its evaluate gave"
+                                  f" {array.dtype} {array.shape}", where=provenance.describe(node.lines),
+                                  operands=operands, fix=f"correct infer or evaluate of {type(node.op).__name__}")
+            self.known[variable] = array
+
+
+class _Operands:
+    """Descriptions of a node's operands with the shapes of this run, made only if they are read."""
+
+    def __init__(self, node: Apply, arrays: Sequence[np.ndarray]) -> None:
+        self.pairs = list(zip(node.inputs, arrays))
+
+    def __iter__(self) -> Any:
+        return (f"{describe(v)}, here of shape {array.shape}" for v, array in self.pairs)
+
+
+def _admitted(variable: Variable, value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.name != variable.type.dtype and not isinstance(value, (np.ndarray, np.generic)):
+        array = array.astype(variable.type.dtype)
+    if not variable.type.accepts(array):
+        fits = array.dtype.name == variable.type.dtype and array.ndim == variable.type.ndim
+        raise (ShapeError if fits else TypeMismatch)(f"the value given for {variable!r} is {array.dtype} {array.shape}",
+                                                     where=provenance.describe(variable.lines),
+                                                     operands=[describe(variable)],
+                                                     fix=f"give an array of {variable.type.describe()}")
+    return array
+
+
+def _data(variable: Variable) -> np.ndarray:
+    if isinstance(variable, Constant):
+        return variable.data
+    raise MissingInputError(f"{variable!r} has no value", where=provenance.describe(variable.lines),
+                            operands=[describe(variable)], fix="give it one")
+
+
+def _call(node: Apply, arrays: Sequence[np.ndarray], sizes: Sequence[Any]) -> Sequence[Any]:
+    """The op's results for arrays; errors say where the user wrote it and what it was applied to."""
+    try:
+        result = node.op.evaluate(*arrays, *sizes)
+    except SymtensorError as error:
+        error.where = error.where or tuple(provenance.describe(node.lines))
+        error.operands = error.operands or tuple(_Operands(node, arrays))
+        raise
+    except IndexError as error:
+        raise IndexOutOfRange(f"{node.op}: {error}", where=provenance.describe(node.lines),
+                              operands=_Operands(node, arrays)) from error
+    except Exception as error:
+        report = SymtensorError(f"raised by {node.op}", where=provenance.describe(node.lines),
+                                operands=_Operands(node, arrays))
+        error.__notes__ = [*getattr(error, "__notes__", ()), str(report)]
+        raise
+    return result if len(node.outputs) > 1 else (result,)
