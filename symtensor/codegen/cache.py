@@ -69,20 +69,22 @@ _libraries: dict[tuple[int, int], _Library] = {}
 
 @dataclass(frozen=True)
 class _Setting:
-    """What the keys of all kernels of a call have in common."""
+    """What the kernels of a call have in common: a preamble, and all fields of the key but the text.
 
-    compiler: str
-    flags: str
-    instructions: str
+    The fields are lines of the unit's manifest, in the order in which a difference is reported.
+    """
+
     preamble: str
+    fields: tuple[str, ...]
 
     def key(self, text: str) -> str:
-        return digest(_FORMAT, self.compiler, self.flags, self.instructions, self.preamble, text)
+        return digest(*self.fields, text)
 
-    def manifest(self) -> list[str]:
-        """The fields of the key in the order in which a difference is reported; each is one line."""
-        return [f"format {_FORMAT}", f"compiler {self.compiler}", f"flags {self.flags}",
-                f"instructions {self.instructions}", f"preamble {digest(self.preamble)}"]
+
+def _setting(tool: Toolchain, preamble: str, extra: Sequence[str]) -> _Setting:
+    return _Setting(preamble, (f"format {_FORMAT}", f"compiler {tool.identity}",
+                               f"flags {' '.join(tool.options(extra))}", f"instructions {instruction_set()}",
+                               f"preamble {digest(preamble)}"))
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,6 @@ class _Kernel:
 def _symbol_stem(name: str) -> str:
     stem = re.sub(r"\W", "_", name, flags=re.ASCII)[:60] + "_"
     return f"k{stem}" if stem[0].isdigit() else stem
-
-
-def _setting(tool: Toolchain, preamble: str, extra: Sequence[str]) -> _Setting:
-    return _Setting(tool.identity, " ".join(tool.options(extra)), instruction_set(), preamble)
 
 
 def kernel_key(text: str, *, preamble: str = "", extra: Sequence[str] = ()) -> str:
@@ -242,7 +240,7 @@ def _processors() -> int:
 
 def _manifest_of(setting: _Setting, unit: Sequence[_Kernel]) -> str:
     lines = [f"kernel {kernel.key} {kernel.symbol} {digest(kernel.text)}" for kernel in unit]
-    return "\n".join(setting.manifest() + lines)
+    return "\n".join([*setting.fields, *lines])
 
 
 def _kernel_lines(manifest: str) -> list[list[str]]:
@@ -301,7 +299,7 @@ def why(name: str, text: str, *, preamble: str = "", extra: Sequence[str] = ()) 
         manifest = _manifest_at(file.path) if file.name.endswith(".so") else ""
         for _, its_key, symbol, its_digest in _kernel_lines(manifest):
             if its_digest == wanted and not file.name.startswith(key):
-                return _difference(setting.manifest(), manifest.splitlines(), file.path)
+                return _difference(setting.fields, manifest.splitlines(), file.path)
             if file.name.startswith(its_key) and symbol[:-12] == stem:
                 relative = relative or _source_of(file.path)
     if relative:
