@@ -155,7 +155,7 @@ class Graph:
         shape = tuple(map(self.solution, variable.type.shape))
         copy = Variable(TensorType.of(variable.type.dtype, shape), name=variable.name)
         copy._lines = variable.lines
-        copy.size = variable.size
+        copy.known_size = variable.known_size
         self._members.add(copy)
         self.origin[copy] = variable
         self._note_source(variable, copy)
@@ -181,13 +181,13 @@ class Graph:
 
     def _note_source(self, old: Variable, new: Variable) -> None:
         """`new` computes what `old` did: it answers for the symbols of old's value and sizes, if there are any."""
-        lone = dims.lone_symbol(old.size) if old.size is not None else None
+        lone = dims.lone_symbol(old.known_size) if old.known_size is not None else None
         if lone is not None and lone.source is old:
             self.sources[lone] = new
-            if new.size is None:
-                new.size = old.size
-            elif old.size != new.size:
-                self.solution.assume(old.size, new.size)  # type: ignore[arg-type]
+            if new.known_size is None:
+                new.known_size = old.known_size
+            elif old.known_size != new.known_size:
+                self.solution.assume(old.known_size, new.known_size)  # type: ignore[arg-type]
         for size, own in zip(old.type.shape, new.type.shape):
             lone = dims.lone_symbol(size)
             if lone is not None and lone.source is old:

@@ -71,7 +71,7 @@ class Variable:
         self.type = type if owner is not None else type.complete(name or f"v{self.serial}")
         self._lines: provenance.Lines | None = provenance.here() if owner is None else None
         self._tag: Tag | None = None
-        self.size: Dim | int | None = None  # memo of ops.size.size_of
+        self.known_size: Dim | int | None = None  # memo of ops.size.size_of
 
     @property
     def tag(self) -> Tag:

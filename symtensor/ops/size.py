@@ -111,15 +111,15 @@ def size_of(variable: Variable) -> Size:
     pending = [variable]
     while pending:
         current = pending[-1]
-        if current.size is None:
-            missing = [v for v in _size_inputs(current) if v.size is None]
+        if current.known_size is None:
+            missing = [v for v in _size_inputs(current) if v.known_size is None]
             if missing:
                 pending += missing
                 continue
-            current.size = _size_from_inputs(current)
+            current.known_size = _size_from_inputs(current)
         pending.pop()
-    assert variable.size is not None
-    return variable.size
+    assert variable.known_size is not None
+    return variable.known_size
 
 
 def _size_inputs(variable: Variable) -> Sequence[Variable]:
@@ -141,5 +141,5 @@ def _size_from_inputs(variable: Variable) -> Size:
         return node.inputs[0].type.shape[node.op.axis]
     inputs = _size_inputs(variable)
     if inputs:
-        return _ARITHMETIC[node.op.name](*(v.size for v in inputs))  # type: ignore[union-attr]
+        return _ARITHMETIC[node.op.name](*(v.known_size for v in inputs))  # type: ignore[union-attr]
     return dims.symbol(variable.name or f"value{variable.serial}", variable)
