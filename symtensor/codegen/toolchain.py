@@ -141,13 +141,13 @@ def _remove(paths: Iterable[str]) -> None:
 
 # --- finding -------------------------------------------------------------------------------------
 
-_found: dict[object, Toolchain | None] = {}
+_found: dict[tuple[str, str], Toolchain | None] = {}
 _reports: dict[str, str] = {}
 
 
 def toolchain() -> Toolchain | None:
     """The C compiler to use, or None where there is none; looked for once for each setting of `cxx`, `cflags`."""
-    key = config.cxx, config.cflags, tuple(os.get_exec_path())
+    key = config.cxx, config.cflags
     if key not in _found:
         _found[key] = _with_user_flags(_find())
     return _found[key]
@@ -230,8 +230,7 @@ def _asked(text: str) -> tuple[str, ...]:
 
 def _remembered(command: tuple[str, ...]) -> Toolchain | None:
     """The probe's result, from the cache while the compiler's file is the one that was probed."""
-    files = [path for path in map(shutil.which, command) if path]  # `ccache gcc` is two
-    stamps = [f"{path} {status.st_mtime_ns} {status.st_size}" for path in files for status in [os.stat(path)]]
+    stamps = [_stamp(path) for path in map(shutil.which, command) if path]  # `ccache gcc` is two files
     key = digest("toolchain 1", *command, "", *stamps, instruction_set(), _c_library(), *_COMMON, *_OPTIONAL)
     record = store.fetch("compiler", key)
     found = _from_record(record.decode()) if record is not None else _probe(command)
@@ -241,6 +240,11 @@ def _remembered(command: tuple[str, ...]) -> Toolchain | None:
         store.store("compiler", key, _to_record(found).encode())
     _reports[" ".join(command)] = f"{found.identity}, {'with' if found.vector_math else 'without'} libmvec"
     return found
+
+
+def _stamp(path: str) -> str:
+    status = os.stat(path)
+    return f"{path} {status.st_mtime_ns} {status.st_size}"
 
 
 def _to_record(tool: Toolchain) -> str:
