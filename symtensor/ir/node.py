@@ -31,7 +31,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Tag", "equal_sizes", "at_most", "extend_variables",
+__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Placeholder", "Tag", "equal_sizes", "at_most", "extend_variables",
            "constant_key", "describe"]
 
 _serial = itertools.count()
@@ -94,6 +94,14 @@ class Variable:
         return f"{self.owner.op}{suffix}"
 
 
+class Placeholder(Variable):
+    """Stands for variables still to be found, as in a rewrite rule: ops given one ask it for their result."""
+
+    def receive(self, op: Op, arguments: tuple[Any, ...]) -> Any:
+        """What `op` applied to `arguments`, this placeholder among them, is."""
+        raise NotImplementedError(f"{type(self).__name__}.receive")
+
+
 class Constant(Variable):
     """A variable whose value is known: `data`, a read-only array."""
 
@@ -132,6 +140,18 @@ class Equation:
     right: Size
     meaning: str
     compare: str = "eq"
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A cotangent that is `value` where `where` holds, and exactly zero elsewhere, whatever `value` is there.
+
+    What the pullback of an op that selects (switch, maximum) returns, so that the infinite slope of
+    something not chosen never meets the zero. `where` is a bool variable that broadcasts to `value`.
+    """
+
+    value: Variable
+    where: Variable
 
 
 class Apply:
@@ -195,7 +215,8 @@ class Op:
     def pullback(self, *inputs_outputs_cotangents: Variable) -> Any:
         """Cotangents of the inputs from inputs, outputs and the outputs' cotangents, in that order.
 
-        One variable, or a sequence with one entry for each input; None is an exact zero.
+        One variable, or a sequence with one entry for each input. None is an exact zero, both as a result
+        and as the cotangent of one of several outputs; `Masked` is an exact zero in places.
         """
         raise NotImplementedError(f"{type(self).__name__}.pullback")
 
@@ -222,6 +243,9 @@ class Op:
             raise
 
     def __call__(self, *arguments: Any) -> Any:
+        for argument in arguments:
+            if isinstance(argument, Placeholder):
+                return argument.receive(self, arguments)
         outputs = self.make(*self.prepare(*arguments))
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
