@@ -166,7 +166,7 @@ Instruction = Launch | Gemm | Copy | Call | Resize
 class Check:
     """Two sizes that must be equal before anything runs, or at the Resize that makes both known.
 
-    `compare` is "eq" (left == right), "le" (left <= right) or "one_or_eq".
+    `compare` is "eq" (left == right), "le" (left <= right) or "one_or_eq" (left is 1 or left == right).
     """
 
     left: int
@@ -190,7 +190,8 @@ class Program:
 
     `results` gives for each result the buffer that holds it; a buffer that is not OUTPUT or DYNAMIC is
     copied out. `updates` are pairs (result number, storage number): the result's array becomes the
-    storage's. Updates done in place are not listed. Only the first `returned` results go to the caller.
+    storage's. Updates done in place are not listed; `written` has the storages that some instruction
+    writes in place. Only the first `returned` results go to the caller.
     """
 
     arguments: list[Argument]
@@ -206,3 +207,4 @@ class Program:
     kernels: list[tuple[str, str]]      # (name, C text) for each kernel number
     callables: list[Any]
     messages: list[Any] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)

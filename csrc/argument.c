@@ -1,0 +1,163 @@
+/* Arguments: arrays of the right type are taken as they are and numbers stored; `convert` sees to the rest. */
+#include "core.h"
+
+#include <math.h>
+
+static bool array_fits(const Type *type, PyObject *object)
+{
+    if (!PyArray_CheckExact(object))
+        return false;
+    PyArrayObject *array = (PyArrayObject *)object;
+    return PyArray_CHKFLAGS(array, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED) && type_matches(type, array);
+}
+
+/* Numbers for 0-d arguments. Each of these stores one in the argument's dtype, or says false when that
+ * would lose more than the last digits. */
+
+static bool store_real(const Type *type, double value, Scalar *scalar)
+{
+    bool is_complex = type->kind == 'c';
+    if (type->kind != 'f' && !is_complex)
+        return false;
+    if (type->itemsize == (is_complex ? 16 : 8)) {
+        scalar->doubles[0] = value;
+        scalar->doubles[1] = 0;
+        return true;
+    }
+    scalar->floats[0] = (float)value;
+    scalar->floats[1] = 0;
+    return type->itemsize == (is_complex ? 8 : 4) && (isfinite(scalar->floats[0]) || !isfinite(value));
+}
+
+static bool store_integer(const Type *type, int64_t value, Scalar *scalar)
+{
+    if (type->kind == 'f' || type->kind == 'c')
+        return store_real(type, (double)value, scalar);
+    if (type->kind == 'b')
+        return false;
+    int bits = 8 * type->itemsize;
+    int64_t high = type->kind == 'i' || bits == 64 ? INT64_MAX >> (64 - bits) : (INT64_C(1) << bits) - 1;
+    int64_t low = type->kind == 'i' ? -high - 1 : 0;
+    switch (type->itemsize) {
+    case 1: scalar->int8 = (int8_t)value; break;
+    case 2: scalar->int16 = (int16_t)value; break;
+    case 4: scalar->int32 = (int32_t)value; break;
+    default: scalar->int64 = value;
+    }
+    return value >= low && value <= high;
+}
+
+static bool store_boolean(const Type *type, bool value, Scalar *scalar)
+{
+    if (type->kind != 'b')
+        return store_integer(type, value, scalar);
+    scalar->int8 = value;
+    return true;
+}
+
+static bool store_numpy_scalar(const Type *type, PyObject *object, Scalar *scalar)
+{
+    PyArray_Descr *descr = PyArray_DescrFromScalar(object);
+    if (descr == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    bool safe = PyArray_CanCastTypeTo(descr, type->descr, NPY_SAFE_CASTING);
+    Py_DECREF(descr);
+    if (safe && PyArray_CastScalarToCtype(object, scalar, type->descr) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+    return safe;
+}
+
+static bool store_number(const Type *type, PyObject *object, Scalar *scalar)
+{
+    if (PyFloat_CheckExact(object))
+        return store_real(type, PyFloat_AS_DOUBLE(object), scalar);
+    if (PyBool_Check(object))
+        return store_boolean(type, object == Py_True, scalar);
+    if (PyLong_CheckExact(object)) {
+        int overflow;
+        int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
+        return !overflow && store_integer(type, value, scalar);
+    }
+    return PyArray_IsScalar(object, Number) || PyArray_IsScalar(object, Bool)
+        ? store_numpy_scalar(type, object, scalar) : false;
+}
+
+static bool take_argument(Workspace *workspace, int number, PyObject *object)
+{
+    const Type *type = &workspace->machine->arguments[number];
+    if (array_fits(type, object)) {
+        workspace->arguments[number] = (PyArrayObject *)object;
+        workspace->argument_data[number] = PyArray_DATA((PyArrayObject *)object);
+        return true;
+    }
+    Scalar *scalar = &workspace->scalars[number];
+    if (type->ndim > 0 || !store_number(type, object, scalar))
+        return false;
+    workspace->arguments[number] = NULL;
+    workspace->argument_data[number] = scalar;
+    return true;
+}
+
+/* The keyword arguments as a dict, NULL without an exception when there are none. */
+static PyObject *keyword_dict(PyObject *const *values, PyObject *names)
+{
+    if (names == NULL)
+        return NULL;
+    PyObject *keywords = PyDict_New();
+    for (Py_ssize_t i = 0; keywords != NULL && i < PyTuple_GET_SIZE(names); i++)
+        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i), values[i]) < 0)
+            Py_CLEAR(keywords);
+    return keywords;
+}
+
+/* Have Python make arguments of the right type out of what was given. */
+static int convert_arguments(Function *function, Workspace *workspace, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names)
+{
+    PyObject *positional = PyTuple_New(count);
+    if (positional == NULL)
+        return -1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Py_INCREF(args[i]);
+        PyTuple_SET_ITEM(positional, i, args[i]);
+    }
+    PyObject *keywords = keyword_dict(args + count, names);
+    PyObject *converted = NULL;
+    if (!PyErr_Occurred())
+        converted = PyObject_CallFunctionObjArgs(function->convert, positional, keywords == NULL ? Py_None : keywords,
+                                                 NULL);
+    Py_DECREF(positional);
+    Py_XDECREF(keywords);
+    workspace->converted = converted;
+    if (converted == NULL)
+        return -1;
+    int wanted = workspace->machine->argument_count;
+    if (!PyTuple_Check(converted) || PyTuple_GET_SIZE(converted) != wanted) {
+        PyErr_Format(PyExc_TypeError, "convert must return a tuple of %d arrays", wanted);
+        return -1;
+    }
+    for (int i = 0; i < wanted; i++)
+        if (!take_argument(workspace, i, PyTuple_GET_ITEM(converted, i))) {
+            PyErr_Format(PyExc_TypeError, "convert returned no array of the right type for argument %d", i);
+            return -1;
+        }
+    return 0;
+}
+
+int arguments_read(Function *function, Workspace *workspace, PyObject *const *args, Py_ssize_t count,
+                   PyObject *keywords)
+{
+    int wanted = workspace->machine->argument_count;
+    if (count == wanted && keywords == NULL) {
+        int taken = 0;
+        while (taken < wanted && take_argument(workspace, taken, args[taken]))
+            taken++;
+        if (taken == wanted)
+            return 0;
+    }
+    return convert_arguments(function, workspace, args, count, keywords);
+}

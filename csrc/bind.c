@@ -1,0 +1,206 @@
+/* Binding: everything that follows from the roots of a segment, done once for each tuple of their values. */
+#include "core.h"
+
+/* No buffer may come near the end of int64: sums of a few must not overflow. */
+#define LARGEST_BUFFER (INT64_MAX / 4)
+
+static int64_t floor_divide(int64_t a, int64_t b)
+{
+    if (b == 0)
+        return 0;
+    if (b == -1)
+        return a == INT64_MIN ? INT64_MAX : -a;
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+static int64_t modulo(int64_t a, int64_t b)
+{
+    if (b == 0 || b == -1)
+        return 0;
+    int64_t rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+static void evaluate_sizes(const SizeEntry *entries, int64_t *sizes, int begin, int end)
+{
+    for (int i = begin; i < end; i++) {
+        int64_t a = entries[i].a, b = entries[i].b;
+        switch (entries[i].code) {
+        case CODE_CONSTANT: sizes[i] = a; break;
+        case CODE_ADD: sizes[i] = add_saturating(sizes[a], sizes[b]); break;
+        case CODE_SUB: sizes[i] = subtract_saturating(sizes[a], sizes[b]); break;
+        case CODE_MUL: sizes[i] = multiply_saturating(sizes[a], sizes[b]); break;
+        case CODE_FLOORDIV: sizes[i] = floor_divide(sizes[a], sizes[b]); break;
+        case CODE_MOD: sizes[i] = modulo(sizes[a], sizes[b]); break;
+        case CODE_MIN: sizes[i] = sizes[a] < sizes[b] ? sizes[a] : sizes[b]; break;
+        case CODE_MAX: sizes[i] = sizes[a] > sizes[b] ? sizes[a] : sizes[b]; break;
+        default: break;          /* a root, read already */
+        }
+    }
+}
+
+static bool check_holds(const Check *check, int64_t left, int64_t right)
+{
+    switch (check->compare) {
+    case COMPARE_EQUAL: return left == right;
+    case COMPARE_LESS_EQUAL: return left <= right;
+    default: return left == 1 || left == right;
+    }
+}
+
+static int run_checks(Function *function, const Segment *segment, const int64_t *sizes)
+{
+    for (int i = 0; i < segment->checks.count; i++) {
+        int number = segment->checks.items[i];
+        const Check *check = &function->machine->checks[number];
+        int64_t left = sizes[check->left], right = sizes[check->right];
+        if (!check_holds(check, left, right))
+            return function_fail(function, "size", number, Py_BuildValue("(LL)", (long long)left, (long long)right));
+    }
+    return 0;
+}
+
+/* The bytes of each buffer whose shape is known now. */
+static int measure_buffers(Function *function, const Segment *segment, Binding *binding)
+{
+    const Machine *machine = function->machine;
+    for (int i = 0; i < segment->buffers.count; i++) {
+        int number = segment->buffers.items[i];
+        const Buffer *buffer = &machine->buffers[number];
+        int64_t bytes = buffer->type.itemsize;
+        bool empty = false;
+        for (int axis = 0; axis < buffer->type.ndim; axis++) {
+            int64_t dimension = binding->sizes[buffer->shape[axis]];
+            if (dimension < 0)
+                return function_fail(function, "negative", number, PyLong_FromLongLong(dimension));
+            empty |= dimension == 0;
+            bytes = multiply_saturating(bytes, dimension == 0 ? 1 : dimension);
+        }
+        if (bytes > LARGEST_BUFFER && !empty)
+            return function_fail(function, "overflow", number, NULL);
+        binding->bytes[number] = empty ? 0 : bytes;
+    }
+    return 0;
+}
+
+/* A defect of the compiler, caught before it touches memory. */
+static int inconsistent(const char *what, int number, const char *problem)
+{
+    PyErr_Format(PyExc_RuntimeError, "inconsistent program: %s %d %s", what, number, problem);
+    return -1;
+}
+
+static int check_aliases(const Machine *machine, const Segment *segment, const Binding *binding)
+{
+    for (int i = 0; i < segment->buffers.count; i++) {
+        int number = segment->buffers.items[i], root = machine->buffers[number].root;
+        if (root != number && binding->bytes[number] > binding->bytes[root])
+            return inconsistent("buffer", number, "is larger than the buffer it is an alias of");
+    }
+    return 0;
+}
+
+static int64_t plan_launch(const Launch *launch, Binding *binding, LaunchPlan *plan)
+{
+    const int64_t *sizes = binding->sizes;
+    int64_t work = sizes[launch->work], scratch = sizes[launch->scratch];
+    plan->units = sizes[launch->units];
+    plan->threads = threads_for(work, plan->units);
+    plan->scratch = scratch <= 0 ? 0 : add_saturating(scratch, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    for (int i = 0; i < launch->sizes.count; i++)
+        binding->launch_sizes[launch->first_size + i] = sizes[launch->sizes.items[i]];
+    int64_t total = multiply_saturating(plan->scratch, plan->threads);
+    if (plan->units > 0 && total > binding->scratch_bytes)
+        binding->scratch_bytes = total;
+    return work;
+}
+
+static int64_t gemm_work(const Gemm *gemm, const int64_t *sizes)
+{
+    int64_t matrix = multiply_saturating(sizes[gemm->m], sizes[gemm->n]);
+    return multiply_saturating(multiply_saturating(matrix, sizes[gemm->k]), sizes[gemm->batch]);
+}
+
+/* Plans for an instruction; its work, or -1 when it is inconsistent. */
+static int64_t plan_instruction(const Machine *machine, Binding *binding, int index)
+{
+    const Instruction *instruction = &machine->instructions[index];
+    int64_t work = 0;
+    switch (instruction->code) {
+    case LAUNCH: work = plan_launch(&instruction->launch, binding, &binding->plans[index]); break;
+    case COPY:
+        work = binding->bytes[instruction->copy.source] / 8;
+        if (binding->bytes[instruction->copy.source] != binding->bytes[instruction->copy.target])
+            return inconsistent("instruction", index, "copies to a buffer of another size");
+        break;
+    case GEMM:
+        work = gemm_work(&instruction->gemm, binding->sizes);
+        if (!gemm_fits(machine, &instruction->gemm, binding))
+            return inconsistent("instruction", index, "is a Gemm larger than its buffers");
+        break;
+    default: break;
+    }
+    return work < 0 ? 0 : work;
+}
+
+static int plan_steps(const Machine *machine, const Segment *segment, Binding *binding)
+{
+    for (int s = segment->step_begin; s < segment->step_end; s++) {
+        int64_t total = 0;
+        for (int i = machine->steps[s].begin; i < machine->steps[s].end; i++) {
+            int64_t work = plan_instruction(machine, binding, i);
+            if (work < 0)
+                return -1;
+            total = add_saturating(total, work);
+        }
+        binding->step_work[s] = total;
+    }
+    return 0;
+}
+
+int bind_segment(Function *function, Binding *binding, Layout *layout, int number)
+{
+    const Machine *machine = function->machine;
+    const Segment *segment = &machine->segments[number];
+    evaluate_sizes(machine->sizes, binding->sizes, segment->size_begin, segment->size_end);
+    if (run_checks(function, segment, binding->sizes) < 0 || measure_buffers(function, segment, binding) < 0
+        || check_aliases(machine, segment, binding) < 0)
+        return -1;
+    int unplaced = layout_segment(layout, machine, binding, number);
+    if (unplaced >= 0)
+        return function_fail(function, "overflow", unplaced, NULL);
+    if (number == 0)
+        binding->scratch_bytes = 0;
+    return plan_steps(machine, segment, binding);
+}
+
+Binding *binding_new(const Machine *machine)
+{
+    Pool pool = {NULL, NULL, 0};
+    Binding *binding = pool_take(&pool, 1, sizeof(Binding));
+    if (binding == NULL)
+        return NULL;
+    size_t word = sizeof(int64_t);
+    binding->key = pool_take(&pool, machine->root_count + machine->watched_count + 1, word);
+    binding->sizes = pool_take(&pool, machine->size_count, word);
+    binding->bytes = pool_take(&pool, machine->buffer_count, word);
+    binding->offsets = pool_take(&pool, machine->buffer_count, word);
+    binding->launch_sizes = pool_take(&pool, machine->launch_size_count, word);
+    binding->step_work = pool_take(&pool, machine->step_count, word);
+    binding->arena_bytes = pool_take(&pool, machine->segment_count, word);
+    binding->plans = pool_take(&pool, machine->instruction_count, sizeof(LaunchPlan));
+    binding->pool = pool;
+    if (binding->key == NULL || binding->sizes == NULL || binding->bytes == NULL || binding->offsets == NULL
+        || binding->launch_sizes == NULL || binding->step_work == NULL || binding->arena_bytes == NULL
+        || binding->plans == NULL) {
+        pool_free(&pool);
+        return NULL;
+    }
+    return binding;
+}
+
+void binding_free(Binding *binding)
+{
+    Pool pool = binding->pool;   /* the binding lies in its own pool */
+    pool_free(&pool);
+}

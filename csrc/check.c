@@ -1,0 +1,153 @@
+/* Whether each instruction finds its buffers alive, of known shape and, if it writes them, writable. */
+#include "core.h"
+
+typedef struct {
+    const Machine *machine;
+    bool *made;                  /* of each DYNAMIC buffer: a Call before made it */
+    int index, segment;          /* of the instruction being checked */
+} Checker;
+
+static int unsound(const Checker *checker, int buffer, const char *problem)
+{
+    PyErr_Format(PyExc_ValueError, "instruction %d: buffer %d %s", checker->index, buffer, problem);
+    return -1;
+}
+
+static int check_size(const Checker *checker, int size)
+{
+    if (size < checker->machine->segments[checker->segment].size_end)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "instruction %d: size %d is not known yet", checker->index, size);
+    return -1;
+}
+
+/* The buffer is alive, and its shape is known unless only Python will see it. */
+static int check_alive(const Checker *checker, int number, bool shaped)
+{
+    const Buffer *buffer = &checker->machine->buffers[number];
+    const Buffer *root = &checker->machine->buffers[buffer->root];
+    if (root->kind == BUFFER_DYNAMIC && !checker->made[buffer->root])
+        return unsound(checker, number, "has not been made yet");
+    if (root->kind == BUFFER_ARENA && (checker->index < root->first || checker->index > root->last))
+        return unsound(checker, number, "is used outside its life");
+    if ((shaped || root != buffer) && buffer->segment > checker->segment)
+        return unsound(checker, number, "has a shape that is not known yet");
+    if (root->kind != BUFFER_DYNAMIC && root->segment > checker->segment)
+        return unsound(checker, number, "has no memory yet");
+    return 0;
+}
+
+static int check_read(const Checker *checker, int number)
+{
+    return check_alive(checker, number, true);
+}
+
+static int check_written(const Checker *checker, int number)
+{
+    const Buffer *root = &checker->machine->buffers[checker->machine->buffers[number].root];
+    if (root->kind == BUFFER_INPUT || root->kind == BUFFER_CONSTANT)
+        return unsound(checker, number, "must not be written");
+    if (root->kind == BUFFER_SHARED && checker->machine->access[root->source] != ACCESS_MODIFY)
+        return unsound(checker, number, "is written but its storage is not in `written`");
+    return check_alive(checker, number, true);
+}
+
+static int check_launch(const Checker *checker, const Launch *launch)
+{
+    for (int i = 0; i < launch->buffers.count; i++)
+        if (check_read(checker, launch->buffers.items[i]) < 0)
+            return -1;
+    for (int i = 0; i < launch->sizes.count; i++)
+        if (check_size(checker, launch->sizes.items[i]) < 0)
+            return -1;
+    if (check_size(checker, launch->units) < 0 || check_size(checker, launch->work) < 0)
+        return -1;
+    return check_size(checker, launch->scratch);
+}
+
+static int check_gemm(const Checker *checker, const Gemm *gemm)
+{
+    const int reads[] = {gemm->a, gemm->b, gemm->alpha, gemm->beta};
+    const int sizes[] = {gemm->m, gemm->n, gemm->k, gemm->batch, gemm->stride_a, gemm->stride_b, gemm->stride_c};
+    for (int i = 0; i < 4; i++)
+        if (check_read(checker, reads[i]) < 0)
+            return -1;
+    for (int i = 0; i < 7; i++)
+        if (check_size(checker, sizes[i]) < 0)
+            return -1;
+    return check_written(checker, gemm->c);
+}
+
+static int check_call(Checker *checker, const Call *call)
+{
+    for (int i = 0; i < call->inputs.count; i++)
+        if (check_alive(checker, call->inputs.items[i], false) < 0)
+            return -1;
+    for (int i = 0; i < call->outputs.count; i++) {
+        int number = call->outputs.items[i];
+        if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC)
+            checker->made[number] = true;
+        else if (check_written(checker, number) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What the sizes of a segment read has been made. */
+static int check_resize(const Checker *checker)
+{
+    const Segment *segment = &checker->machine->segments[checker->segment];
+    for (int i = segment->root_begin; i < segment->root_end; i++) {
+        const SizeEntry *entry = &checker->machine->roots[i].entry;
+        bool data = entry->code == CODE_DATA_VALUE || entry->code == CODE_DATA_DIM;
+        if (data && check_alive(checker, (int)entry->a, false) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_instruction(Checker *checker, const Instruction *instruction)
+{
+    switch (instruction->code) {
+    case LAUNCH: return check_launch(checker, &instruction->launch);
+    case GEMM: return check_gemm(checker, &instruction->gemm);
+    case CALL: return check_call(checker, &instruction->call);
+    case COPY:
+        if (check_read(checker, instruction->copy.source) < 0)
+            return -1;
+        return check_written(checker, instruction->copy.target);
+    case RESIZE:
+        checker->segment = instruction->resize.segment;
+        return check_resize(checker);
+    }
+    return 0;
+}
+
+/* Results are there at the end. */
+static int check_end(Checker *checker)
+{
+    checker->index = checker->machine->instruction_count - 1;
+    for (int i = 0; i < checker->machine->result_count; i++) {
+        int number = checker->machine->results[i].buffer;
+        bool dynamic = checker->machine->buffers[number].kind == BUFFER_DYNAMIC;
+        if (check_alive(checker, number, !dynamic) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int check_instructions(const Machine *machine)
+{
+    Checker checker = {machine, PyMem_Calloc(machine->buffer_count + 1, sizeof(bool)), 0, 0};
+    if (checker.made == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int failed = 0;
+    for (; checker.index < machine->instruction_count && !failed; checker.index++)
+        failed = check_instruction(&checker, &machine->instructions[checker.index]);
+    if (!failed)
+        failed = check_end(&checker);
+    PyMem_Free(checker.made);
+    return failed;
+}

@@ -1,0 +1,389 @@
+/* The C runtime of symtensor: the virtual machine that runs a Program (symtensor/lower/program.py).
+ *
+ * Machine    a Program decoded and validated once, constant from then on          decode.c analyse.c machine.c
+ * Binding    what one tuple of root sizes fixes: sizes, arena offsets, threads    bind.c layout.c
+ * Workspace  what one call in flight owns: arenas, pointers, references           workspace.c
+ * Function   the Python callable: arguments, results, updates, a pool of          function.c argument.c result.c
+ *            workspaces
+ * Storage    the array of a shared variable, with the lock of its writers         storage.c
+ *
+ * run.c goes through the instructions; call.c calls Python; gemm.c multiplies matrices; parallel.c
+ * spreads chunks over threads. Functions that return int return 0, or -1 with a Python exception set,
+ * unless a comment says otherwise.
+ */
+#ifndef SYMTENSOR_CORE_H
+#define SYMTENSOR_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#define NPY_NO_DEPRECATED_API NPY_1_7_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL symtensor_numpy_api
+#ifndef SYMTENSOR_MODULE
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ALIGNMENT 64             /* of arenas, the buffers in them, and scratch */
+#define BINDINGS 8               /* remembered by each workspace */
+#define RELEASE_WORK 20000       /* elements of work from which the GIL is released */
+#define PARALLEL_WORK 20000      /* elements of work from which a launch may use more than one thread */
+#define THREAD_WORK 10000        /* elements of work each thread should have at least */
+
+/* Memory freed all at once. */
+
+typedef struct {
+    struct Chunk *chunks;
+    char *next;
+    size_t left;
+} Pool;
+
+void *pool_take(Pool *pool, size_t count, size_t size); /* zeroed; NULL with MemoryError set */
+void pool_free(Pool *pool);
+
+/* The program. */
+
+typedef int (*Kernel)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch);
+
+typedef struct {
+    int count;
+    int *items;
+} Numbers;
+
+enum SizeCode {
+    CODE_CONSTANT, CODE_INPUT_DIM, CODE_SHARED_DIM, CODE_INPUT_VALUE, CODE_SHARED_VALUE, CODE_DATA_VALUE,
+    CODE_DATA_DIM, CODE_ADD, CODE_SUB, CODE_MUL, CODE_FLOORDIV, CODE_MOD, CODE_MIN, CODE_MAX, SIZE_CODES
+};
+
+typedef struct {
+    int code;
+    int64_t a, b;
+} SizeEntry;
+
+typedef struct {
+    int size;                    /* its number in the table, or -1 for a dimension that is only watched */
+    SizeEntry entry;
+} Root;
+
+enum Compare { COMPARE_EQUAL, COMPARE_LESS_EQUAL, COMPARE_ONE_OR_EQUAL };
+
+typedef struct {
+    int left, right;
+    enum Compare compare;
+    int segment;                 /* the one that makes both known */
+} Check;
+
+typedef struct {
+    PyArray_Descr *descr;        /* owned by the machine */
+    char kind;                   /* NumPy's letter: b i u f c */
+    int itemsize;
+    int ndim;
+} Type;
+
+enum BufferKind {
+    BUFFER_INPUT, BUFFER_SHARED, BUFFER_CONSTANT, BUFFER_ARENA, BUFFER_OUTPUT, BUFFER_DYNAMIC, BUFFER_ALIAS,
+    BUFFER_KINDS
+};
+
+typedef struct {
+    enum BufferKind kind;
+    int source;
+    int root;                    /* the buffer whose memory this is: itself unless an ALIAS */
+    Type type;
+    int *shape;
+    int first, last;
+    int segment;                 /* the segment from which its shape is known */
+} Buffer;
+
+enum Opcode { LAUNCH, GEMM, COPY, CALL, RESIZE };
+
+typedef struct {
+    Kernel kernel;
+    Numbers buffers, sizes;
+    int units, work, scratch;
+    int first_size;              /* where its size arguments begin in Binding.launch_sizes */
+} Launch;
+
+typedef struct {
+    int a, b, c, alpha, beta;
+    bool transpose_a, transpose_b;
+    int m, n, k, batch, stride_a, stride_b, stride_c;
+} Gemm;
+
+typedef struct {
+    int source, target;
+} Copy;
+
+typedef struct {
+    PyObject *callable;          /* borrowed from Machine.callables */
+    Numbers inputs, outputs;
+} Call;
+
+typedef struct {
+    int begin, end;
+    int segment;
+} Resize;
+
+typedef struct {
+    enum Opcode code;
+    union {
+        Launch launch;
+        Gemm gemm;
+        Copy copy;
+        Call call;
+        Resize resize;
+    };
+} Instruction;
+
+/* A stretch of instructions that needs no Python, or a single CALL or RESIZE. */
+typedef struct {
+    int begin, end;
+} Step;
+
+/* A part of the program whose sizes are all known when it starts. The first starts with the call, each
+ * other one at a Resize. */
+typedef struct {
+    int size_begin, size_end;
+    int root_begin, root_end;
+    int instruction_begin, instruction_end;
+    int step_begin, step_end;
+    Numbers checks;
+    Numbers buffers;             /* all whose shape becomes known here */
+    Numbers events;              /* the lives of its ARENA buffers in time order: b starts, ~b has ended */
+    Numbers arena;               /* ARENA buffers */
+    Numbers arena_aliases;       /* aliases of those */
+    Numbers outputs;             /* OUTPUT buffers */
+    Numbers call_aliases;        /* aliases of memory that differs from call to call */
+} Segment;
+
+enum ResultMode { RESULT_OWN, RESULT_DYNAMIC, RESULT_COPY };
+
+typedef struct {
+    int buffer;
+    enum ResultMode mode;
+    bool moved;                  /* its array becomes a storage's */
+} Result;
+
+typedef struct {
+    int result, storage;
+    bool copy;                   /* the result's array goes elsewhere too: the storage gets a copy */
+} Update;
+
+enum Access { ACCESS_READ, ACCESS_REPLACE, ACCESS_MODIFY };
+
+typedef struct Storage Storage;
+
+typedef struct {
+    PyObject_HEAD
+    Pool pool;
+    PyObject *constants, *storages, *callables; /* tuples */
+    int argument_count, storage_count, constant_count, size_count, root_count, watched_count, check_count;
+    int buffer_count, instruction_count, result_count, update_count, written_count, returned, segment_count;
+    int step_count, launch_size_count, pointer_count, arena_count;
+    Type *arguments, *storage_types;
+    enum Access *access;         /* of each storage */
+    int *storage_order;          /* storages by address: the order in which locks are taken */
+    bool locks;                  /* some storage is written */
+    SizeEntry *sizes;
+    Root *roots, *watched;
+    Check *checks;
+    Buffer *buffers;
+    Instruction *instructions;
+    Segment *segments;
+    Step *steps;
+    Result *results;
+    Update *updates;
+    Numbers inputs, shared, constant_buffers, dynamic, dynamic_aliases; /* buffers */
+} Machine;
+
+extern PyTypeObject MachineType;
+
+int decode_program(Machine *machine, PyObject *program, PyObject *addresses);
+int analyse_program(Machine *machine);
+int check_instructions(const Machine *machine);
+bool types_equal(const Type *left, const Type *right);
+bool type_matches(const Type *type, PyArrayObject *array); /* dtype and rank */
+int64_t read_integer(const Type *type, const void *data);
+
+/* Bindings. */
+
+typedef struct {
+    int64_t units;
+    int64_t scratch;             /* bytes for each thread */
+    int threads;
+} LaunchPlan;
+
+typedef struct {
+    Pool pool;
+    int bound;                   /* how many segments hold good */
+    int64_t *key, *sizes;
+    int64_t *bytes, *offsets;    /* of each buffer */
+    int64_t *launch_sizes;
+    int64_t *step_work;
+    int64_t *arena_bytes;        /* of each segment */
+    int64_t scratch_bytes;
+    LaunchPlan *plans;           /* of each instruction */
+} Binding;
+
+typedef struct Function Function;
+typedef struct Layout Layout;
+
+Binding *binding_new(const Machine *machine);
+void binding_free(Binding *binding);
+/* Everything about a segment that follows from its roots, which are in binding->sizes already. */
+int bind_segment(Function *function, Binding *binding, Layout *layout, int segment);
+
+/* The packing of arenas; a Layout is the space this works in. */
+Layout *layout_new(const Machine *machine);
+void layout_free(Layout *layout);
+/* Offsets for the segment's ARENA buffers. Returns -1, or the number of a buffer that no longer fits in int64. */
+int layout_segment(Layout *layout, const Machine *machine, Binding *binding, int segment);
+
+/* Workspaces. */
+
+typedef struct {
+    PyObject_HEAD
+    int64_t bytes;
+    void *data;
+} Block;
+
+extern PyTypeObject BlockType;
+
+typedef union {
+    int8_t int8;
+    int16_t int16;
+    int32_t int32;
+    int64_t int64;
+    float floats[2];
+    double doubles[2];
+} Scalar;
+
+typedef struct Workspace {
+    struct Workspace *next;
+    Pool pool;
+    const Machine *machine;
+    Layout *layout;
+    Binding *bindings[BINDINGS]; /* the one used last first */
+    int binding_count;
+    Binding *binding;            /* of the call in flight */
+    bool rebound;                /* some segment of this call was bound anew */
+    Block **arenas;              /* of each segment */
+    int *oversized;              /* calls in a row that needed far less than the arena */
+    const Binding **placed;      /* of each segment: the binding whose offsets the slots hold */
+    Block *scratch;
+    void **slots;                /* of each buffer */
+    void **pointers;             /* those of the launch being run */
+    int64_t *key;
+    int64_t *timings;            /* of each instruction in this call; NULL unless profiling */
+    int64_t *timing_space;
+    int segment;                 /* the one entered last */
+    int failed;                  /* the instruction that failed */
+    PyArrayObject **arguments;   /* borrowed from the caller; NULL for a scalar */
+    void **argument_data;
+    Scalar *scalars;
+    PyObject *converted;         /* what `convert` returned */
+    PyArrayObject **shared, **dynamic, **results, **updates; /* owned */
+} Workspace;
+
+Workspace *workspace_take(Function *function);
+void workspace_give(Function *function, Workspace *workspace);
+void workspace_free(Function *function, Workspace *workspace);
+int workspace_bind(Function *function, Workspace *workspace);
+int workspace_enter_segment(Function *function, Workspace *workspace, int segment);
+
+/* Storages. */
+
+struct Storage {
+    PyObject_HEAD
+    PyArrayObject *array;
+    PyThread_type_lock lock;     /* held by the call that writes */
+    unsigned long owner;         /* the thread of that call, 0 when none */
+    bool modified_in_place;      /* by that call */
+};
+
+extern PyTypeObject StorageType;
+
+int storages_acquire(const Machine *machine, Workspace *workspace);
+void storages_release(const Machine *machine);
+
+
+/* The callable. */
+
+typedef struct {
+    PyArrayObject *arrays[2];    /* the newest first */
+} Recycler;
+
+struct Function {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+    Machine *machine;
+    PyObject *convert, *fail, *wrap;
+    Workspace *idle;
+    Recycler *recyclers;         /* one for each result, then one for each update */
+    int64_t *timings;
+    int64_t call_count, bind_count, workspace_bytes;
+    bool single;                 /* wrap is "single" */
+    bool recycle, profile;
+};
+
+extern PyTypeObject FunctionType;
+
+/* Call `fail`, which raises; steals `data`, where NULL stands for None. Returns -1. */
+int function_fail(Function *function, const char *kind, int64_t number, PyObject *data);
+
+int arguments_read(Function *function, Workspace *workspace, PyObject *const *args, Py_ssize_t count,
+                   PyObject *keywords);
+/* An array for the result in buffer `number`, one handed out before if `recycler` has one nobody holds any more. */
+PyArrayObject *result_array(Function *function, const Binding *binding, int recycler, int number);
+PyObject *results_finish(Function *function, Workspace *workspace);
+void recyclers_clear(Function *function);
+void buffer_shape(const Binding *binding, const Buffer *buffer, npy_intp *shape);
+bool shape_matches(const Binding *binding, const Buffer *buffer, PyArrayObject *array);
+
+/* Running. */
+
+int run_program(Function *function, Workspace *workspace);
+/* Instructions begin..end, none of them CALL or RESIZE, without the GIL: a status, zero for success. */
+int run_range(Workspace *workspace, int begin, int end);
+int run_call(Function *function, Workspace *workspace, const Call *call, int index);
+
+/* Work on several threads: a status, zero for success. */
+int parallel_for(Kernel kernel, void *const *buffers, const int64_t *sizes, int64_t units, int threads,
+                 char *scratch, int64_t scratch_bytes);
+int threads_for(int64_t work, int64_t units);
+int threads_get(void);
+void threads_set(int threads);
+/* Have a library that uses OpenMP keep to our number of threads; returns what to give back afterwards. */
+int threads_lend(void);
+void threads_take_back(int before);
+void threads_prepare_for_forks(void);
+
+/* Matrix products: a status, zero for success. */
+int gemm_run(const Gemm *gemm, const Type *type, void *const *slots, const int64_t *sizes);
+bool gemm_fits(const Machine *machine, const Gemm *gemm, const Binding *binding);
+bool gemm_takes(const Type *type);
+int gemm_set_library(const char *name, void *address);
+
+static inline int64_t add_saturating(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? (a < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
+static inline int64_t subtract_saturating(int64_t a, int64_t b)
+{
+    int64_t difference;
+    return __builtin_sub_overflow(a, b, &difference) ? (a < 0 ? INT64_MIN : INT64_MAX) : difference;
+}
+
+static inline int64_t multiply_saturating(int64_t a, int64_t b)
+{
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? ((a < 0) != (b < 0) ? INT64_MIN : INT64_MAX) : product;
+}
+
+#endif

@@ -1,0 +1,360 @@
+/* Reading the Python Program: every attribute is read once, here, and every number checked. */
+#include "decode.h"
+
+static int type_from_name(Type *type, PyObject *name, int ndim)
+{
+    PyArray_Descr *descr = NULL;
+    if (PyArray_DescrConverter(name, &descr) == NPY_FAIL)
+        return -1;
+    type->descr = descr;
+    type->kind = descr->kind;
+    type->itemsize = (int)PyDataType_ELSIZE(descr);
+    type->ndim = ndim;
+    if (strchr("biufc", type->kind) == NULL || !PyArray_ISNBO(descr->byteorder)) {
+        PyErr_Format(PyExc_ValueError, "dtype %S is not a number in native byte order", name);
+        return -1;
+    }
+    return 0;
+}
+
+bool type_matches(const Type *type, PyArrayObject *array)
+{
+    PyArray_Descr *descr = PyArray_DESCR(array);
+    return PyArray_NDIM(array) == type->ndim && (descr == type->descr || PyArray_EquivTypes(descr, type->descr));
+}
+
+bool types_equal(const Type *left, const Type *right)
+{
+    return left->kind == right->kind && left->itemsize == right->itemsize && left->ndim == right->ndim;
+}
+
+static int read_type(const Reader *reader, PyObject *object, int ndim, Type *type)
+{
+    if (ndim > NPY_MAXDIMS)
+        return refuse(reader, "shape", "has too many dimensions");
+    PyObject *name = PyObject_GetAttrString(object, "dtype");
+    if (name == NULL)
+        return -1;
+    int failed = type_from_name(type, name, ndim);
+    Py_DECREF(name);
+    return failed;
+}
+
+/* An Argument, of the arguments or of the storages. */
+static int read_argument(const Reader *reader, PyObject *item)
+{
+    int ndim;
+    if (read_number(reader, item, "ndim", NPY_MAXDIMS + 1, &ndim) < 0)
+        return -1;
+    return read_type(reader, item, ndim, (Type *)reader->array + reader->index);
+}
+
+static int read_constant(const Reader *reader, PyObject *item)
+{
+    if (!PyArray_CheckExact(item) || !PyArray_ISCARRAY_RO((PyArrayObject *)item))
+        return refuse(reader, "value", "is not a C-contiguous, aligned array in native byte order");
+    return 0;
+}
+
+/* What a size entry may refer to: an argument, a storage, a buffer, or sizes before it. */
+static int64_t operand_limit(const Machine *machine, int code, int64_t index)
+{
+    switch (code) {
+    case CODE_INPUT_DIM: case CODE_INPUT_VALUE: return machine->argument_count;
+    case CODE_SHARED_DIM: case CODE_SHARED_VALUE: return machine->storage_count;
+    case CODE_DATA_VALUE: case CODE_DATA_DIM: return machine->buffer_count;
+    default: return index;
+    }
+}
+
+static int read_size(const Reader *reader, PyObject *item)
+{
+    const Machine *machine = reader->machine;
+    SizeEntry *entry = &machine->sizes[reader->index];
+    if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 3)
+        return refuse(reader, "entry", "is not a tuple (code, a, b)");
+    int64_t code = 0;
+    if (check_number(reader, "code", PyTuple_GET_ITEM(item, 0), 0, SIZE_CODES - 1, &code) < 0)
+        return -1;
+    entry->code = (int)code;
+    int64_t low = 0, high = operand_limit(machine, entry->code, reader->index) - 1;
+    if (code == CODE_CONSTANT) {
+        low = INT64_MIN;
+        high = INT64_MAX;
+    }
+    if (check_number(reader, "a", PyTuple_GET_ITEM(item, 1), low, high, &entry->a) < 0)
+        return -1;
+    high = code >= CODE_ADD ? reader->index - 1 : NPY_MAXDIMS;
+    return check_number(reader, "b", PyTuple_GET_ITEM(item, 2), 0, high, &entry->b);
+}
+
+static int read_check(const Reader *reader, PyObject *item)
+{
+    const Machine *machine = reader->machine;
+    Check *check = &machine->checks[reader->index];
+    if (read_number(reader, item, "left", machine->size_count, &check->left) < 0
+        || read_number(reader, item, "right", machine->size_count, &check->right) < 0)
+        return -1;
+    PyObject *compare = PyObject_GetAttrString(item, "compare");
+    if (compare == NULL)
+        return -1;
+    static const char *const names[] = {"eq", "le", "one_or_eq"};
+    int found = -1;
+    for (int i = 0; i < 3 && found < 0; i++)
+        if (PyUnicode_Check(compare) && PyUnicode_CompareWithASCIIString(compare, names[i]) == 0)
+            found = i;
+    Py_DECREF(compare);
+    if (found < 0)
+        return refuse(reader, "compare", "is not 'eq', 'le' or 'one_or_eq'");
+    check->compare = (enum Compare)found;
+    return 0;
+}
+
+/* How many things the `source` of each kind of buffer counts; -1 where it means nothing. */
+static int source_limit(const Machine *machine, enum BufferKind kind, Py_ssize_t index)
+{
+    switch (kind) {
+    case BUFFER_INPUT: return machine->argument_count;
+    case BUFFER_SHARED: return machine->storage_count;
+    case BUFFER_CONSTANT: return machine->constant_count;
+    case BUFFER_OUTPUT: return machine->result_count;
+    case BUFFER_ALIAS: return (int)index;
+    default: return -1;
+    }
+}
+
+static int read_life(const Reader *reader, PyObject *item, Buffer *buffer)
+{
+    int limit = reader->machine->instruction_count;
+    if (read_number(reader, item, "first", limit, &buffer->first) < 0
+        || read_number(reader, item, "last", limit, &buffer->last) < 0)
+        return -1;
+    return buffer->first <= buffer->last ? 0 : refuse(reader, "last", "is before first");
+}
+
+static int read_buffer(const Reader *reader, PyObject *item)
+{
+    const Machine *machine = reader->machine;
+    Buffer *buffer = &machine->buffers[reader->index];
+    int kind;
+    Numbers shape;
+    if (read_number(reader, item, "kind", BUFFER_KINDS, &kind) < 0
+        || read_numbers(reader, item, "shape", machine->size_count, &shape) < 0
+        || read_type(reader, item, shape.count, &buffer->type) < 0)
+        return -1;
+    buffer->kind = (enum BufferKind)kind;
+    buffer->shape = shape.items;
+    buffer->root = (int)reader->index;
+    if (kind == BUFFER_ARENA)
+        return read_life(reader, item, buffer);
+    int limit = source_limit(machine, buffer->kind, reader->index);
+    if (limit >= 0 && read_number(reader, item, "source", limit, &buffer->source) < 0)
+        return -1;
+    if (kind == BUFFER_ALIAS)
+        buffer->root = machine->buffers[buffer->source].root;
+    return 0;
+}
+
+static int read_launch(const Reader *reader, PyObject *item, Launch *launch)
+{
+    Machine *machine = reader->machine;
+    int kernel;
+    if (read_number(reader, item, "kernel", (int)PyTuple_GET_SIZE(reader->addresses), &kernel) < 0
+        || read_numbers(reader, item, "buffers", machine->buffer_count, &launch->buffers) < 0
+        || read_numbers(reader, item, "sizes", machine->size_count, &launch->sizes) < 0
+        || read_number(reader, item, "units", machine->size_count, &launch->units) < 0
+        || read_number(reader, item, "work", machine->size_count, &launch->work) < 0
+        || read_number(reader, item, "scratch", machine->size_count, &launch->scratch) < 0)
+        return -1;
+    void *address = PyLong_AsVoidPtr(PyTuple_GET_ITEM(reader->addresses, kernel));
+    if (address == NULL)
+        return PyErr_Occurred() ? -1 : refuse(reader, "kernel", "its address is 0");
+    memcpy(&launch->kernel, &address, sizeof(address));
+    launch->first_size = machine->launch_size_count;
+    machine->launch_size_count += launch->sizes.count;
+    if (launch->buffers.count > machine->pointer_count)
+        machine->pointer_count = launch->buffers.count;
+    return 0;
+}
+
+static int read_gemm(const Reader *reader, PyObject *item, Gemm *gemm)
+{
+    const Machine *machine = reader->machine;
+    struct { const char *name; int *number; } buffers[] = {
+        {"a", &gemm->a}, {"b", &gemm->b}, {"c", &gemm->c}, {"alpha", &gemm->alpha}, {"beta", &gemm->beta}};
+    struct { const char *name; int *number; } sizes[] = {
+        {"m", &gemm->m}, {"n", &gemm->n}, {"k", &gemm->k}, {"batch", &gemm->batch},
+        {"stride_a", &gemm->stride_a}, {"stride_b", &gemm->stride_b}, {"stride_c", &gemm->stride_c}};
+    for (int i = 0; i < 5; i++) {
+        if (read_number(reader, item, buffers[i].name, machine->buffer_count, buffers[i].number) < 0)
+            return -1;
+        const Type *type = &machine->buffers[*buffers[i].number].type, *first = &machine->buffers[gemm->a].type;
+        if (!gemm_takes(type) || type->kind != first->kind || type->itemsize != first->itemsize)
+            return refuse(reader, buffers[i].name, "has the wrong dtype");
+    }
+    for (int i = 0; i < 7; i++)
+        if (read_number(reader, item, sizes[i].name, machine->size_count, sizes[i].number) < 0)
+            return -1;
+    if (read_flag(item, "transpose_a", &gemm->transpose_a) < 0)
+        return -1;
+    return read_flag(item, "transpose_b", &gemm->transpose_b);
+}
+
+static int read_copy(const Reader *reader, PyObject *item, Copy *copy)
+{
+    if (read_number(reader, item, "source", reader->machine->buffer_count, &copy->source) < 0)
+        return -1;
+    return read_number(reader, item, "target", reader->machine->buffer_count, &copy->target);
+}
+
+static int read_call(const Reader *reader, PyObject *item, Call *call)
+{
+    const Machine *machine = reader->machine;
+    int callable;
+    if (read_number(reader, item, "callable", (int)PyTuple_GET_SIZE(machine->callables), &callable) < 0
+        || read_numbers(reader, item, "inputs", machine->buffer_count, &call->inputs) < 0)
+        return -1;
+    call->callable = PyTuple_GET_ITEM(machine->callables, callable);
+    return read_numbers(reader, item, "outputs", machine->buffer_count, &call->outputs);
+}
+
+static int read_resize(const Reader *reader, PyObject *item, Resize *resize)
+{
+    int limit = reader->machine->size_count + 1;
+    if (read_number(reader, item, "begin", limit, &resize->begin) < 0)
+        return -1;
+    return read_number(reader, item, "end", limit, &resize->end);
+}
+
+static int read_instruction(const Reader *reader, PyObject *item)
+{
+    Instruction *instruction = &reader->machine->instructions[reader->index];
+    const char *name = strrchr(Py_TYPE(item)->tp_name, '.');
+    name = name == NULL ? Py_TYPE(item)->tp_name : name + 1;
+    static const char *const names[] = {"Launch", "Gemm", "Copy", "Call", "Resize"};
+    int code = 0;
+    while (code < 5 && strcmp(name, names[code]) != 0)
+        code++;
+    instruction->code = (enum Opcode)code;
+    switch (code) {
+    case LAUNCH: return read_launch(reader, item, &instruction->launch);
+    case GEMM: return read_gemm(reader, item, &instruction->gemm);
+    case COPY: return read_copy(reader, item, &instruction->copy);
+    case CALL: return read_call(reader, item, &instruction->call);
+    case RESIZE: return read_resize(reader, item, &instruction->resize);
+    default: return refuse(reader, name, "is not an instruction");
+    }
+}
+
+static int read_result(const Reader *reader, PyObject *item)
+{
+    int64_t buffer = 0;
+    int failed = check_number(reader, "buffer", item, 0, reader->machine->buffer_count - 1, &buffer);
+    reader->machine->results[reader->index].buffer = (int)buffer;
+    return failed;
+}
+
+static int read_update(const Reader *reader, PyObject *item)
+{
+    const Machine *machine = reader->machine;
+    int64_t result = 0, storage = 0;
+    if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2)
+        return refuse(reader, "entry", "is not a pair (result, storage)");
+    if (check_number(reader, "result", PyTuple_GET_ITEM(item, 0), 0, machine->result_count - 1, &result) < 0
+        || check_number(reader, "storage", PyTuple_GET_ITEM(item, 1), 0, machine->storage_count - 1, &storage) < 0)
+        return -1;
+    machine->updates[reader->index] = (Update){(int)result, (int)storage, false};
+    if (machine->access[storage] == ACCESS_REPLACE)
+        return refuse(reader, "storage", "has two updates");
+    machine->access[storage] = ACCESS_REPLACE;
+    return 0;
+}
+
+static int read_written(const Reader *reader, PyObject *item)
+{
+    const Machine *machine = reader->machine;
+    int64_t storage = 0;
+    if (check_number(reader, "storage", item, 0, machine->storage_count - 1, &storage) < 0)
+        return -1;
+    machine->access[storage] = ACCESS_MODIFY;
+    return 0;
+}
+
+/* The lists of a Program, in an order in which each refers only to those before it or to how long one is. */
+static const struct {
+    const char *attribute;
+    int (*read)(const Reader *reader, PyObject *item);
+    size_t item_size, count, array;  /* the last two: where in the machine */
+} lists[] = {
+    {"arguments", read_argument, sizeof(Type), offsetof(Machine, argument_count), offsetof(Machine, arguments)},
+    {"storages", read_argument, sizeof(Type), offsetof(Machine, storage_count), offsetof(Machine, storage_types)},
+    {"constants", read_constant, 0, offsetof(Machine, constant_count), 0},
+    {"sizes", read_size, sizeof(SizeEntry), offsetof(Machine, size_count), offsetof(Machine, sizes)},
+    {"checks", read_check, sizeof(Check), offsetof(Machine, check_count), offsetof(Machine, checks)},
+    {"buffers", read_buffer, sizeof(Buffer), offsetof(Machine, buffer_count), offsetof(Machine, buffers)},
+    {"instructions", read_instruction, sizeof(Instruction), offsetof(Machine, instruction_count),
+     offsetof(Machine, instructions)},
+    {"results", read_result, sizeof(Result), offsetof(Machine, result_count), offsetof(Machine, results)},
+    {"updates", read_update, sizeof(Update), offsetof(Machine, update_count), offsetof(Machine, updates)},
+    {"written", read_written, 0, offsetof(Machine, written_count), 0},
+};
+
+#define LISTS (int)(sizeof(lists) / sizeof(lists[0]))
+
+/* The list as a tuple; the machine learns how long it is and gets room for it. */
+static PyObject *take_list(Machine *machine, PyObject *program, int number)
+{
+    PyObject *value = PyObject_GetAttrString(program, lists[number].attribute);
+    if (value == NULL)
+        return NULL;
+    PyObject *items = PySequence_Tuple(value);
+    Py_DECREF(value);
+    if (items == NULL)
+        return NULL;
+    if (PyTuple_GET_SIZE(items) > INT_MAX / 4) {
+        PyErr_Format(PyExc_ValueError, "too many %s", lists[number].attribute);
+        Py_CLEAR(items);
+    } else {
+        *(int *)((char *)machine + lists[number].count) = (int)PyTuple_GET_SIZE(items);
+    }
+    if (items != NULL && lists[number].item_size > 0) {
+        void *array = pool_take(&machine->pool, PyTuple_GET_SIZE(items), lists[number].item_size);
+        memcpy((char *)machine + lists[number].array, &array, sizeof(array));
+        if (array == NULL)
+            Py_CLEAR(items);
+    }
+    return items;
+}
+
+static int read_list(Machine *machine, PyObject *items, PyObject *addresses, int number)
+{
+    Reader reader = {machine, addresses, lists[number].attribute, 0, NULL};
+    if (lists[number].item_size > 0)
+        memcpy(&reader.array, (char *)machine + lists[number].array, sizeof(void *));
+    for (; reader.index < PyTuple_GET_SIZE(items); reader.index++)
+        if (lists[number].read(&reader, PyTuple_GET_ITEM(items, reader.index)) < 0)
+            return -1;
+    return 0;
+}
+
+int decode_program(Machine *machine, PyObject *program, PyObject *addresses)
+{
+    PyObject *items[LISTS] = {NULL};
+    int failed = 0;
+    for (int i = 0; i < LISTS && !failed; i++) {
+        items[i] = take_list(machine, program, i);
+        failed = items[i] == NULL ? -1 : 0;
+    }
+    if (!failed) {
+        machine->access = pool_take(&machine->pool, machine->storage_count, sizeof(enum Access));
+        failed = machine->access == NULL ? -1 : 0;
+    }
+    for (int i = 0; i < LISTS && !failed; i++)
+        failed = read_list(machine, items[i], addresses, i);
+    Reader reader = {machine, addresses, "program", 0, NULL};
+    if (!failed)
+        failed = read_number(&reader, program, "returned", machine->result_count + 1, &machine->returned);
+    for (int i = 0; i < LISTS; i++)
+        Py_XDECREF(items[i]);
+    return failed;
+}

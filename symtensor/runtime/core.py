@@ -1,0 +1,90 @@
+"""The C runtime `symtensor._core`: whether it is there, its libraries, its threads.
+
+Nothing here is done at import but setting how long OpenMP's threads spin. The BLAS routines come from
+SciPy as function pointers and oneDNN's from its wheel, both when first asked for, with `load_libraries`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from symtensor.base.config import config
+
+__all__ = ["core", "available", "load_libraries", "apply_threads"]
+
+# Threads that wait for work spin for so many rounds and then sleep: libgomp's default of ages turns a busy
+# machine's step of milliseconds into one of seconds. It is read when libgomp is loaded, so it is set before.
+os.environ.setdefault("GOMP_SPINCOUNT", "4000")
+
+core: ModuleType | None
+try:
+    from symtensor import _core as core
+except ImportError:
+    core = None
+
+BLAS = ("sgemm", "dgemm", "cgemm", "zgemm", "sgemv", "dgemv")
+ONEDNN = "onednn-cpu-gomp"
+ONEDNN_FILE = "libdnnl.so.3"
+
+_loaded: dict[str, bool] = {}
+
+
+def available() -> bool:
+    """Whether the C runtime was built."""
+    return core is not None
+
+
+def apply_threads() -> None:
+    """Make the C runtime keep to the options `openmp` and `threads`."""
+    if core is not None:
+        core.set_threads(config.threads if config.openmp else 1)
+
+
+def load_libraries() -> dict[str, bool]:
+    """Find BLAS and oneDNN, once; which routines were found."""
+    if core is None or _loaded:
+        return _loaded
+    apply_threads()
+    for name, address in {**_blas(), **_onednn()}.items():
+        core.set_library(name, address)
+        _loaded[name] = address != 0
+    return _loaded
+
+
+def _blas() -> dict[str, int]:
+    """Addresses of the BLAS routines SciPy was built with."""
+    assert core is not None
+    try:
+        from scipy.linalg import cython_blas
+    except ImportError:
+        return dict.fromkeys(BLAS, 0)
+    return {name: core.capsule_address(cython_blas.__pyx_capi__[name]) for name in BLAS}
+
+
+def _onednn() -> dict[str, int]:
+    """The address of oneDNN's matrix product; 0 when the library is missing."""
+    for path in _onednn_paths():
+        try:
+            routine = ctypes.CDLL(str(path)).dnnl_sgemm
+        except (OSError, AttributeError):
+            continue
+        return {"dnnl_sgemm": ctypes.cast(routine, ctypes.c_void_p).value or 0}
+    return {"dnnl_sgemm": 0}
+
+
+def _onednn_paths() -> Iterator[Path]:
+    """Where the library may be: the environment's `lib`, then where the wheel's own record says."""
+    yield Path(sys.prefix, "lib", ONEDNN_FILE)
+    try:
+        files = metadata.files(ONEDNN) or []
+    except metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if file.name == ONEDNN_FILE:
+            yield Path(str(file.locate()))
