@@ -196,6 +196,10 @@ class Op:
     """Whether exchanging the two inputs changes nothing."""
     foldable: ClassVar[bool] = True
     """Whether an application to constants may be computed at compile time."""
+    moves: ClassVar[bool] = False
+    """Whether the op only says where elements are found, so that computing it again costs nothing."""
+    sizes_from: ClassVar[int | None] = None
+    """The first input that is a size or a bound: known to the type, not read when elements are computed."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -222,6 +226,10 @@ class Op:
 
     pushforward: ClassVar[Callable[..., Any] | None] = None
     """Tangents of the outputs from inputs, outputs and the inputs' tangents (None is zero). Optional."""
+
+    def reads(self, inputs: Sequence[Variable]) -> Sequence[Variable]:
+        """The inputs whose elements are read."""
+        return inputs[:self.sizes_from]
 
     def sizes(self) -> Sequence[Size]:
         """Sizes among the op's parameters; `evaluate` gets their values after those of its inputs."""

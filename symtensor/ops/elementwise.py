@@ -46,8 +46,8 @@ class Definition:
     """All facts about one elementwise op.
 
     `numpy` is the value; `c` the C expression in `{0}`, `{1}`... with `{f}` for the suffix of math functions
-    ("f" for float32) and `{t}` for the C type; `c_integer` the same for integers and bool where it
-    differs. An op with a `body` needs neither: both come from tracing the body.
+    ("f" for float32) and `{s}` for that of the preamble's functions ("_float32"); `c_integer` and `c_bool` are the
+    same for integers (and bool) and for bool where they differ. An op with a `body` needs neither: both come from tracing the body.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Definition:
     numpy: Callable[..., Any] | None = None
     c: str = ""
     c_integer: str = ""
+    c_bool: str = ""
     commutative: bool = False
     associative: bool = False
     identity: Any = None
@@ -116,17 +117,18 @@ class Elementwise(Op):
         return _one_dtype(together(arguments), definition.kind, self.name)
 
     def infer(self, *inputs: Variable) -> TensorType:
-        kind = self.definition.kind
-        values = inputs[1:] if kind == "switch" else inputs
-        found = {v.type.dtype for v in values}
-        if len(found) != 1 or (kind == "switch" and inputs[0].type.dtype != "bool"):
+        switch = self.definition.kind == "switch"
+        if len({v.type.dtype for v in inputs[switch:]}) != 1 or (switch and inputs[0].type.dtype != "bool"):
             raise TypeMismatch("inputs of one elementwise op must have one dtype", fix="cast them")
-        dtype = values[0].type.dtype
-        if kind in ("compare", "predicate"):
-            dtype = "bool"
-        elif kind == "real":
-            dtype = dtypes.real_of(dtype)
+        dtype = self.result_dtype(inputs[-1].type.dtype)
         return TensorType.of(dtype, broadcast_shapes([v.type.shape for v in inputs]))
+
+    def result_dtype(self, dtype: str) -> str:
+        """The dtype of the result for operands of `dtype`."""
+        kind = self.definition.kind
+        if kind in ("compare", "predicate"):
+            return "bool"
+        return dtypes.real_of(dtype) if kind == "real" else dtype
 
     def trace(self, types: tuple[str, ...]) -> tuple[list[Variable], Variable]:
         """The body as a graph over scalars of the given dtypes: inputs and output."""
@@ -214,6 +216,9 @@ class Cast(Elementwise):
             raise TypeMismatch(f"casting {x.type.dtype} to {self.dtype} would lose the imaginary part",
                                fix="use real(x), imag(x) or abs(x)")
         return x.type.with_dtype(self.dtype)
+
+    def result_dtype(self, dtype: str) -> str:
+        return self.dtype
 
     def evaluate(self, *values: np.ndarray) -> Any:
         with np.errstate(all="ignore"):

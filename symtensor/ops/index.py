@@ -120,6 +120,8 @@ class Subtensor(Op):
     """A basic index: one entry for each axis; picks and slice bounds are integer inputs after x."""
 
     entries: tuple[Entry, ...]
+    moves = True
+    sizes_from = 1
 
     def infer(self, x: Variable, *bounds: Variable) -> TensorType:
         regions = _regions(self.entries, list(map(size_of, bounds)), x.type.shape)
@@ -137,7 +139,7 @@ class Subtensor(Op):
         """The element at the place of the region that `index` names."""
         positions = iter(index)
         return x.at(tuple(r.start if r.pick else r.start + next(positions) * r.step
-                          for r in _regions(self.entries, [b.value_as_size() for b in bounds], x.type.shape)))
+                          for r in _regions(self.entries, [b.as_size() for b in bounds], x.type.shape)))
 
     def __repr__(self) -> str:
         return f"subtensor[{', '.join(map(repr, self.entries))}]"
@@ -148,6 +150,7 @@ class SetSubtensor(Op):
 
     entries: tuple[Entry, ...]
     add: bool
+    sizes_from = 2
 
     def infer(self, x: Variable, y: Variable, *bounds: Variable) -> TensorType:
         if x.type.dtype != y.type.dtype:
@@ -178,7 +181,7 @@ class SetSubtensor(Op):
 
     def element(self, index: tuple[Size, ...], x: Any, y: Any, *bounds: Any) -> Any:
         """y's element inside the region, x's outside."""
-        regions = _regions(self.entries, [b.value_as_size() for b in bounds], x.type.shape)
+        regions = _regions(self.entries, [b.as_size() for b in bounds], x.type.shape)
         place: list[Size] = []
         inside = x.scope.true()
         for position, region in zip(index, regions):
@@ -249,6 +252,9 @@ class Join(Op):
 class Iota(Op):
     """0, 1, ..., n - 1 as int64."""
 
+    moves = True
+    sizes_from = 0
+
     def infer(self, n: Variable) -> TensorType:
         size = size_of(n)
         at_most(0, size, "a size may not be negative")
@@ -260,9 +266,9 @@ class Iota(Op):
     def pullback(self, *values: Variable) -> Any:
         return None
 
-    def element(self, index: tuple[Size, ...], n: Any) -> Any:
+    def element(self, index: tuple[Size, ...], *, scope: Any) -> Any:
         """The index itself."""
-        return n.scope.size(index[0])
+        return scope.size(index[0])
 
     def __repr__(self) -> str:
         return "iota"

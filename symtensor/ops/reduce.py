@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Op, Variable, at_most
+from symtensor.ir.node import Masked, Op, Variable, at_most
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise, cast
 from symtensor.types.dtype import COMPLEX
@@ -65,7 +65,7 @@ class Reduce(Op):
             return spread
         if self.kind == "prod":
             return spread * _product_of_others(x, self.axes)
-        return scalar.switch(scalar.eq(x, expand_dims(y, self.axes)), spread, 0)
+        return Masked(spread, scalar.eq(x, expand_dims(y, self.axes)))
 
     def __repr__(self) -> str:
         return f"{self.kind}[{','.join(map(str, self.axes))}]"

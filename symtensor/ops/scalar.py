@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Masked, Variable
 from symtensor.ops.elementwise import primitive
 
 __all__ = [
@@ -40,10 +40,10 @@ def _same_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
 
 # -- arithmetic -------------------------------------------------------------------------------------------
 
-add = primitive("add", 2, "same", np.add, "({0} + {1})", "Sum; of bools, or.",
+add = primitive("add", 2, "same", np.add, "({0} + {1})", "Sum; of bools, or.", c_bool="({0} | {1})",
                 commutative=True, associative=True, identity=0)
 sub = primitive("sub", 2, "arithmetic", np.subtract, "({0} - {1})", "Difference.")
-mul = primitive("mul", 2, "same", np.multiply, "({0} * {1})", "Product; of bools, and.",
+mul = primitive("mul", 2, "same", np.multiply, "({0} * {1})", "Product; of bools, and.", c_bool="({0} & {1})",
                 commutative=True, associative=True, identity=1)
 true_div = primitive("true_div", 2, "division", np.true_divide, "({0} / {1})", "Quotient as a float.", cost=4)
 neg = primitive("neg", 1, "arithmetic", np.negative, "(-{0})", "Negation.")
@@ -150,7 +150,7 @@ and_ = primitive("and_", 2, "bits", np.bitwise_and, "({0} & {1})", "And, bit by 
 or_ = primitive("or_", 2, "bits", np.bitwise_or, "({0} | {1})", "Or, bit by bit.", commutative=True, associative=True)
 xor = primitive("xor", 2, "bits", np.bitwise_xor, "({0} ^ {1})", "Exclusive or, bit by bit.",
                 commutative=True, associative=True)
-invert = primitive("invert", 1, "bits", np.invert, "{invert}{0}", "Not, bit by bit.")
+invert = primitive("invert", 1, "bits", np.invert, "(~{0})", "Not, bit by bit.", c_bool="(!{0})")
 switch = primitive("switch", 3, "switch", np.where, "({0} ? {1} : {2})", "x where the condition holds, else y.")
 identity = primitive("identity", 1, "same", np.positive, "{0}", "x itself: a place for a derivative to change.",
                      c_integer="{0}")
@@ -206,18 +206,15 @@ def _(x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
 
 
 @maximum.define_pullback
-def _(x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
-    return switch(eq(z, x), dz, 0), switch(eq(z, x), 0, dz)
-
-
 @minimum.define_pullback
 def _(x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
-    return switch(eq(z, x), dz, 0), switch(eq(z, x), 0, dz)
+    chosen = eq(z, x)
+    return Masked(dz, chosen), Masked(dz, invert(chosen))
 
 
 @switch.define_pullback
 def _(c: Variable, x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
-    return None, switch(c, dz, 0), switch(c, 0, dz)
+    return None, Masked(dz, c), Masked(dz, invert(c))
 
 
 @arctan2.define_pullback

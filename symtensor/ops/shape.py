@@ -34,6 +34,7 @@ class Dimshuffle(Op):
     """Axes permuted, axes of size 1 dropped or made: output axis i is input axis `order[i]`, or new if -1."""
 
     order: tuple[int, ...]
+    moves = True
 
     def infer(self, x: Variable) -> TensorType:
         kept = [axis for axis in self.order if axis != NEW]
@@ -116,6 +117,8 @@ class Reshape(Op):
     """The same elements in row-major order in another shape; sizes are inputs after x."""
 
     ndim: int
+    moves = True
+    sizes_from = 1
 
     def infer(self, x: Variable, *sizes: Variable) -> TensorType:
         shape = tuple(map(size_of, sizes))
@@ -134,13 +137,9 @@ class Reshape(Op):
     def element(self, index: tuple[Size, ...], x: Any, *sizes: Any) -> Any:
         """The input element at the same place in row-major order."""
         flat: Size = 0
-        for position, size in zip(index, self._shape(sizes)):
-            flat = flat * size + position
+        for position, size in zip(index, sizes):
+            flat = flat * size.as_size() + position
         return x.at(unravel(flat, x.type.shape))
-
-    @staticmethod
-    def _shape(sizes: Sequence[Any]) -> list[Size]:
-        return [size.value_as_size() for size in sizes]
 
     def __repr__(self) -> str:
         return f"reshape[{self.ndim}]"
@@ -194,6 +193,8 @@ class Broadcast(Op):
     """`x` spread to a shape: sizes are inputs after x; axes of x align at the right and are 1 or equal."""
 
     ndim: int
+    moves = True
+    sizes_from = 1
 
     def infer(self, x: Variable, *sizes: Variable) -> TensorType:
         shape = tuple(map(size_of, sizes))
@@ -250,6 +251,8 @@ class SpecifyShape(Op):
     """`x` with the promise, checked at run time, that its sizes are those of the inputs after it."""
 
     ndim: int
+    moves = True
+    sizes_from = 1
 
     def infer(self, x: Variable, *sizes: Variable) -> TensorType:
         shape = [equal_sizes(own, size_of(size), f"size of axis {axis} as specified")

@@ -52,6 +52,7 @@ class SizeValue(Op):
 
     size: Dim
     foldable = False
+    moves = True
 
     def infer(self) -> TensorType:
         return _SCALAR

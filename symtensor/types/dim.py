@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Any, Union
 
 __all__ = ["lone_symbol", "Symbol", "Compound", "Atom", "Dim", "Size", "symbol", "minimum", "maximum", "floordiv", "modulo",
-           "lower_bound", "upper_bound", "substitute", "symbols_of", "evaluate", "known_different", "indicator_negative"]
+           "of_atom", "lower_bound", "upper_bound", "substitute", "symbols_of", "evaluate", "linear_in", "known_different", "indicator_negative"]
 
 _serial = itertools.count()
 
@@ -381,6 +381,25 @@ def lone_symbol(size: Size) -> Symbol | None:
         if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
             return monomial[0]
     return None
+
+
+def linear_in(size: Size, symbol: Symbol) -> tuple[Size, Size] | None:
+    """(a, b) with size == a * symbol + b, neither naming the symbol; None if there are no such sizes."""
+    terms, constant = _parts(size)
+    factor: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in terms:
+        if symbol in monomial:
+            remaining = list(monomial)
+            remaining.remove(symbol)
+            factor[tuple(remaining)] = coefficient
+        else:
+            rest[monomial] = coefficient
+    slope = _build({m: c for m, c in factor.items() if m}, factor.get((), 0))
+    offset = _build(rest, constant)
+    if any(symbol in symbols_of(part) for part in (slope, offset)):
+        return None
+    return slope, offset
 
 
 def evaluate(size: Size, values: Mapping[Symbol, int]) -> int:

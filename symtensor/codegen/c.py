@@ -1,0 +1,484 @@
+"""The C printer: a kernel of the kernel IR as one serial chunk function.
+
+The function is `int KERNEL(void *const *buffers, const long *sizes, long begin, long end, void *scratch)` and
+does units begin..end of the kernel; the runtime splits units between threads. One operation a
+statement; sizes are parameters, so one text serves all sizes.
+
+>>> from symtensor.lower.kernel import Kernel, Loop, Scope, Store
+>>> from symtensor.ops.scalar import mul
+>>> scope, loop = Scope(), Loop.make("i", 10)
+>>> x = scope.load(0, loop.counter, "float32")
+>>> printed = print_kernel(Kernel("square", "map", [loop], [], [], [Store(1, loop.counter, scope.compute(mul, x, x))],
+...                               ["float32", "float32"]))
+>>> printed.units, printed.parameters
+(10, ())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symtensor.codegen.preamble import C_TYPES
+from symtensor.lower.kernel import (Compute, Kernel, Literal, Load, Loop, Reduction, Result, SizeScalar, Store, Value)
+from symtensor.lower.schedule import Schedule
+from symtensor.types import dim as dims
+from symtensor.types.dim import Compound, Size, Symbol
+from symtensor.types.dtype import DISCRETE
+
+__all__ = ["PrintedKernel", "print_kernel"]
+
+COLUMNS = 256
+"""Columns that a unit of a column kernel reduces side by side: their accumulators fit in the first cache."""
+ROWS = 128
+"""Rows summed before a column's partial sum joins its total, which bounds the rounding error."""
+
+
+@dataclass(frozen=True)
+class PrintedKernel:
+    """C text of a kernel, and what its launch needs: parameters, units, estimated work, bytes of scratch."""
+
+    name: str
+    text: str
+    parameters: tuple[Size, ...]
+    units: Size
+    work: Size
+    scratch: Size
+
+
+def print_kernel(kernel: Kernel) -> PrintedKernel:
+    """A kernel as C."""
+    return _Printer(kernel).print()
+
+
+class _Printer:
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.schedule = Schedule(kernel)
+        self.parameters: dict[Size, str] = {}
+        self.names: dict[Value, str] = {}
+        self.lines: list[str] = []
+        self.depth = 1
+        self.counters = {loop.symbol: f"i{number}"
+                         for number, loop in enumerate(kernel.parallel + kernel.reduce)}
+        self.fails = any(isinstance(v, Compute) and v.op.definition.fails for v in kernel.values())
+
+    # -- the whole --------------------------------------------------------------------------------
+
+    def print(self) -> PrintedKernel:
+        shape = {"map": self._map, "row": self._row, "column": self._column}[self.kernel.shape]
+        units = shape()
+        work: Size = 1
+        for loop in self.kernel.parallel + self.kernel.reduce:
+            work = work * self._plain_extent(loop)
+        cost = sum(v.op.definition.cost for v in self.kernel.values() if isinstance(v, Compute))
+        header = ["int KERNEL(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {"]
+        header += [f"  {self._pointer(slot)}" for slot in range(len(self.kernel.dtypes))]
+        header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(self.parameters.values())]
+        header.append("  int status = 0;")
+        text = "\n".join(header + self.lines + ["  return status;", "}"]) + "\n"
+        comment = "".join(f"// {line}\n" for line in self.kernel.lines)
+        return PrintedKernel(self.kernel.name, comment + text, tuple(self.parameters), units,
+                             work * max(1, cost // 8), self._scratch_bytes())
+
+    def _plain_extent(self, loop: Loop) -> Size:
+        own = {l.symbol for l in self.kernel.parallel + self.kernel.reduce}
+        return 1 if own & set(dims.symbols_of(loop.extent)) else loop.extent
+
+    def _pointer(self, slot: int) -> str:
+        c_type = C_TYPES[self.kernel.dtypes[slot]]
+        constant = "" if any(store.slot == slot for store in self.kernel.stores) else "const "
+        return f"{constant}{c_type} *restrict b{slot} = buffers[{slot}];"
+
+    def _scratch_bytes(self) -> Size:
+        return self._scratch_row() * len(self.schedule.kept) if self.schedule.kept else 0
+
+    def _scratch_row(self) -> Size:
+        return dims.floordiv(self._reduced() * 8 + 63, 64) * 64
+
+    def _reduced(self) -> Size:
+        total: Size = 1
+        for loop in self.kernel.reduce:
+            total = total * loop.extent
+        return total
+
+    def emit(self, text: str) -> None:
+        """One line at the present depth."""
+        self.lines.append("  " * self.depth + text)
+
+    def open(self, text: str) -> None:
+        """A line that opens a block."""
+        self.emit(text + " {")
+        self.depth += 1
+
+    def close(self) -> None:
+        """The end of a block."""
+        self.depth -= 1
+        self.emit("}")
+
+    # -- loops of each shape ----------------------------------------------------------------------
+
+    def _map(self) -> Size:
+        """Units are points; the innermost loop runs over runs of them that lie in one row."""
+        outer, inner = self.kernel.parallel[:-1], self.kernel.parallel[-1:]
+        self._values_at(0, ())
+        if not inner:
+            self._stores(self.kernel.stores)
+            return 1
+        counter = self.counters[inner[0].symbol]
+        if not outer:
+            self._pragma(())
+            self.open(f"for (long {counter} = begin; {counter} < end; ++{counter})")
+            self._body(self.kernel.stores)
+            self.close()
+            return inner[0].extent
+        width = self.size(inner[0].extent)
+        self.open("for (long unit = begin; unit < end;)")
+        self.emit(f"const long row = unit / {width}, first = unit - row * {width};")
+        self.emit(f"const long last = {width} - first < end - unit ? {width} : first + (end - unit);")
+        self._unravel("row", outer)
+        self._pragma(())
+        self.open(f"for (long {counter} = first; {counter} < last; ++{counter})")
+        self._body(self.kernel.stores)
+        self.close()
+        self.emit("unit += last - first;")
+        self.close()
+        return _product(outer) * inner[0].extent
+
+    def _row(self) -> Size:
+        """Units are points of P; each runs its stages over R."""
+        self._values_at(0, ())
+        self.open("for (long unit = begin; unit < end; ++unit)")
+        self._unravel("unit", self.kernel.parallel)
+        self._values_at(1, (0,))
+        for stage in self.schedule.stages:
+            if stage.reductions or stage.stores or stage.keeps:
+                self._accumulators(stage.reductions)
+                self._reduce_loops(stage.number, stage.reductions, stage.stores, stage.keeps)
+                self._finish(stage.reductions)
+            self._values_at(1, (stage.number + 1,))
+        self._stores(self.schedule.row_stores)
+        self.close()
+        return _product(self.kernel.parallel)
+
+    def _column(self) -> Size:
+        """Units are blocks of the innermost loop of P, for each point of the others; R runs outside the block."""
+        outer, inner = self.kernel.parallel[:-1], self.kernel.parallel[-1]
+        counter, width = self.counters[inner.symbol], self.size(inner.extent)
+        blocks = dims.floordiv(inner.extent + COLUMNS - 1, COLUMNS)
+        self._values_at(0, ())
+        self.open("for (long unit = begin; unit < end; ++unit)")
+        self.emit(f"const long block = unit % {self.size(blocks)}, first = block * {COLUMNS};")
+        self.emit(f"const long columns = {width} - first < {COLUMNS} ? {width} - first : {COLUMNS};")
+        self._unravel(f"(unit / {self.size(blocks)})", outer)
+        self._column_totals()
+        self._column_loops(counter)
+        self.open("for (long c = 0; c < columns; ++c)")
+        self.emit(f"const long {counter} = first + c;")
+        saved = dict(self.names)
+        for number, reduction in enumerate(self.kernel.reductions):
+            self.names[self.schedule.results[number]] = f"total{number}[c]"
+        self._body(self.schedule.row_stores)
+        self.names = saved
+        self.close()
+        self.close()
+        return _product(outer) * blocks
+
+    def _column_totals(self) -> None:
+        for number, reduction in enumerate(self.kernel.reductions):
+            c_type = C_TYPES[reduction.value.dtype]
+            self.emit(f"{c_type} total{number}[{COLUMNS}], part{number}[{COLUMNS}];")
+            self.emit(f"for (long c = 0; c < columns; ++c) total{number}[c] = {_initial(reduction)};")
+
+    def _column_loops(self, counter: str) -> None:
+        outermost, *others = self.kernel.reduce
+        row, rows = self.counters[outermost.symbol], self.size(outermost.extent)
+        self.open(f"for (long rows = 0; rows < {rows}; rows += {ROWS})")
+        self.emit(f"const long stop = {rows} - rows < {ROWS} ? {rows} : rows + {ROWS};")
+        for number, reduction in enumerate(self.kernel.reductions):
+            self.emit(f"for (long c = 0; c < columns; ++c) part{number}[c] = {_initial(reduction)};")
+        self.open(f"for (long {row} = rows; {row} < stop; ++{row})")
+        for loop in others:
+            self._for(loop)
+        self._pragma(())
+        self.open("for (long c = 0; c < columns; ++c)")
+        self.emit(f"const long {counter} = first + c;")
+        saved = dict(self.names)
+        self._define([r.value for r in self.kernel.reductions] + [s.value for s in self.schedule.point_stores])
+        for number, reduction in enumerate(self.kernel.reductions):
+            name = f"part{number}[c]"
+            self.emit(f"{name} = {_combined(reduction, name, self.names[reduction.value])};")
+        self._stores(self.schedule.point_stores)
+        self.names = saved
+        for _ in range(len(others) + 2):
+            self.close()
+        for number, reduction in enumerate(self.kernel.reductions):
+            total, part = f"total{number}[c]", f"part{number}[c]"
+            self.emit(f"for (long c = 0; c < columns; ++c) {total} = {_combined(reduction, total, part)};")
+        self.close()
+
+    # -- reductions over a row --------------------------------------------------------------------
+
+    def _accumulators(self, reductions: Sequence[int]) -> None:
+        for number in reductions:
+            reduction = self.kernel.reductions[number]
+            self.emit(f"{C_TYPES[reduction.value.dtype]} a{number} = {_initial(reduction)};")
+            if reduction.kind.startswith("arg"):
+                self.emit(f"long at{number} = 0;")
+            elif _nan_matters(reduction):
+                self.emit(f"int nan{number} = 0;")
+
+    def _reduce_loops(self, stage: int, reductions: Sequence[int], stores: Sequence[Store],
+                      keeps: Sequence[Value]) -> None:
+        *outer, inner = self.kernel.reduce
+        for loop in outer:
+            self._for(loop)
+        own = [self.kernel.reductions[n] for n in reductions]
+        if not any(r.kind.startswith("arg") for r in own):
+            self._pragma(reductions)
+        self._for(inner)
+        saved = dict(self.names)
+        self._load_kept(stage)
+        self._define([r.value for r in own] + [s.value for s in stores] + list(keeps))
+        for number in reductions:
+            self._accumulate(number)
+        self._stores(stores)
+        for value in keeps:
+            self.emit(f"{self._kept_place(value)} = {self.names[value]};")
+        self.names = saved
+        for _ in self.kernel.reduce:
+            self.close()
+
+    def _accumulate(self, number: int) -> None:
+        reduction = self.kernel.reductions[number]
+        name, value = f"a{number}", self.names[reduction.value]
+        if reduction.kind.startswith("arg"):
+            better = f"{value} {'>' if reduction.kind == 'argmax' else '<'} {name}"
+            if reduction.value.dtype.startswith("float"):
+                better = f"({better} || {value} != {value}) && {name} == {name}"
+            place = self._linear()
+            self.emit(f"if ({better} || {place} == 0) {{ {name} = {value}; at{number} = {place}; }}")
+            return
+        if _nan_matters(reduction):
+            sign = ">" if reduction.kind == "max" else "<"
+            self.emit(f"{name} = {value} {sign} {name} ? {value} : {name};")
+            self.emit(f"nan{number} |= {value} != {value};")
+        else:
+            self.emit(f"{name} = {_combined(reduction, name, value)};")
+
+    def _finish(self, reductions: Sequence[int]) -> None:
+        for number in reductions:
+            reduction = self.kernel.reductions[number]
+            if _nan_matters(reduction):
+                suffix = "f" if reduction.value.dtype == "float32" else ""
+                self.emit(f'if (nan{number}) a{number} = __builtin_nan{suffix}("");')
+            result = self.schedule.results.get(number)
+            if result is not None:
+                self.names[result] = f"at{number}" if reduction.kind.startswith("arg") else f"a{number}"
+
+    def _linear(self) -> str:
+        text = ""
+        for loop in self.kernel.reduce:
+            counter = self.counters[loop.symbol]
+            text = f"({text} * {self.size(loop.extent)} + {counter})" if text else counter
+        return text
+
+    def _kept_place(self, value: Value) -> str:
+        number = self.schedule.kept.index(value)
+        offset = f"{number} * {self.size(self._scratch_row())}" if number else "0"
+        return f"(({C_TYPES[value.dtype]} *)((char *)scratch + {offset}))[{self._linear()}]"
+
+    def _load_kept(self, stage: int) -> None:
+        for value in self.schedule.kept:
+            if self.schedule.stage_of[value] < stage:
+                name = f"k{self.schedule.kept.index(value)}"
+                if value in self.schedule.needed_in(stage):
+                    self.emit(f"const {C_TYPES[value.dtype]} {name} = {self._kept_place(value)};")
+                    self.names[value] = name
+
+    # -- statements -------------------------------------------------------------------------------
+
+    def _pragma(self, reductions: Sequence[int]) -> None:
+        clauses = ["reduction(|:status)"] if self.fails else []
+        for number in reductions:
+            reduction = self.kernel.reductions[number]
+            clauses.append(f"reduction({_CLAUSE[reduction.kind]}:a{number})")
+            if _nan_matters(reduction):
+                clauses.append(f"reduction(|:nan{number})")
+        self.emit(" ".join(["#pragma omp simd", *clauses]))
+
+    def _for(self, loop: Loop) -> None:
+        counter = self.counters[loop.symbol]
+        self.open(f"for (long {counter} = 0; {counter} < {self.size(loop.extent)}; ++{counter})")
+
+    def _unravel(self, flat: str, loops: Sequence[Loop]) -> None:
+        for position in range(len(loops) - 1, -1, -1):
+            counter, extent = self.counters[loops[position].symbol], loops[position].extent
+            if position == 0:
+                self.emit(f"const long {counter} = {flat};")
+            else:
+                rest = f"rest{position}"
+                self.emit(f"const long {rest} = {flat} / {self.size(extent)};")
+                self.emit(f"const long {counter} = {flat} - {rest} * {self.size(extent)};")
+                flat = rest
+
+    def _body(self, stores: Sequence[Store]) -> None:
+        saved = dict(self.names)
+        self._define([store.value for store in stores])
+        self._stores(stores)
+        self.names = saved
+
+    def _values_at(self, level: int, stages: tuple[int, ...]) -> None:
+        """Define what does not change in the loops inside: level 0 before all loops, level 1 once a point of P."""
+        for value in self.schedule.order:
+            if self.schedule.level_of[value] == level and (level == 0 or self.schedule.stage_of[value] in stages):
+                if value not in self.names:
+                    self._statement(value)
+
+    def _define(self, wanted: Iterable[Value]) -> None:
+        """Statements for values not yet named, and for what they need."""
+        needed = self.schedule.closure(wanted, self.names)
+        for value in self.schedule.order:
+            if value in needed:
+                self._statement(value)
+
+    def _statement(self, value: Value) -> None:
+        if isinstance(value, Literal):
+            self.names[value] = literal(value)
+            return
+        if isinstance(value, Result):
+            return  # named where its reduction finishes
+        name = f"v{self.schedule.number_of[value]}"
+        self.emit(f"const {C_TYPES[value.dtype]} {name} = {self._expression(value)};")
+        self.names[value] = name
+
+    def _expression(self, value: Value) -> str:
+        if isinstance(value, Load):
+            text = f"b{value.slot}[{self.size(value.offset)}]"
+            return text if value.guard is None else f"{self.names[value.guard]} ? {text} : 0"
+        if isinstance(value, SizeScalar):
+            return self.size(value.size)
+        assert isinstance(value, Compute)
+        return self._operation(value)
+
+    def _operation(self, value: Compute) -> str:
+        arguments = [self.names[a] for a in value.arguments]
+        dtype = value.arguments[-1].dtype
+        if value.op.name == "cast":
+            return f"{arguments[0]} != 0" if value.dtype == "bool" else f"({C_TYPES[value.dtype]}){arguments[0]}"
+        definition = value.op.definition
+        template = definition.c
+        if dtype in DISCRETE and definition.c_integer:
+            template = definition.c_integer
+        if dtype == "bool" and definition.c_bool:
+            template = definition.c_bool
+        return template.format(*arguments, f="f" if dtype == "float32" else "", s="_" + dtype)
+
+    def _stores(self, stores: Sequence[Store]) -> None:
+        for store in stores:
+            self.emit(f"b{store.slot}[{self.size(store.offset)}] = {self.names[store.value]};")
+
+    # -- sizes ------------------------------------------------------------------------------------
+
+    def size(self, size: Size) -> str:
+        """A size as C: parts that do not name loops are parameters."""
+        if isinstance(size, int):
+            return str(size)
+        if not any(self._varies(symbol) for symbol in dims.symbols_of(size)):
+            return self._parameter(size)
+        terms = [self._term(monomial, coefficient) for monomial, coefficient in size.terms]
+        if size.constant:
+            terms.append(str(size.constant))
+        return " + ".join(terms) if len(terms) == 1 else f"({' + '.join(terms)})"
+
+    def _varies(self, symbol: Symbol) -> bool:
+        return symbol in self.counters or isinstance(symbol.source, Value)
+
+    def _parameter(self, size: Size) -> str:
+        return self.parameters.setdefault(size, f"s{len(self.parameters)}")
+
+    def _term(self, monomial: Sequence[Symbol | Compound], coefficient: int) -> str:
+        fixed: Size = coefficient
+        factors = []
+        for atom in monomial:
+            if any(self._varies(s) for s in dims.symbols_of(dims.of_atom(atom))):
+                factors.append(self._atom(atom))
+            else:
+                fixed = fixed * dims.of_atom(atom)
+        if fixed != 1:
+            factors.insert(0, self.size(fixed) if not isinstance(fixed, int) or fixed >= 0 else f"({fixed})")
+        return " * ".join(factors)
+
+    def _atom(self, atom: Symbol | Compound) -> str:
+        if isinstance(atom, Symbol):
+            return self.counters[atom] if atom in self.counters else self.names[atom.source]
+        left, right = self.size(atom.left), self.size(atom.right)
+        if atom.kind in ("min", "max"):
+            return f"({left} {'<' if atom.kind == 'min' else '>'} {right} ? {left} : {right})"
+        if dims.lower_bound(atom.left) >= 0 and dims.lower_bound(atom.right) >= 0:
+            return f"({left} {'/' if atom.kind == 'floordiv' else '%'} {right})"
+        return f"{'floor_div' if atom.kind == 'floordiv' else 'modulo'}_int64({left}, {right})"
+
+
+_CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
+
+
+def _nan_matters(reduction: Reduction) -> bool:
+    return reduction.kind in ("max", "min") and reduction.value.dtype.startswith("float")
+
+
+def _combined(reduction: Reduction, left: str, right: str) -> str:
+    if reduction.kind in ("max", "min"):
+        sign = ">" if reduction.kind == "max" else "<"
+        nan = f" | ({right} != {right})" if reduction.value.dtype.startswith("float") else ""
+        return f"({right} {sign} {left}){nan} ? {right} : {left}"
+    return f"{left} {_CLAUSE[reduction.kind]} {right}"
+
+
+def _initial(reduction: Reduction) -> str:
+    if reduction.kind in ("sum", "any"):
+        return "0"
+    if reduction.kind in ("prod", "all"):
+        return "1"
+    low = reduction.kind in ("max", "argmax")
+    dtype = reduction.value.dtype
+    if dtype.startswith("float"):
+        infinity = "__builtin_inff()" if dtype == "float32" else "__builtin_inf()"
+        return f"-{infinity}" if low else infinity
+    if dtype == "bool":
+        return "0" if low else "1"
+    info = np.iinfo(dtype)
+    return _integer(int(info.min if low else info.max))
+
+
+def _integer(value: int) -> str:
+    if value == -2**63:
+        return "(-9223372036854775807L - 1)"
+    text = f"{value}UL" if value > 2**63 - 1 else f"{value}L" if abs(value) > 2**31 - 1 else str(value)
+    return f"({text})" if value < 0 else text
+
+
+def literal(value: Literal) -> str:
+    """A number as C."""
+    number = value.value
+    if value.dtype in DISCRETE:
+        return _integer(int(number))
+    suffix = "f" if value.dtype == "float32" else ""
+    if np.isnan(number):
+        return f'__builtin_nan{suffix}("")'
+    if np.isinf(number):
+        return f"({'-' if number < 0 else ''}__builtin_inf{suffix}())"
+    text = repr(float(number)) if value.dtype == "float64" else str(number)
+    if "e" not in text and "." not in text:
+        text += ".0"
+    text += suffix
+    return f"({text})" if text.startswith("-") else text
+
+
+def _product(loops: Iterable[Loop]) -> Size:
+    total: Size = 1
+    for loop in loops:
+        total = total * loop.extent
+    return total

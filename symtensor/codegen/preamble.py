@@ -1,0 +1,104 @@
+"""What stands before generated C: prototypes of the math library and a few inline functions. No #include.
+
+>>> "float expf(float)" in preamble(vector=True)
+True
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+__all__ = ["preamble", "C_TYPES"]
+
+C_TYPES = {
+    "bool": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
+    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long",
+    "float32": "float", "float64": "double",
+}
+"""The C type of each dtype that generated code handles (LP64)."""
+
+_VECTOR = ("exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc"
+           " cbrt").split()
+_VECTOR_TWO = ["pow", "atan2"]
+_SCALAR = ["lgamma", "tgamma"]
+# These become instructions: they must not be declared as calls into the vector library.
+_BUILTIN = ["sqrt", "fabs", "floor", "ceil", "trunc", "rint", "round"]
+
+_INTEGER_HELPERS = """
+static inline {type} floor_div_{name}({type} x, {type} y) {{
+  if (!y) return 0;
+  {type} q = x / y;
+  return q - ((x % y != 0) & ((x % y < 0) != (y < 0)));
+}}
+static inline {type} modulo_{name}({type} x, {type} y) {{
+  if (!y) return 0;
+  {type} r = x % y;
+  return r + (((r != 0) & ((r < 0) != (y < 0))) ? y : 0);
+}}
+static inline {type} integer_power_{name}({type} x, {type} y) {{
+  if (y < 0) return x == 1 ? 1 : x == ({type})-1 ? (y & 1 ? -1 : 1) : 0;
+  {type} result = 1;
+  while (y) {{
+    if (y & 1) result = ({type})(result * x);
+    x = ({type})(x * x);
+    y >>= 1;
+  }}
+  return result;
+}}
+"""
+_UNSIGNED_HELPERS = """
+static inline {type} floor_div_{name}({type} x, {type} y) {{ return y ? x / y : 0; }}
+static inline {type} modulo_{name}({type} x, {type} y) {{ return y ? x % y : 0; }}
+static inline {type} integer_power_{name}({type} x, {type} y) {{
+  {type} result = 1;
+  while (y) {{
+    if (y & 1) result = ({type})(result * x);
+    x = ({type})(x * x);
+    y >>= 1;
+  }}
+  return result;
+}}
+"""
+_FLOAT_HELPERS = """
+static inline {type} modulo_{name}({type} x, {type} y) {{
+  {type} r = __builtin_fmod{f}(x, y);
+  if (r != 0) return (r < 0) != (y < 0) ? r + y : r;
+  return __builtin_copysign{f}(0, y);
+}}
+static inline {type} floor_div_{name}({type} x, {type} y) {{
+  if (y == 0) return x / y;
+  {type} r = __builtin_fmod{f}(x, y);
+  {type} q = (x - r) / y;
+  if (r != 0 && (r < 0) != (y < 0)) q -= 1;
+  if (q == 0) return __builtin_copysign{f}(0, x / y);
+  {type} down = __builtin_floor{f}(q);
+  return q - down > 0.5{f} ? down + 1 : down;
+}}
+"""
+_INDEX_HELPER = """
+static inline long wrap_index(long index, long size, int *status) {
+  long counted = index < 0 ? index + size : index;
+  int bad = (counted < 0) | (counted >= size);
+  *status |= bad;
+  return bad ? 0 : counted;
+}
+"""
+
+
+@lru_cache(maxsize=None)
+def preamble(vector: bool) -> str:
+    """The text before generated kernels; `vector` declares the vector forms that libmvec has."""
+    simd = '__attribute__((simd("notinbranch"))) ' if vector else ""
+    lines = []
+    for type_name, suffix in (("float", "f"), ("double", "")):
+        one, two = f"({type_name})", f"({type_name}, {type_name})"
+        lines += [f"{simd}{type_name} {name}{suffix}{one};" for name in _VECTOR]
+        lines += [f"{simd}{type_name} {name}{suffix}{two};" for name in _VECTOR_TWO]
+        lines += [f"{type_name} {name}{suffix}{one};" for name in _SCALAR + _BUILTIN]
+    for name, c_type in C_TYPES.items():
+        if name.startswith("float"):
+            lines.append(_FLOAT_HELPERS.format(type=c_type, name=name, f="f" if name == "float32" else ""))
+        elif name != "bool":
+            template = _UNSIGNED_HELPERS if name.startswith("u") else _INTEGER_HELPERS
+            lines.append(template.format(type=c_type, name=name))
+    return "\n".join(lines) + _INDEX_HELPER

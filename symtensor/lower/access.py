@@ -1,0 +1,172 @@
+"""Which elements a node reads: its inputs' indices as functions of its own, seen through ops that only move.
+
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.ops.shape import transpose
+>>> from symtensor.types.tensor import TensorType
+>>> x, y = TensorType("float32", (None, None))("x"), TensorType("float32", (None, None))("y")
+>>> graph = Graph([x, y], [x + transpose(y)])
+>>> node = graph.nodes()[-1]
+>>> [(read.variable, read.axes) for read in Accesses(graph).of(node)]
+[(x, (0, 1)), (y, (1, 0))]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.lower.kernel import Scope, Value
+from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.reduce import ArgReduce, Reduce
+from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
+from symtensor.ops.size import SizeValue, size_of
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size, Symbol
+
+__all__ = ["Read", "Accesses", "Element", "has_code", "iteration_shape", "reshaped_base", "SUPPORTED"]
+
+SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+                       "float32", "float64"))
+"""Dtypes that generated code handles; ops on others run by their NumPy meaning."""
+_AXES = [Symbol(f"axis{number}") for number in range(64)]
+_NUMBER = {symbol: number for number, symbol in enumerate(_AXES)}
+
+
+def has_code(node: Apply) -> bool:
+    """Whether code can be generated for a node."""
+    op = node.op
+    if any(v.type.dtype not in SUPPORTED for v in (*op.reads(node.inputs), *node.outputs)):
+        return False
+    if isinstance(op, Elementwise):
+        definition = op.definition
+        return definition.name == "cast" or bool(definition.c) or definition.body is not None
+    return isinstance(op, (Reduce, ArgReduce)) or hasattr(op, "element")
+
+
+def iteration_shape(node: Apply) -> tuple[Size, ...]:
+    """The shape a node runs over: its output's, or its input's if it reduces."""
+    source = node.inputs[0] if isinstance(node.op, (Reduce, ArgReduce)) else node.outputs[0]
+    return source.type.shape
+
+
+def reshaped_base(variable: Variable) -> Variable:
+    """The variable whose bytes, in the same order, are those of this one."""
+    while variable.owner is not None and has_code(variable.owner):
+        op, x = variable.owner.op, variable.owner.inputs[0] if variable.owner.inputs else variable
+        keeps_order = isinstance(op, Dimshuffle) and _keeps_order(op, x)
+        if not keeps_order and not isinstance(op, (Reshape, SpecifyShape)):
+            break
+        variable = x
+    return variable
+
+
+def _keeps_order(op: Dimshuffle, x: Variable) -> bool:
+    kept = [axis for axis in op.order if axis >= 0 and x.type.shape[axis] != 1]
+    return kept == sorted(kept)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A variable read by a node. `axes` gives for each of its axes the node's axis that runs along it (None for
+    a fixed 0 on an axis of size 1); `axes` is None when the place read is anything else."""
+
+    variable: Variable
+    axes: tuple[int | None, ...] | None
+
+
+class Element:
+    """An input as an op's `element` sees it: elements are asked for by index."""
+
+    def __init__(self, reader: Any, variable: Variable) -> None:
+        self.reader = reader
+        self.variable = variable
+        self.type = variable.type
+        self.scope: Scope = reader.scope
+
+    def at(self, index: tuple[Size, ...], guard: Value | None = None) -> Value:
+        """The element at `index`; with a guard, nothing is read where it does not hold."""
+        return self.reader.at(self.variable, index, guard)
+
+    def as_size(self) -> Size:
+        """An integer scalar as a size."""
+        return self.reader.solution(size_of(self.variable))
+
+
+def apply_element(reader: Any, node: Apply, index: tuple[Size, ...]) -> Value:
+    """A node's element at `index`, its inputs read through `reader`."""
+    if not node.op.reads(node.inputs) and hasattr(node.op, "element") and node.op.moves:
+        return node.op.element(index, scope=reader.scope)
+    return node.op.element(index, *(Element(reader, v) for v in node.inputs))  # type: ignore[attr-defined]
+
+
+class Accesses:
+    """Finds and remembers what each node of a graph reads."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.solution = graph.solution
+        self.inputs = set(graph.inputs)
+        self.scope = Scope()
+        self._found: dict[Apply, list[Read]] = {}
+        self._recording: dict[Read, None] = {}
+        self._moves: dict[Variable, bool] = {}
+
+    def of(self, node: Apply) -> list[Read]:
+        """The variables a node reads that are not computed on the way."""
+        if node not in self._found:
+            self._recording = {}
+            index = axis_index(iteration_shape(node))
+            if isinstance(node.op, (Reduce, ArgReduce)):
+                self.at(node.inputs[0], index)
+            else:
+                apply_element(self, node, index)
+            self._found[node] = list(self._recording)
+        return self._found[node]
+
+    def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
+        """Note a read; ops that only move are followed to what they read."""
+        if isinstance(variable, Constant) and not variable.type.ndim:
+            return self.scope.literal(variable.data, variable.type.dtype)
+        if self.is_free(variable):
+            assert variable.owner is not None
+            return apply_element(self, variable.owner, index)
+        self._recording[Read(variable, _axes(index, variable.type.shape))] = None
+        offset: Size = 0
+        for position in index:
+            offset = offset * 1009 + position
+        return self.scope.load(variable.serial, offset, variable.type.dtype, guard)
+
+    def is_free(self, variable: Variable) -> bool:
+        """Whether a variable is computed where it is used: it only moves, or is a scalar of sizes and inputs."""
+        if variable not in self._moves:
+            self._moves[variable] = self._decide_free(variable)
+        return self._moves[variable]
+
+    def _decide_free(self, variable: Variable) -> bool:
+        node = variable.owner
+        if node is None or variable in self.inputs or not has_code(node):
+            return False
+        if node.op.moves:
+            return True
+        return (isinstance(node.op, Elementwise) and not variable.type.ndim and not node.op.definition.fails
+                and all(isinstance(v, Constant) or isinstance(v.owner and v.owner.op, SizeValue)
+                        for v in node.inputs))
+
+
+def axis_index(shape: tuple[Size, ...]) -> tuple[Size, ...]:
+    """The index of a node's element in symbols of its axes."""
+    return tuple(0 if size == 1 else dims.of_atom(_AXES[axis]) for axis, size in enumerate(shape))
+
+
+def _axes(index: tuple[Size, ...], shape: tuple[Size, ...]) -> tuple[int | None, ...] | None:
+    found: list[int | None] = []
+    for position, size in zip(index, shape):
+        if size == 1:
+            found.append(None)
+            continue
+        lone = dims.lone_symbol(position)
+        if lone not in _NUMBER or _NUMBER[lone] in found:
+            return None
+        found.append(_NUMBER[lone])
+    return tuple(found)

@@ -1,0 +1,278 @@
+"""The kernel IR: loops, scalar values, reductions and stores. C and CUDA are printed from it.
+
+A kernel runs over parallel loops P and reduction loops R. A `Value` is a scalar computed for each point
+of the loops it depends on: an element loaded from a buffer, a scalar op, a size or index, the
+result of a reduction over R. Index arithmetic is the algebra of sizes, with loop counters as symbols.
+
+>>> from symtensor.ops.scalar import mul
+>>> scope = Scope()
+>>> i = Loop.make("i", 10)
+>>> x = scope.load(0, i.counter, "float32")
+>>> scope.compute(mul, x, x) is scope.compute(mul, x, x)
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from symtensor.ir.graph import applications
+from symtensor.ir.node import Constant
+from symtensor.ops import scalar
+from symtensor.ops.elementwise import Elementwise
+from symtensor.types import dim as dims
+from symtensor.types.dim import Dim, Size, Symbol
+
+__all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Scope", "Reduction", "Store",
+           "Kernel", "loop_symbols", "operands"]
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A loop: its counter's symbol and how often it runs."""
+
+    symbol: Symbol
+    extent: Size
+
+    @classmethod
+    def make(cls, name: str, extent: Size) -> Loop:
+        """A loop with a fresh counter."""
+        return cls(Symbol(name), extent)
+
+    @property
+    def counter(self) -> Dim:
+        """The counter as a size."""
+        return dims.of_atom(self.symbol)
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A scalar of a kernel."""
+
+    scope: Scope = field(repr=False)
+    dtype: str
+
+    def compute(self, op: Elementwise, *arguments: Value) -> Value:
+        """An elementwise op on scalars."""
+        return self.scope.compute(op, *arguments)
+
+    def as_index(self) -> Size:
+        """This integer as part of an index."""
+        if isinstance(self, SizeScalar):
+            return self.size
+        if isinstance(self, Literal):
+            return int(self.value)
+        return self.scope.index_symbol(self)
+
+    def __and__(self, other: Value) -> Value:
+        if isinstance(self, Literal) and self.value:
+            return other
+        if isinstance(other, Literal) and other.value:
+            return self
+        return self.scope.compute(scalar.and_, self, other)
+
+
+@dataclass(frozen=True, eq=False)
+class Load(Value):
+    """The element at `offset` of buffer `slot`; where `guard` does not hold nothing is read, and the value is 0."""
+
+    slot: int
+    offset: Size
+    guard: Value | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Compute(Value):
+    """A primitive scalar op."""
+
+    op: Elementwise
+    arguments: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Literal(Value):
+    """A number known now."""
+
+    value: Any
+
+
+@dataclass(frozen=True, eq=False)
+class SizeScalar(Value):
+    """A size or loop index as an int64."""
+
+    size: Size
+
+
+@dataclass(frozen=True, eq=False)
+class Result(Value):
+    """What reduction `reduction` of the kernel gave."""
+
+    reduction: int
+
+
+class Scope:
+    """Makes values; equal ones are one object."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[Any, ...], Value] = {}
+        self._indices: dict[Value, Dim] = {}
+
+    def _intern(self, key: tuple[Any, ...], make: Any) -> Any:
+        if key not in self._values:
+            self._values[key] = make()
+        return self._values[key]
+
+    def load(self, slot: int, offset: Size, dtype: str, guard: Value | None = None) -> Value:
+        """An element of a buffer."""
+        if isinstance(guard, Literal) and guard.value:
+            guard = None
+        return self._intern(("load", slot, offset, dtype, guard), lambda: Load(self, dtype, slot, offset, guard))
+
+    def literal(self, value: Any, dtype: str) -> Value:
+        """A number."""
+        number = np.dtype(dtype).type(value)
+        return self._intern(("literal", dtype, number.tobytes()), lambda: Literal(self, dtype, number))
+
+    def true(self) -> Value:
+        """Truth."""
+        return self.literal(True, "bool")
+
+    def size(self, size: Size) -> Value:
+        """A size or index as an int64 scalar."""
+        if isinstance(size, int):
+            return self.literal(size, "int64")
+        return self._intern(("size", size), lambda: SizeScalar(self, "int64", size))
+
+    def in_region(self, offset: Size, length: Size, stride: int) -> Value:
+        """Whether `offset` is one of 0, stride, 2 * stride, ... (`length` of them)."""
+        zero = self.literal(0, "int64")
+        position = self.size(offset)
+        inside = self.compute(scalar.ge, position, zero) & self.compute(scalar.lt, position, self.size(length * stride))
+        if stride > 1:
+            remainder = self.compute(scalar.mod, position, self.literal(stride, "int64"))
+            inside = inside & self.compute(scalar.eq, remainder, zero)
+        return inside
+
+    def result(self, reduction: int, dtype: str) -> Value:
+        """The result of a reduction."""
+        return self._intern(("result", reduction), lambda: Result(self, dtype, reduction))
+
+    def index_symbol(self, value: Value) -> Dim:
+        """A computed integer as a symbol that may stand in an index."""
+        if value not in self._indices:
+            self._indices[value] = dims.symbol(f"index{len(self._indices)}", value)
+        return self._indices[value]
+
+    def compute(self, op: Elementwise, *arguments: Value) -> Value:
+        """An elementwise op on scalars; ops with a body are expanded."""
+        if op.definition.body is not None:
+            return self._expand(op, arguments)
+        if op.name in ("identity", "stop_gradient"):
+            return arguments[0]
+        if op.name == "switch" and isinstance(arguments[0], Literal):
+            return arguments[1] if arguments[0].value else arguments[2]
+        if all(isinstance(a, Literal) for a in arguments) and not op.definition.fails:
+            return self.literal(op.evaluate(*(a.value for a in arguments)),  # type: ignore[attr-defined]
+                                op.result_dtype(arguments[-1].dtype))
+        dtype = op.result_dtype(arguments[-1].dtype)
+        return self._intern(("compute", op, arguments), lambda: Compute(self, dtype, op, arguments))
+
+    def _expand(self, op: Elementwise, arguments: tuple[Value, ...]) -> Value:
+        inputs, output = op.trace(tuple(a.dtype for a in arguments))
+        known: dict[Any, Value] = dict(zip(inputs, arguments))
+
+        def find(variable: Any) -> Value:
+            if isinstance(variable, Constant):
+                return self.literal(variable.data, variable.type.dtype)
+            return known[variable]
+
+        for node in applications([output], known):
+            assert isinstance(node.op, Elementwise)
+            known[node.outputs[0]] = self.compute(node.op, *map(find, node.inputs))
+        return find(output)
+
+
+def operands(value: Value) -> Iterator[Value]:
+    """The values a value is computed from, those inside its index included."""
+    if isinstance(value, Compute):
+        yield from value.arguments
+    elif isinstance(value, Load):
+        yield from _index_values(value.offset)
+        if value.guard is not None:
+            yield value.guard
+    elif isinstance(value, SizeScalar):
+        yield from _index_values(value.size)
+
+
+def _index_values(size: Size) -> Iterator[Value]:
+    for atom in dims.symbols_of(size):
+        if isinstance(atom.source, Value):
+            yield atom.source
+
+
+def loop_symbols(value: Value) -> Iterator[Symbol]:
+    """The loop counters and size symbols named directly in a value's own index."""
+    size = value.offset if isinstance(value, Load) else value.size if isinstance(value, SizeScalar) else 0
+    for atom in dims.symbols_of(size):
+        if not isinstance(atom.source, Value):
+            yield atom
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """`value`, computed at every point of P x R, combined over R.
+
+    `kind` is a kind of `ops.reduce.Reduce`, or "argmax" / "argmin", which give the counter of the loop.
+    """
+
+    kind: str
+    value: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """`value` written to `offset` of buffer `slot`."""
+
+    slot: int
+    offset: Size
+    value: Value
+
+
+@dataclass
+class Kernel:
+    """Loops, what is reduced and what is stored.
+
+    `shape` says how the loops lie: "map" (no reduction), "row" (R innermost; results may be used again
+    over R), "column" (one loop of P inside R; results are used over P only), "full" (P is empty),
+    "general" (any other order: R runs inside each point of P).
+    `dtypes` are those of the buffers by slot; a slot both loaded and stored is updated in place.
+    """
+
+    name: str
+    shape: str
+    parallel: list[Loop]
+    reduce: list[Loop]
+    reductions: list[Reduction]
+    stores: list[Store]
+    dtypes: list[str]
+    lines: list[str] = field(default_factory=list)
+
+    def values(self) -> list[Value]:
+        """All values, each after those it is computed from."""
+        order: dict[Value, None] = {}
+        pending: list[Value] = [s.value for s in reversed(self.stores)] + [r.value for r in reversed(self.reductions)]
+        for store in self.stores:
+            pending += _index_values(store.offset)
+        while pending:
+            value = pending[-1]
+            missing = [v for v in operands(value) if v not in order]
+            if value in order or not missing:
+                order[value] = None
+                pending.pop()
+            else:
+                pending += missing
+        return list(order)
