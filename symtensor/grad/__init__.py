@@ -1,0 +1,1 @@
+"""Derivatives: graphs made from graphs, in reverse and forward mode, of any order."""
