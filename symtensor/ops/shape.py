@@ -48,7 +48,7 @@ class Dimshuffle(Op):
         kept = [axis for axis in self.order if axis != NEW]
         dropped = [axis for axis in range(x.ndim) if axis not in kept]
         moved = np.transpose(x, kept + dropped).reshape([x.shape[axis] for axis in kept])
-        return np.ascontiguousarray(np.expand_dims(moved, [i for i, a in enumerate(self.order) if a == NEW]))
+        return np.array(np.expand_dims(moved, [i for i, a in enumerate(self.order) if a == NEW]), order="C")
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         order = [self.order.index(axis) if axis in self.order else NEW for axis in range(x.type.ndim)]
