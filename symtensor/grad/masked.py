@@ -89,7 +89,7 @@ class Algebra:
         for part in parts:
             found = by_mask.get(part.where)
             by_mask[part.where] = part if found is None else Derivative(
-                found.value + part.value, part.where, found.exact and part.exact)
+                scalar.add.make(found.value, part.value)[0], part.where, found.exact and part.exact)
         sums = list(by_mask.values())
         result = sums[0]
         for other in sums[1:]:

@@ -98,15 +98,15 @@ def test_known_grads_stand_in_for_the_cost_and_override():
 
 def test_disconnected_inputs():
     x, y = number("x"), number("y")
-    with pytest.raises(DisconnectedInputError, match="does not depend on y") as caught:
+    with pytest.raises(DisconnectedInputError, match="y is in wrt, but nothing") as caught:
         grad(x * 2, y)
     assert "test_reverse.py" in str(caught.value)
-    with pytest.warns(UserWarning, match="does not depend on y"):
+    with pytest.warns(UserWarning, match="y is in wrt, but nothing"):
         assert evaluate([grad(x * 2, y, disconnected_inputs="warn")], {y: 1.0})[0] == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert grad(x * 2, y, disconnected_inputs="ignore", return_disconnected="None") is None
-    with pytest.raises(GradientError, match="disconnected_inputs is 'no'"):
+    with pytest.raises(GradientError, match="not treated as 'no'"):
         grad(x * 2, y, disconnected_inputs="no")
 
 

@@ -1,0 +1,52 @@
+"""What the public derivatives take and give: containers, values for derivatives, zeros.
+
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("int64", (3,)), name="x")
+>>> zero_derivative(x).type, contained_like((x,), [1])
+(TensorType(float64, (3,)), (1,))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.config import config
+from symtensor.base.errors import TypeMismatch
+from symtensor.grad.masked import full
+from symtensor.ir.node import Constant, Variable, describe
+from symtensor.ops.convert import together
+from symtensor.ops.shape import broadcast_like
+from symtensor.types.dtype import CONTINUOUS
+
+__all__ = ["as_list", "contained_like", "derivative_for", "zero_derivative"]
+
+
+def derivative_for(value: Any, template: Variable) -> Variable:
+    """A derivative given for `template`, as a variable of its shape."""
+    variable = together([value, template])[0]
+    if variable.type.dtype != template.type.dtype or variable.type.ndim > template.type.ndim:
+        raise TypeMismatch(f"the derivative given for {template!r} is {variable.type.describe()}",
+                           operands=[describe(template), describe(variable)],
+                           fix=f"give one of type {template.type.describe()}")
+    return full(variable, template)
+
+
+def as_list(variables: Any) -> list[Any]:
+    """The entries of a list or tuple, or the one variable."""
+    return list(variables) if isinstance(variables, (list, tuple)) else [variables]
+
+
+def contained_like(container: Any, values: Sequence[Any]) -> Any:
+    """`values` in the kind of container that `container` is."""
+    if isinstance(container, (list, tuple)):
+        return type(container)(values)
+    return values[0]
+
+
+def zero_derivative(variable: Variable) -> Variable:
+    """Zeros of the shape of a variable: of its dtype, or floatX for one that is not continuous."""
+    dtype = variable.type.dtype if variable.type.dtype in CONTINUOUS else config.floatX
+    return broadcast_like(Constant(np.zeros((), dtype)), variable)

@@ -1,0 +1,50 @@
+"""The derivative of one application: what its op's pullback gives, and the bodies of ops made from one.
+
+>>> from symtensor.types.tensor import TensorType
+>>> x, dy = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "dy"))
+>>> pulled_back((x * 2).owner, [dy])
+[mul, mul]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symtensor.base.errors import GradientError
+from symtensor.ir import provenance
+from symtensor.ir.node import Apply, Masked, Variable, describe
+from symtensor.ops.convert import together
+from symtensor.ops.elementwise import Elementwise
+
+__all__ = ["check_derivative", "expanded", "pulled_back"]
+
+
+def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[Any]:
+    """What the op's pullback gives, one entry for each input."""
+    try:
+        results = node.op.pullback(*node.inputs, *node.outputs, *cotangents)  # type: ignore[arg-type]
+    except NotImplementedError as error:
+        raise GradientError(f"{node.op} has no derivative", where=provenance.describe(node.lines),
+                            operands=map(describe, node.inputs),
+                            fix="give its op a pullback, or wrap the operand in stop_gradient") from error
+    if results is None:
+        return [None] * len(node.inputs)
+    return [results] if isinstance(results, (Variable, Masked)) else list(results)
+
+
+def expanded(node: Apply) -> Variable | None:
+    """The expression of an elementwise op that was made from a body and has no derivative of its own, else None."""
+    op = node.op
+    if not isinstance(op, Elementwise) or op.definition.body is None or op.definition.pullback is not None:
+        return None
+    return together([op.definition.body(*node.inputs)])[0]
+
+
+def check_derivative(node: Apply, variable: Variable, cotangent: Variable) -> None:
+    """Raise GradientError if what a pullback gave for an operand is not of its dtype and rank."""
+    if cotangent.type.dtype != variable.type.dtype or cotangent.type.ndim != variable.type.ndim:
+        raise GradientError(f"the pullback of {node.op} gave {cotangent.type.describe()} for the operand"
+                            f" {describe(variable)}", where=provenance.describe(node.lines),
+                            operands=map(describe, node.inputs),
+                            fix=f"correct the pullback of {type(node.op).__name__}")
