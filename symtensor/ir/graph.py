@@ -210,11 +210,20 @@ class Graph:
             with provenance.attributed(lines):
                 found = op.make(*inputs)
             self._adopt(key, found)
-        owner = found[0].owner
-        assert owner is not None
         if lines:
-            self._lines.setdefault(owner, {})[lines] = None
+            self.credit(found[0].owner, [lines])  # type: ignore[arg-type]
         return found
+
+    def credit(self, node: Apply, places: Iterable[Lines]) -> None:
+        """`node` stands for these places in the user's program too."""
+        self._lines.setdefault(node, {}).update(dict.fromkeys(places))
+
+    def find(self, op: Op, inputs: tuple[Variable, ...]) -> tuple[Variable, ...] | None:
+        """The outputs of the node that applies `op` to members, if there is one."""
+        return self._table.get((op, inputs))
+
+    def __contains__(self, variable: object) -> bool:
+        return variable in self._members
 
     def _adopt(self, key: tuple[Op, tuple[Variable, ...]], outputs: tuple[Variable, ...]) -> None:
         self._table[key] = outputs

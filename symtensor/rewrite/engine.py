@@ -1,0 +1,347 @@
+"""The engine: brings every node of a graph to its normal form under the rules of a phase.
+
+One traversal goes from inputs to outputs and remembers for each variable what it has become. A node whose
+operands are in normal form is tried against the rules its ops may match; what a rule gives is
+brought to normal form in turn, so when the traversal ends no rule applies anywhere. The engine, never a
+rule, carries names and the user's lines, compares types, and stops rules that go on for ever.
+
+>>> from symtensor import ops
+>>> from symtensor.ops.scalar import log, log1p
+>>> from symtensor.rewrite.rule import Phase, rule
+>>> from symtensor.types.tensor import TensorType
+>>> example = Phase("example", "A phase for this page.")
+>>> @rule(example, keeps="nearer")
+... def log_one_plus(x): return log(1 + x), log1p(x)
+>>> x = Variable(TensorType("float64", (None,)), name="x")
+>>> graph = Graph([x], [log(x + 1)])
+>>> history = run_phase(graph, example)
+>>> graph.outputs, history.fired
+([log1p], Counter({'log_one_plus': 1}))
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.config import config
+from symtensor.base.errors import RewriteError
+from symtensor.ir import provenance
+from symtensor.ir.graph import Graph, applications
+from symtensor.ir.node import Apply, Constant, Op, Variable, describe
+from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.shape import Broadcast
+from symtensor.ops.size import size_value
+from symtensor.rewrite.rule import Index, Phase, Rule
+from symtensor.types import dim as dims
+from symtensor.types.dtype import numpy_dtype
+
+__all__ = ["Context", "History", "run_phase"]
+
+_PATIENCE = 1000
+
+
+@dataclass
+class History:
+    """What was done to a graph: how often each rule fired, how long phases took, what made a node as it is."""
+
+    fired: Counter[str] = field(default_factory=Counter)
+    phases: list[tuple[str, float, int, int]] = field(default_factory=list)
+    """Name, seconds, nodes before and after."""
+    reasons: dict[Apply, tuple[Any, ...]] = field(default_factory=dict)
+
+    def rules_of(self, node: Apply) -> list[str]:
+        """The rules that led to a node, the first to fire first."""
+        names: list[str] = []
+        link = self.reasons.get(node, ())
+        while link:
+            link, name = link
+            names.append(name)
+        return names[::-1]
+
+
+class Context:
+    """What a rule may ask about the graph: who uses a variable, and whether a node exists already."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._uses = graph.users()
+        self._user = {v: node for node in graph.nodes() for v in node.inputs}
+
+    def uses(self, variable: Variable) -> int:
+        """How many times nodes use a variable or the graph returns it; 0 for one the rule has made itself."""
+        return self._uses.get(variable, 0)
+
+    def sole_user(self, variable: Variable) -> Apply | None:
+        """The node that uses a variable if there is only one."""
+        return self._user.get(variable) if self._uses.get(variable) == 1 else None
+
+    def find(self, op: Op, *inputs: Variable) -> Variable | None:
+        """The (first) output of the node that applies `op`, if the graph has one."""
+        found = self.graph.find(op, inputs)
+        return found[0] if found is not None else None
+
+    # -- what the engine tells it -------------------------------------------------------------------------
+
+    def stands_for(self, new: Variable, old: Variable) -> None:
+        """All users of `old` use `new` from now on."""
+        self._uses[new] = self._uses.get(new, 0) + self._uses.get(old, 0)
+        if old in self._user:
+            self._user[new] = self._user[old]
+
+    def added(self, variables: Sequence[Variable]) -> None:
+        """Nodes that are new in the graph compute `variables`."""
+        for node in applications(variables, self._uses):
+            for variable in node.inputs:
+                self._uses[variable] = self._uses.get(variable, 0) + 1
+                self._user[variable] = node
+
+    def removed(self, node: Apply) -> None:
+        """Nothing uses a node any more, nor what only it used."""
+        dead = [node]
+        while dead:
+            for variable in dead.pop().inputs:
+                self._uses[variable] = self._uses.get(variable, 0) - 1
+                owner = variable.owner
+                if owner is not None and not any(self._uses.get(v, 0) > 0 for v in owner.outputs):
+                    dead.append(owner)
+
+
+def run_phase(graph: Graph, phase: Phase, history: History | None = None,
+              excluding: Container[str] = ()) -> History:
+    """Bring `graph` to normal form under a phase's rules, then run its passes, and its rules again if one changed it.
+
+    Rules and passes named in `excluding` are left out. Raises RewriteError if a rule fails or goes on for ever and
+    `config.on_rewrite_error` is "raise"; otherwise such a rule is reported and skipped.
+    """
+    history = History() if history is None else history
+    started, before = time.perf_counter(), len(graph.nodes())
+    index = _index(phase, excluding)
+    _Normalisation(graph, index, history).run()
+    outputs = list(graph.outputs)
+    for one in phase.passes:
+        if one.name not in excluding:
+            one.function(graph)
+    if any(new is not old for new, old in zip(graph.outputs, outputs)):
+        _Normalisation(graph, index, history).run()
+    seconds, after = time.perf_counter() - started, len(graph.nodes())
+    history.phases.append((phase.name, seconds, before, after))
+    if config.debug >= 1:
+        print(f"rewrite {phase.name}: {before} -> {after} nodes in {seconds * 1e3:.1f} ms", file=sys.stderr)
+    return history
+
+
+def _index(phase: Phase, excluding: Container[str]) -> Index:
+    return Index([one for one in phase.rules if one.name not in excluding])
+
+
+class _Normalisation:
+    """One traversal of a graph.
+
+    `normal` holds for each variable whose node is done what it has become; `successor` what a node not done
+    yet will be taken from.
+    """
+
+    def __init__(self, graph: Graph, index: Index, history: History) -> None:
+        self.graph = graph
+        self.index = index
+        self.history = history
+        self.context = Context(graph)
+        self.normal: dict[Variable, Variable] = {}
+        self.successor: dict[Apply, Sequence[Variable]] = {}
+        self.recent: list[str] = []
+
+    def run(self) -> None:
+        """Normalise every live node and send the graph's outputs and sources to what they have become."""
+        nodes = self.graph.nodes()
+        patience = _PATIENCE + len(nodes)
+        for node in nodes:
+            self.recent.clear()
+            self._settle(node, patience)
+        self.graph.replace(lambda v: self.normal.get(v, v))
+
+    def _settle(self, root: Apply, patience: int) -> None:
+        """Bring a node to normal form, and before it whatever its rewriting makes."""
+        pending, waiting = [root], set()
+        while pending:
+            node = pending[-1]
+            needed = [] if node.outputs[0] in self.normal else self._advance(node)
+            if not needed:
+                waiting.discard(pending.pop())
+            elif len(self.recent) > patience or any(other in waiting for other in needed):
+                self._stop_cycle(node)
+            else:
+                waiting.add(node)
+                pending += needed
+
+    def _advance(self, node: Apply) -> list[Apply]:
+        """Do what can be done for a node: the nodes that must be done first, or none and it is done."""
+        target = self.successor.get(node)
+        if target is None:
+            needed = self._unsettled(node.inputs)
+            if needed:
+                return needed
+            target = self._rebuilt(node) or self._rewritten(node)
+            if target is None:
+                self.normal.update(zip(node.outputs, node.outputs))
+                return []
+            self.successor[node] = target
+        needed = self._unsettled(target)
+        if not needed:
+            for old, new in zip(node.outputs, target):
+                self._become(old, self.normal.get(new, new))
+        return needed
+
+    def _unsettled(self, variables: Sequence[Variable]) -> list[Apply]:
+        return [v.owner for v in variables if v.owner is not None and v not in self.normal]
+
+    def _become(self, old: Variable, new: Variable) -> None:
+        self.normal[old] = new
+        if old is new:
+            return
+        self.context.stands_for(new, old)
+        if old.name and not new.name and new.owner is not None:
+            new.name = old.name
+        self._hand_on_sizes(old, new)
+
+    def _hand_on_sizes(self, old: Variable, new: Variable) -> None:
+        """`new` is from now on what the symbols that `old` was the source of are known from."""
+        if old.known_size is not None:
+            if new.known_size is None and not isinstance(new, Constant):
+                new.known_size = old.known_size
+            elif new.known_size is not None:
+                self.graph.solution.assume(old.known_size, new.known_size)
+        for size, own in zip(old.type.shape, new.type.shape):
+            lone = dims.lone_symbol(own)
+            if lone is not None and lone.source is new:
+                self.graph.sources[lone] = new
+                self.graph.solution.assume(size, own)
+
+    # -- steps ------------------------------------------------------------------------------------
+
+    def _rebuilt(self, node: Apply) -> Sequence[Variable] | None:
+        """The node over the normal forms of its inputs; None if they are what it has."""
+        inputs = tuple(self.normal.get(v, v) for v in node.inputs)
+        if all(new is old for new, old in zip(inputs, node.inputs)):
+            return None
+        places = self.graph.lines_of(node)
+        existed = self.graph.find(node.op, inputs)
+        outputs = self.graph.apply(node.op, inputs, places[0] if places else ())
+        owner = outputs[0].owner
+        assert owner is not None
+        if existed is not None:
+            self.context.removed(node)
+        self.graph.credit(owner, places[1:])
+        if node in self.history.reasons:
+            self.history.reasons.setdefault(owner, self.history.reasons[node])
+        return outputs
+
+    def _rewritten(self, node: Apply) -> Sequence[Variable] | None:
+        """What the first rule that applies gives for a node; None if none does."""
+        candidates = self.index.candidates(node)
+        if not candidates:
+            return None
+        places = self.graph.lines_of(node)
+        with provenance.attributed(places[0] if places else ()):
+            for one, apply in candidates:
+                try:
+                    result = apply(node, self.context)
+                    if result is None:
+                        continue
+                    results = self._conform(node, result)
+                except Exception as error:
+                    self._report(one, node, error)
+                    continue
+                if any(new is not old for new, old in zip(results, node.outputs)):
+                    return self._accept(one, node, results)
+        return None
+
+    def _conform(self, node: Apply, result: Any) -> list[Variable]:
+        """A rule's result as members of the graph, of the types of what they replace."""
+        results = result if isinstance(result, (list, tuple)) else [result]
+        if len(results) != len(node.outputs):
+            raise RewriteError(f"gave {len(results)} results for {len(node.outputs)} outputs")
+        return [self._member(old, new, isinstance(node.op, Elementwise))
+                for old, new in zip(node.outputs, results)]
+
+    def _member(self, old: Variable, new: Any, may_spread: bool) -> Variable:
+        if not isinstance(new, Variable):
+            new = Constant(np.asarray(new).astype(numpy_dtype(old.type.dtype)))
+        if new.type.dtype != old.type.dtype:
+            raise RewriteError(f"gave {new.type.describe()} for {old.type.describe()}",
+                               fix="cast the right side, or say in `dtypes` what the rule is for")
+        new = self._spread(old, new) if may_spread else new
+        self._equate_sizes(old, new)
+        return self.graph.intern(new, provenance.here())
+
+    def _spread(self, old: Variable, new: Variable) -> Variable:
+        """A result with fewer or stretched axes, spread to the shape of what it replaces."""
+        shape = new.type.shape
+        stretched = any(own == 1 and size != 1 for own, size in zip(shape[::-1], old.type.shape[::-1]))
+        if len(shape) < old.type.ndim or stretched:
+            return Broadcast(old.type.ndim)(new, *map(size_value, old.type.shape))  # type: ignore[no-any-return]
+        return new
+
+    def _equate_sizes(self, old: Variable, new: Variable) -> None:
+        """What a rule gives has the sizes of what it replaces: true by the rule, even where it cannot be proved."""
+        solution = self.graph.solution
+        if new.type.ndim != old.type.ndim:
+            raise RewriteError(f"gave {new.type.describe()} for {old.type.describe()}")
+        for own, size in zip(new.type.shape, old.type.shape):
+            if own == size:
+                continue
+            own, size = solution(own), solution(size)
+            if dims.known_different(own, size) or (size == 1 and own != 1):
+                raise RewriteError(f"gave {new.type.describe()} for {old.type.describe()}")
+            solution.assume(size, own)
+
+    def _accept(self, one: Rule, node: Apply, results: list[Variable]) -> list[Variable]:
+        self.context.added(results)
+        self.context.removed(node)
+        self.recent.append(one.name)
+        self.history.fired[one.name] += 1
+        places = self.graph.lines_of(node)
+        for variable in results:
+            if variable.owner is not None:
+                self.graph.credit(variable.owner, places)
+                self.history.reasons[variable.owner] = (self.history.reasons.get(node, ()), one.name)
+        if config.debug >= 2:
+            where = places[0][0] if places and places[0] else "no line known"
+            print(f"  {one.name} at {where}: {node!r} -> {results}", file=sys.stderr)
+        return results
+
+    # -- trouble ----------------------------------------------------------------------------------
+
+    def _stop_cycle(self, node: Apply) -> None:
+        """Leave a node as it is, since rewriting it does not end."""
+        names = ", ".join(sorted(set(self.recent[-20:])))
+        self._complain(RewriteError(f"these rules undo each other or never end: {names}", where=self._where(node),
+                                    operands=[describe(v) for v in node.inputs],
+                                    fix="give one of them a condition that fails on what the others make"))
+        self.recent.clear()
+        self.successor.pop(node, None)
+        self.normal.update(zip(node.outputs, node.outputs))
+
+    def _report(self, one: Rule, node: Apply, error: Exception) -> None:
+        reason = error.what if isinstance(error, RewriteError) else f"raised {type(error).__name__}: {error}"
+        failure = RewriteError(f"rule {one.name} {reason}", where=[*self._where(node), f"the rule: {one.place}"],
+                               operands=[describe(v) for v in node.inputs], fix=getattr(error, "fix", None))
+        failure.__cause__ = error
+        self._complain(failure)
+
+    def _where(self, node: Apply) -> list[str]:
+        places = self.graph.lines_of(node)
+        return provenance.describe(places[0]) if places else []
+
+    @staticmethod
+    def _complain(error: RewriteError) -> None:
+        if config.on_rewrite_error == "raise":
+            raise error
+        warnings.warn(str(error), RuntimeWarning, stacklevel=2)

@@ -1,0 +1,126 @@
+"""The pipeline: which phases run, in which order.
+
+>>> from symtensor import ops
+>>> from symtensor.ops.scalar import exp, log
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float64", (None,)), name="x")
+>>> graph = Graph([x], [log(1 + exp(x)) * 1])
+>>> history = optimize(graph)
+>>> graph.outputs
+[softplus]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+
+from symtensor.base.config import config
+from symtensor.base.errors import ConfigError
+from symtensor.ir import provenance
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Constant, Variable
+from symtensor.ops.size import Dimension, SizeValue, integer
+from symtensor.ops import scalar
+from symtensor.rewrite.engine import History, run_phase
+from symtensor.rewrite.rule import Phase
+from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
+from symtensor.rewrite.rules import arithmetic, folding, matrices, sizes, stability  # noqa: F401  (their rules join the phases)
+from symtensor.types import dim as dims
+from symtensor.types.dim import Compound, Size, Symbol
+
+__all__ = ["PIPELINE", "optimize", "stabilized"]
+
+PIPELINE: dict[str, Sequence[Phase]] = {
+    "fast_run": (resolve, canonicalize, stabilize, canonicalize, specialize, contract),
+    "fast_compile": (resolve, canonicalize, contract),
+    "None": (),
+}
+
+
+def optimize(graph: Graph, level: str | None = None, excluding: Container[str] = ()) -> History:
+    """Rewrite `graph` by the phases of `level` (by default `config.optimizer`), without the rules in `excluding`.
+
+    The history says which rules fired where. Raises ConfigError for an unknown level, RewriteError for a
+    rule that fails when `config.on_rewrite_error` is "raise".
+    """
+    level = str(config.optimizer) if level is None else level
+    if level not in PIPELINE:
+        raise ConfigError(f"there is no optimizer {level!r}", fix="one of " + ", ".join(PIPELINE))
+    history = History()
+    for phase in PIPELINE[level]:
+        run_phase(graph, phase, history, excluding)
+    return history
+
+
+def stabilized(outputs: Iterable[Variable], keep: Iterable[Variable] = ()) -> list[Variable]:
+    """`outputs` in numerically stable form, as expressions over users' variables: what is differentiated.
+
+    The variables in `keep` are taken as inputs, so that they occur in the result as they are.
+
+    >>> from symtensor import ops
+    >>> from symtensor.ops.scalar import log
+    >>> from symtensor.types.tensor import TensorType
+    >>> x = Variable(TensorType("float64", (None,)), name="x")
+    >>> (y,) = stabilized([log(1 + x)])
+    >>> y.owner.op, y.owner.inputs == (x,)
+    (log1p, True)
+    """
+    kept = [v for v in dict.fromkeys(keep) if not isinstance(v, Constant)]
+    graph = Graph(kept, list(outputs))
+    history = History()
+    for phase in (canonicalize, stabilize):
+        run_phase(graph, phase, history)
+    return _users_expressions(graph)
+
+
+def _users_expressions(graph: Graph) -> list[Variable]:
+    """The outputs of a graph over the variables its inputs were copied from."""
+    users: dict[Variable, Variable] = dict(graph.origin)
+    sizes = _Sizes(graph, users)
+    for node in graph.nodes():
+        places = graph.lines_of(node)
+        with provenance.attributed(places[0] if places else ()):
+            if isinstance(node.op, SizeValue):
+                made: Sequence[Variable] = [sizes.variable(node.op.size)]
+            else:
+                made = node.op.make(*(users.get(v, v) for v in node.inputs))
+        for old, new in zip(node.outputs, made):
+            new.name = new.name or old.name
+            users[old] = new
+    return [users.get(v, v) for v in graph.outputs]
+
+
+class _Sizes:
+    """Sizes of a graph as users would write them: from shapes of variables and values of scalars."""
+
+    def __init__(self, graph: Graph, users: dict[Variable, Variable]) -> None:
+        self.users = users
+        self.sources: dict[Symbol, tuple[Variable, int | None]] = {
+            symbol: (variable, symbol.axis) for symbol, variable in graph.sources.items()}
+        for variable in graph.inputs:
+            for axis, size in enumerate(graph.origin[variable].type.shape):
+                lone = dims.lone_symbol(size)
+                if lone is not None:
+                    self.sources.setdefault(lone, (variable, axis))
+
+    def variable(self, size: Size) -> Variable:
+        """An integer scalar with the value of `size`."""
+        if isinstance(size, int):
+            return integer(size)
+        if any(s not in self.sources for s in dims.symbols_of(size)):
+            return SizeValue(size)()  # type: ignore[no-any-return]
+        total: Variable = integer(size.constant)
+        for monomial, coefficient in size.terms:
+            term: Variable = integer(coefficient)
+            for atom in monomial:
+                term = term * self._atom(atom)
+            total = total + term
+        return total
+
+    def _atom(self, atom: Symbol | Compound) -> Variable:
+        if isinstance(atom, Compound):
+            op = {"floordiv": scalar.floor_div, "modulo": scalar.mod, "min": scalar.minimum, "max": scalar.maximum}
+            return op[atom.kind](self.variable(atom.left), self.variable(atom.right))
+        variable, axis = self.sources[atom]
+        user = self.users.get(variable, variable)
+        return user if axis is None else Dimension(axis)(user)

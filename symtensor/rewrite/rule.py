@@ -1,0 +1,227 @@
+"""Rules and phases: what a rewrite is, what it preserves, and how the ones that may apply are found.
+
+A rule is an equation between two expressions of the language; its parameters are holes. Rules that
+no equation can express are functions of a node (`rewrite`) or of the whole graph (`rewrite_graph`).
+
+>>> from symtensor import ops
+>>> from symtensor.ops.scalar import log, log1p
+>>> example = Phase("example", "A phase for this page.")
+>>> @rule(example, keeps="nearer")
+... def log_one_plus(x):
+...     '''log(1 + x) loses x below 1e-16; log1p does not.'''
+...     return log(1 + x), log1p(x)
+>>> log_one_plus
+log(add(1, x)) -> log1p(x)
+>>> example.rules
+[log(add(1, x)) -> log1p(x)]
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Union
+
+from symtensor.base.errors import RewriteError
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.rewrite.pattern import Applied, Bindings, Hole, Pattern, build, head, match, orders
+from symtensor.types.dtype import ALL
+
+if TYPE_CHECKING:
+    from symtensor.rewrite.engine import Context
+
+__all__ = ["KEEPS", "Phase", "Rule", "Equation", "GraphPass", "rule", "rewrite", "rewrite_graph"]
+
+KEEPS = {
+    "exact": "The same bits for all inputs.",
+    "value": "Equal values for all inputs: only the sign of a zero may differ.",
+    "nearer": "As near to the value over the reals as before, or nearer; the same infinities and NaN, except that"
+              " those an overflow made may become the number meant.",
+    "finite": "As `nearer` where the inputs are finite and the result was a number.",
+    "real": "Equal over the reals where both sides are defined and nothing overflows; rounding may differ"
+            " by some units in the last place of the largest value on the way.",
+}
+"""What a rule preserves, from the strictest class to the loosest. A phase applies rules of all classes unless told."""
+
+Result = Union[Variable, Sequence[Variable], int, float, complex, None]
+Match = Callable[[Apply, "Context"], Result]
+
+
+class Phase:
+    """A step of the pipeline: local rules, applied together until none applies, then passes over the whole graph."""
+
+    def __init__(self, name: str, doc: str) -> None:
+        self.name = name
+        self.__doc__ = doc
+        self.rules: list[Rule] = []
+        self.passes: list[GraphPass] = []
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Rule:
+    """A local rewrite: it may replace a node whose op is, or is an instance of, one of `roots`."""
+
+    def __init__(self, function: Callable[..., Any], roots: Collection[Any], keeps: str = "exact") -> None:
+        if keeps not in KEEPS:
+            raise RewriteError(f"rule {function.__name__} cannot keep {keeps!r}", fix="one of " + ", ".join(KEEPS))
+        self.name = function.__name__
+        self.function = function
+        self.roots = roots
+        self.keeps = keeps
+        self.__doc__ = function.__doc__
+        self.place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+
+    def matchers(self) -> Iterator[tuple[tuple[Any, ...], Match]]:
+        """Functions that try the rule at a node, each with the heads its root and first operands must have."""
+        for root in self.roots:
+            yield (root if isinstance(root, type) else head(root),), self.function
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Equation(Rule):
+    """A rule whose two sides are expressions with holes."""
+
+    def __init__(self, function: Callable[..., Any], keeps: str, when: Callable[..., bool] | None,
+                 dtypes: Collection[str], examples: dict[str, Sequence[Any]]) -> None:
+        self.holes = [Hole(name) for name in inspect.signature(function).parameters]
+        self.left, self.right = function(*self.holes)
+        if not isinstance(self.left, Applied):
+            raise RewriteError(f"the left side of rule {function.__name__} must apply an op")
+        super().__init__(function, [self.left.op], keeps)
+        self.when = when
+        self.dtypes = dtypes
+        self.examples = examples
+        self._asked = list(inspect.signature(when).parameters) if when else []
+
+    def matchers(self) -> Iterator[tuple[tuple[Any, ...], Match]]:
+        for left in orders(self.left):
+            assert isinstance(left, Applied)
+            yield (head(left.op), *map(_wanted_head, left.inputs[:2])), self._matcher(left)
+
+    def _matcher(self, left: Pattern) -> Match:
+        def apply(node: Apply, context: Context) -> Result:
+            bindings = match(left, node.outputs[0])
+            if bindings is None or not self.admits(bindings, context):
+                return None
+            result: Result = build(self.right, bindings)
+            return result
+        return apply
+
+    def admits(self, bindings: Bindings, context: Context | None = None) -> bool:
+        """Whether the rule's conditions on dtype and its `when` hold."""
+        if len(self.dtypes) < len(ALL):
+            first = next(bindings[hole] for hole in self.holes if isinstance(bindings[hole], Variable))
+            if first.type.dtype not in self.dtypes:
+                return False
+        if self.when is None:
+            return True
+        named: dict[str, Any] = {str(hole.name): bound for hole, bound in bindings.items()}
+        named["context"] = context
+        return self.when(*(named[name] for name in self._asked))
+
+    def __repr__(self) -> str:
+        return f"{self.left!r} -> {self.right!r}"
+
+
+class GraphPass:
+    """A rewrite of the whole graph."""
+
+    def __init__(self, function: Callable[[Graph], None]) -> None:
+        self.name = function.__name__
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dtypes: Collection[str] = ALL,
+         **examples: Sequence[Any]) -> Callable[[Callable[..., Any]], Equation]:
+    """Decorator: an equation `left, right` between expressions of the holes the function is given.
+
+    `keeps` is one of `KEEPS`. `when` is asked with what the holes of its parameters' names stand for, and
+    with the `Context` if a parameter has that name. `dtypes` are those of the first hole the rule is for.
+    `examples` give, for holes that are parameters of an op, values to check the rule with. Raises
+    RewriteError for a rule that makes no sense.
+    """
+    def register(function: Callable[..., Any]) -> Equation:
+        made = Equation(function, keeps, when, dtypes, examples)
+        for phase in phases:
+            phase.rules.append(made)
+        return made
+    return register
+
+
+def rewrite(*phases: Phase, ops: Collection[Any], keeps: str = "exact") -> Callable[[Callable[..., Any]], Rule]:
+    """Decorator: `f(node, context)` gives what to put for a node, or None.
+
+    `ops` are the ops, or classes of ops, at which the function is tried. What it gives is a variable, a
+    number, or for a node of several outputs a list of variables; the engine checks its type.
+    """
+    def register(function: Match) -> Rule:
+        made = Rule(function, ops, keeps)
+        for phase in phases:
+            phase.rules.append(made)
+        return made
+    return register
+
+
+def rewrite_graph(phase: Phase) -> Callable[[Callable[[Graph], None]], GraphPass]:
+    """Decorator: `f(graph)` changes the graph; it runs once the phase's local rules are done."""
+    def register(function: Callable[[Graph], None]) -> GraphPass:
+        made = GraphPass(function)
+        phase.passes.append(made)
+        return made
+    return register
+
+
+# -- finding the rules that may apply ---------------------------------------------------------------------
+
+ANY = "any"
+CONSTANT = "constant"
+
+
+def _wanted_head(pattern: Pattern) -> Any:
+    if isinstance(pattern, Hole):
+        return ANY
+    return head(pattern.op) if isinstance(pattern, Applied) else CONSTANT  # type: ignore[arg-type]
+
+
+def _found_head(variable: Variable) -> Any:
+    if variable.owner is not None:
+        return head(variable.owner.op)
+    return CONSTANT if isinstance(variable, Constant) else None
+
+
+class Index:
+    """The rules that may apply to a node, found by the heads of its op and of its first two operands."""
+
+    def __init__(self, rules: Collection[Rule]) -> None:
+        self._by_root: dict[Any, list[tuple[int, tuple[Any, ...], Rule, Match]]] = {}
+        for position, one in enumerate(rules):
+            for heads, apply in one.matchers():
+                self._by_root.setdefault(heads[0], []).append((position, heads[1:], one, apply))
+        self._found: dict[Any, list[tuple[Rule, Match]]] = {}
+
+    def candidates(self, node: Apply) -> list[tuple[Rule, Match]]:
+        """Rules in the order they were registered, with the functions that try them."""
+        operands = tuple(map(_found_head, node.inputs[:2]))
+        key = (head(node.op), type(node.op), operands)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._look_up(node.op, operands)
+        return found
+
+    def _look_up(self, op: Op, operands: tuple[Any, ...]) -> list[tuple[Rule, Match]]:
+        entries = list(self._by_root.get(head(op), ()))
+        for kind in type(op).__mro__:
+            if kind is not head(op):
+                entries += self._by_root.get(kind, ())
+        entries.sort(key=lambda entry: entry[0])
+        return [(one, apply) for _, wanted, one, apply in entries
+                if all(w in (ANY, f) for w, f in zip(wanted, operands))]

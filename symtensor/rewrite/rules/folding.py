@@ -1,0 +1,58 @@
+"""Constant folding: what depends on no input is computed once, here.
+
+>>> from symtensor import ops
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.ir.node import Constant
+>>> from symtensor.rewrite.engine import run_phase
+>>> graph = Graph([], [Constant(2.0) * 3.0 + 1.0])
+>>> history = run_phase(graph, canonicalize)
+>>> graph.outputs
+[7.0]
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.ops.index import Iota
+from symtensor.ops.shape import Broadcast
+from symtensor.rewrite.engine import Context
+from symtensor.rewrite.rule import rewrite
+from symtensor.rewrite.rules import canonicalize, contract, specialize
+
+__all__: list[str] = []
+
+_LARGEST = 1 << 16
+"""Elements a folded result may have unless its operands have as many."""
+
+
+@rewrite(canonicalize, specialize, contract, ops=[Op])
+def constant_folding(node: Apply, context: Context) -> list[Variable] | None:
+    """An application to constants is a constant.
+
+    What raises is left to raise at run time; counting and spreading are left to kernels, which do them for free.
+    """
+    values = [v.data for v in node.inputs if isinstance(v, Constant)]
+    if not node.inputs or len(values) < len(node.inputs) or not node.op.foldable:
+        return None
+    if isinstance(node.op, (Broadcast, Iota)) or not _is_small(node, sum(value.size for value in values)):
+        return None
+    try:
+        results = node.op.evaluate(*values)
+    except Exception:
+        return None
+    results = results if len(node.outputs) > 1 else [results]
+    return [Constant(np.asarray(result)) for result in results]
+
+
+def _is_small(node: Apply, operands: int) -> bool:
+    for output in node.outputs:
+        count = 1
+        for size in output.type.shape:
+            if not isinstance(size, int):
+                return False
+            count *= size
+        if count > max(_LARGEST, operands):
+            return False
+    return True
