@@ -17,35 +17,23 @@ statement; sizes are parameters, so one text serves all sizes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from symtensor.codegen.preamble import C_TYPES
-from symtensor.lower.kernel import (Compute, Kernel, Literal, Load, Loop, Reduction, Result, SizeScalar, Store, Value)
+from symtensor.lower.kernel import (Compute, Kernel, Literal, Load, Loop, PrintedKernel, Reduction, Result, SizeScalar,
+                                    Store, Value)
 from symtensor.lower.schedule import Schedule
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
 from symtensor.types.dtype import DISCRETE
 
-__all__ = ["PrintedKernel", "print_kernel"]
+__all__ = ["print_kernel"]
 
 COLUMNS = 256
 """Columns that a unit of a column kernel reduces side by side: their accumulators fit in the first cache."""
 ROWS = 128
 """Rows summed before a column's partial sum joins its total, which bounds the rounding error."""
-
-
-@dataclass(frozen=True)
-class PrintedKernel:
-    """C text of a kernel, and what its launch needs: parameters, units, estimated work, bytes of scratch."""
-
-    name: str
-    text: str
-    parameters: tuple[Size, ...]
-    units: Size
-    work: Size
-    scratch: Size
 
 
 def print_kernel(kernel: Kernel) -> PrintedKernel:
@@ -79,8 +67,7 @@ class _Printer:
         header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(self.parameters.values())]
         header.append("  int status = 0;")
         text = "\n".join(header + self.lines + ["  return status;", "}"]) + "\n"
-        comment = "".join(f"// {line}\n" for line in self.kernel.lines)
-        return PrintedKernel(self.kernel.name, comment + text, tuple(self.parameters), units,
+        return PrintedKernel(self.kernel.name, text, tuple(self.parameters), units,
                              work * max(1, cost // 8), self._scratch_bytes())
 
     def _plain_extent(self, loop: Loop) -> Size:

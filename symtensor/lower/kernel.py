@@ -28,7 +28,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
 
 __all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Scope", "Reduction", "Store",
-           "Kernel", "loop_symbols", "operands"]
+           "Kernel", "PrintedKernel", "loop_symbols", "operands"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,10 +246,9 @@ class Store:
 class Kernel:
     """Loops, what is reduced and what is stored.
 
-    `shape` says how the loops lie: "map" (no reduction), "row" (R innermost; results may be used again
-    over R), "column" (one loop of P inside R; results are used over P only), "full" (P is empty),
-    "general" (any other order: R runs inside each point of P).
-    `dtypes` are those of the buffers by slot; a slot both loaded and stored is updated in place.
+    `shape` says how it is run: "map" (no reduction), "row" (for each point of P the loops over R, once for each
+    stage), "column" (the innermost loop of P inside R; results are used over P only).
+    `order` holds all loops from the outermost, as they lie in memory. `dtypes` are those of the buffers by slot; a slot both loaded and stored is updated in place.
     """
 
     name: str
@@ -259,6 +258,7 @@ class Kernel:
     reductions: list[Reduction]
     stores: list[Store]
     dtypes: list[str]
+    order: list[Loop] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
     def values(self) -> list[Value]:
@@ -276,3 +276,15 @@ class Kernel:
             else:
                 pending += missing
         return list(order)
+
+
+@dataclass(frozen=True)
+class PrintedKernel:
+    """The text a printer made of a kernel, and what its launch needs: parameters, units, estimated work, bytes of scratch."""
+
+    name: str
+    text: str
+    parameters: tuple[Size, ...]
+    units: Size
+    work: Size
+    scratch: Size

@@ -206,5 +206,6 @@ class Program:
     returned: int
     kernels: list[tuple[str, str]]      # (name, C text) for each kernel number
     callables: list[Any]
-    messages: list[Any] = field(default_factory=list)
+    messages: list[Any] = field(default_factory=list)   # for each Check.message, what to say
+    origins: list[Any] = field(default_factory=list)    # for each instruction: ops, user's lines, operands
     written: list[int] = field(default_factory=list)

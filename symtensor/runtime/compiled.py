@@ -1,0 +1,203 @@
+"""Compiled functions: a graph optimised, planned, its kernels loaded, and the callable that runs it.
+
+>>> from symtensor import ops
+>>> from symtensor.types.tensor import TensorType
+>>> x = TensorType("float64", ())("x")
+>>> f = compile_graph(Graph([x], [x * x]), declared=[In(x)], shared=[], wrap="single", updates=[])
+>>> f(3.0), [kernel.name for kernel in f.kernels]
+(array(9.), ['square'])
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.config import config
+from symtensor.base.errors import CompileError
+from symtensor.codegen.c import print_kernel
+from symtensor.codegen.cache import LoadedKernel, load_kernels
+from symtensor.codegen.preamble import preamble
+from symtensor.codegen.toolchain import toolchain
+from symtensor.ir.graph import Graph
+from symtensor.ir.interpret import evaluate_graph
+from symtensor.lower.plan import plan
+from symtensor.lower.program import Gemm, Launch, Program, SizeCode
+from symtensor.rewrite.phases import optimize
+from symtensor.runtime.arguments import In, Signature
+from symtensor.runtime.core import core, load_libraries
+from symtensor.runtime.failures import Failures
+from symtensor.runtime.shared import SharedVariable
+
+__all__ = ["KernelText", "compile_graph"]
+
+
+@dataclass(frozen=True)
+class KernelText:
+    """A kernel of a function: its name, its C text, the shared object it lives in."""
+
+    name: str
+    text: str
+    file: str
+
+    def __repr__(self) -> str:
+        return f"{self.name} ({self.file})"
+
+
+class _Facts:
+    """What every compiled function tells of itself."""
+
+    graph: Graph
+    program: Program
+    kernels: list[KernelText]
+    name: str | None
+    signature: Signature
+    compile_seconds: dict[str, float]
+    shared: list[SharedVariable]
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(i.name or "?" for i in self.signature.inputs)
+        return f"<compiled function {self.name or ''}({inputs})>"
+
+    @property
+    def library_calls(self) -> int:
+        """How many of the program's instructions call BLAS or oneDNN."""
+        return sum(isinstance(i, Gemm) for i in self.program.instructions)
+
+    @property
+    def launches(self) -> int:
+        """How many of the program's instructions run a kernel."""
+        return sum(isinstance(i, Launch) for i in self.program.instructions)
+
+
+def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
+                  updates: Sequence[int], level: str | None = None, name: str | None = None) -> Any:
+    """The callable for a graph whose inputs are the declared arguments, then the shared variables.
+
+    Its last `len(updates)` outputs are new values of the shared variables `updates` numbers.
+    """
+    started = time.perf_counter()
+    optimize(graph, level)
+    optimized = time.perf_counter()
+    signature = Signature(list(declared), name)
+    program = plan(graph, len(declared), updates, print_kernel)
+    planned = time.perf_counter()
+    made = _linked(program, signature, shared, wrap) if _native() else None
+    if made is None:
+        made = _Interpreted(graph, program, signature, shared, wrap, updates)
+    made.graph, made.program, made.signature, made.name = graph, program, signature, name
+    made.shared = list(shared)
+    made.compile_seconds = {"rewrite": optimized - started, "plan": planned - optimized,
+                            "kernels": time.perf_counter() - planned}
+    if config.debug >= 3:
+        print(describe_program(program), file=sys.stderr)
+    return made
+
+
+_warned: set[str] = set()
+
+
+def _native() -> bool:
+    """Whether functions can be compiled; warns once when not."""
+    if config.backend == "numpy":
+        return False
+    if core is None:
+        _warn_once("the C runtime of symtensor was not built; functions run by the NumPy meaning of each op, slowly."
+                   " Install a C compiler and reinstall symtensor.")
+        return False
+    if toolchain() is None:
+        _warn_once("no C compiler was found; functions run by the NumPy meaning of each op, slowly."
+                   " Install gcc or clang, or: pip install ziglang")
+        return False
+    return True
+
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, stacklevel=5)
+
+
+def _linked(program: Program, signature: Signature, shared: Sequence[SharedVariable], wrap: Any) -> Any:
+    """The native callable of a program."""
+    tool = toolchain()
+    assert tool is not None and core is not None
+    if any(isinstance(i, Gemm) for i in program.instructions):
+        load_libraries()
+    loaded: list[LoadedKernel] = load_kernels(program.kernels, preamble=preamble(tool.vector_math))
+    machine = core.Machine(program, [k.address for k in loaded], [v.storage for v in shared], program.callables)
+    made = _Native(machine, signature.convert, Failures(program), wrap)
+    made.kernels = [KernelText(name, text, k.path) for (name, text), k in zip(program.kernels, loaded)]
+    return made
+
+
+if core is not None:
+    class _Native(core.Function, _Facts):  # type: ignore[misc, name-defined]
+        """A function run by the C virtual machine."""
+
+        def peak_bytes(self, sizes: Mapping[str, Any] | None = None) -> int:
+            """Bytes a call needs besides its inputs and shared variables: results, intermediates, scratch.
+
+            `sizes` gives for each input's name its shape (or the value of an integer scalar).
+            """
+            return int(super().peak_bytes(tuple(self._root(entry, sizes or {}) for entry in self.machine.roots)))
+
+        def _root(self, entry: tuple[int, int, int], sizes: Mapping[str, Any]) -> int:
+            code, a, b = entry
+            if code == SizeCode.CONSTANT:
+                return a
+            if code == SizeCode.SHARED_DIM:
+                return int(self.shared[a].storage.array.shape[b])
+            if code == SizeCode.SHARED_VALUE:
+                return int(self.shared[a].storage.array)
+            declared = self.signature.inputs[a].name
+            if declared not in sizes:
+                raise CompileError(f"peak_bytes needs the shape of the input {declared!r}",
+                                   fix=f"f.peak_bytes({{{declared!r}: shape}})")
+            given = sizes[declared]
+            return int(given if code == SizeCode.INPUT_VALUE else np.atleast_1d(given)[b])
+
+
+class _Interpreted(_Facts):
+    """A function run by the NumPy meaning of each op, where nothing can be compiled."""
+
+    def __init__(self, graph: Graph, program: Program, signature: Signature, shared: Sequence[SharedVariable],
+                 wrap: Any, updates: Sequence[int]) -> None:
+        self.graph = graph
+        self.signature = signature
+        self.shared = list(shared)
+        self.kernels = []
+        self._wrap = wrap
+        self._updates = list(updates)
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        arrays = self.signature.convert(args, kwargs)
+        with self._lock:
+            values = list(arrays) + [v.storage.array for v in self.shared]
+            outputs = evaluate_graph(self.graph, values)
+            returned = len(outputs) - len(self._updates)
+            for storage, value in zip(self._updates, outputs[returned:]):
+                self.shared[storage].storage.array = np.array(value, order="C")
+        results = [np.array(value) for value in outputs[:returned]]
+        if self._wrap is None:
+            return None
+        if self._wrap == "single":
+            return results[0]
+        return results if self._wrap == "list" else dict(zip(self._wrap, results))
+
+
+def describe_program(program: Program) -> str:
+    """A program as text: sizes, buffers, instructions."""
+    lines = [f"s{n} = {SizeCode(code).name} {a} {b}" for n, (code, a, b) in enumerate(program.sizes)]
+    lines += [f"b{n}: {b.dtype} {b.shape} {b.kind.name} {b.source} [{b.first}, {b.last}]"
+              for n, b in enumerate(program.buffers)]
+    lines += [f"{n}: {instruction}" for n, instruction in enumerate(program.instructions)]
+    return "\n".join(lines)
