@@ -1,3 +1,54 @@
-"""symtensor: a symbolic tensor expression compiler."""
+"""symtensor: a symbolic tensor expression compiler.
+
+Build an expression from variables, differentiate it, compile it. The vocabulary is Theano's: `symtensor.tensor`
+has the operations, this module what one does with the expressions they make.
+
+>>> import symtensor as st
+>>> import symtensor.tensor as T
+>>> x = T.dvector("x")
+>>> y = (x ** 2).sum()
+>>> y.type, st.pp(y)
+(TensorType(float64, ()), 'sum((x ** 2))')
+
+Nothing is loaded before it is used: the first public name read from here loads the vocabulary.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "config": "symtensor.base.config",
+    "Variable": "symtensor.ir.node", "Constant": "symtensor.ir.node", "Apply": "symtensor.ir.node",
+    "Op": "symtensor.ir.node",
+    "TensorType": "symtensor.types.tensor",
+    "as_op": "symtensor.ops.python",
+    "elementwise": "symtensor.ops.elementwise",
+    "function": "symtensor.runtime.function", "In": "symtensor.runtime.function", "Out": "symtensor.runtime.function",
+    "shared": "symtensor.runtime.shared",
+    "grad": "symtensor.gradient", "Rop": "symtensor.gradient", "Lop": "symtensor.gradient",
+    "clone": "symtensor.cloning",
+    "dot": "symtensor.tensor.linear",
+    "debugprint": "symtensor.printing", "pp": "symtensor.printing", "pprint": "symtensor.printing",
+}
+"""The module each public name lives in."""
+_MODULES = ("tensor", "gradient", "printing")
+
+__all__ = ["__version__", *_HOMES, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES and name not in _MODULES:
+        raise AttributeError(f"module 'symtensor' has no attribute {name!r}")
+    import_module("symtensor.tensor")  # gives variables their methods, whichever name is asked for first
+    if name in _MODULES:
+        return import_module(f"symtensor.{name}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

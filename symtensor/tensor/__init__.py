@@ -1,0 +1,27 @@
+"""The public vocabulary: Theano's `theano.tensor`, composed from the primitives of `symtensor.ops`.
+
+>>> import symtensor.tensor as T
+>>> x, w = T.matrix("x", shape=("batch", 784)), T.matrix("w", shape=(784, 10))
+>>> T.nnet.softmax(T.dot(x, w)).type
+TensorType(float64, (batch, 10))
+
+One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `reduction`, `manipulation` (shapes),
+`indexing`, `selection`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods.
+"""
+
+from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.tensor import nnet as nnet
+from symtensor.tensor import variable as variable
+from symtensor.tensor.creation import *  # noqa: F403
+from symtensor.tensor.einsum import *  # noqa: F403
+from symtensor.tensor.elementwise import *  # noqa: F403
+from symtensor.tensor.indexing import *  # noqa: F403
+from symtensor.tensor.inputs import *  # noqa: F403
+from symtensor.tensor.linear import *  # noqa: F403
+from symtensor.tensor.manipulation import *  # noqa: F403
+from symtensor.tensor.reduction import *  # noqa: F403
+from symtensor.tensor.selection import *  # noqa: F403
+
+# Theano's names for what is one class here.
+TensorVariable, TensorConstant = Variable, Constant
+__all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "nnet"]

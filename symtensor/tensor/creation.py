@@ -1,0 +1,203 @@
+"""Tensors from nothing but sizes and numbers.
+
+>>> from symtensor.tensor.inputs import matrix
+>>> x = matrix("x")
+>>> zeros((x.shape[0], 3)).type, arange(10).type, eye(3).type
+(TensorType(float64, (x.0, 3)), TensorType(int64, (10,)), TensorType(float64, (3, 3)))
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir.node import Constant, Variable
+from symtensor.ops import scalar
+from symtensor.ops.convert import as_variable, constant, together
+from symtensor.ops.elementwise import cast
+from symtensor.ops.index import Iota
+from symtensor.ops.shape import broadcast_like, broadcast_to, expand_dims
+from symtensor.ops.size import dimension, integer
+from symtensor.tensor.arguments import complaint, settled, sizes_of
+from symtensor.types.dtype import DISCRETE, UNSIGNED, float_of, promote
+
+__all__ = ["constant", "as_tensor_variable", "as_tensor", "alloc", "full", "zeros", "ones", "full_like", "zeros_like",
+           "ones_like", "fill", "second", "arange", "linspace", "eye", "identity_like", "tri"]
+
+
+def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Variable:
+    """`x` as a variable: numbers and arrays become constants, lists of variables are stacked, variables stay.
+
+    `ndim` adds axes of size 1 in front. Raises TypeMismatch.
+
+    >>> as_tensor_variable([1.5, 2.5]).type, as_tensor_variable(2, ndim=1).type
+    (TensorType(float64, (2,)), TensorType(int8, (1,)))
+    """
+    return as_variable(x, name, ndim)
+
+
+as_tensor = as_tensor_variable
+
+
+def alloc(value: Any, *shape: Any) -> Variable:
+    """`value` spread to a shape, by the rules of broadcasting; of the value's dtype.
+
+    Raises TypeMismatch, ShapeError.
+
+    >>> alloc(1.5, 2, 3).type
+    TensorType(float64, (2, 3))
+    """
+    return broadcast_to(value, sizes_of(shape[0] if len(shape) == 1 else shape, "alloc"))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Variable:
+    """A tensor of the given shape with every element `fill_value`; dtype floatX unless given.
+
+    Raises TypeMismatch, ShapeError.
+
+    >>> full((2, 3), 7, "int32").type
+    TensorType(int32, (2, 3))
+    """
+    return broadcast_to(cast(fill_value, "floatX" if dtype is None else dtype), sizes_of(shape, "full"))
+
+
+def zeros(shape: Any, dtype: Any = None) -> Variable:
+    """A tensor of zeros; dtype floatX unless given. Raises TypeMismatch, ShapeError.
+
+    >>> zeros(3).type
+    TensorType(float64, (3,))
+    """
+    return full(shape, 0, dtype)
+
+
+def ones(shape: Any, dtype: Any = None) -> Variable:
+    """A tensor of ones; dtype floatX unless given. Raises TypeMismatch, ShapeError.
+
+    >>> ones((), "int8").type
+    TensorType(int8, ())
+    """
+    return full(shape, 1, dtype)
+
+
+def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
+    """A tensor of the model's shape, and dtype unless another is given, with every element `fill_value`.
+
+    >>> full_like([[1, 2]], 5).type
+    TensorType(int64, (1, 2))
+    """
+    model = as_variable(model)
+    return broadcast_like(cast(fill_value, model.type.dtype if dtype is None else dtype), model)
+
+
+def zeros_like(model: Any, dtype: Any = None) -> Variable:
+    """Zeros of the model's shape, and dtype unless another is given.
+
+    >>> zeros_like([[1, 2]], "float32").type
+    TensorType(float32, (1, 2))
+    """
+    return full_like(model, 0, dtype)
+
+
+def ones_like(model: Any, dtype: Any = None) -> Variable:
+    """Ones of the model's shape, and dtype unless another is given.
+
+    >>> ones_like([[1, 2]]).type
+    TensorType(int64, (1, 2))
+    """
+    return full_like(model, 1, dtype)
+
+
+def fill(a: Any, b: Any) -> Variable:
+    """`b`, of its own dtype, spread to the shape of `a`. Raises ShapeError.
+
+    >>> fill([[1, 2]], 0.5).type
+    TensorType(float64, (1, 2))
+    """
+    return broadcast_like(as_variable(b), as_variable(a))
+
+
+second = fill
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Variable:
+    """start, start + step, ... up to but not including stop; with one argument, 0 up to it.
+
+    A vector: int64 for integers (uint64 for unsigned ones), else the dtype the arguments promote to. The arguments
+    may be scalar variables. Raises ShapeError for arguments that are not scalars.
+
+    >>> arange(2, 10, 3).type, arange(0, 1, 0.25).type
+    (TensorType(int64, (3,)), TensorType(float64, (4,)))
+    """
+    if stop is None:
+        start, stop = 0, start
+    found = together([start, stop, step])
+    if any(v.type.ndim for v in found):
+        raise complaint(ShapeError, "arange takes scalars", *found)
+    joined = promote(*(v.type.dtype for v in found))
+    inner = "int64" if joined in DISCRETE else joined
+    start, stop, step = (cast(v, inner) for v in found)
+    steps = cast(Iota()(_steps_between(start, stop, step)), inner)
+    default = joined if joined not in DISCRETE else "uint64" if joined in UNSIGNED else "int64"
+    return cast(steps * step + start, default if dtype is None else dtype)
+
+
+def _steps_between(start: Variable, stop: Variable, step: Variable) -> Variable:
+    """How many values arange has: the distance in steps, rounded up."""
+    if start.type.dtype == "int64":
+        return settled(scalar.maximum(-((start - stop) // step), 0))  # type: ignore[operator]
+    if isinstance(start, Constant) and isinstance(stop, Constant) and isinstance(step, Constant):
+        return integer(max(math.ceil((float(stop.data) - float(start.data)) / float(step.data)), 0))
+    return scalar.maximum(cast(scalar.ceil((stop - start) / step), "int64"), 0)  # type: ignore[no-any-return]
+
+
+def linspace(start: Any, stop: Any, num: Any = 50) -> Variable:
+    """`num` evenly spaced floats from `start` to `stop`, both included; a vector.
+
+    >>> linspace(0, 1, 5).type
+    TensorType(float32, (5,))
+    """
+    first, last = together([start, stop])
+    dtype = float_of(promote(first.type.dtype, last.type.dtype))
+    first, last = cast(first, dtype), cast(last, dtype)
+    places = cast(arange(num), dtype)
+    gaps = cast(scalar.maximum(as_variable(num) - 1, 1), dtype)
+    return first + places * ((last - first) / gaps)
+
+
+def _rows_and_columns(function: str, n: Any, m: Any, k: Any) -> tuple[Variable, Variable]:
+    """Row numbers plus k as a column, and column numbers as a row."""
+    rows, columns = sizes_of((n, n if m is None else m), function)
+    return expand_dims(arange(rows), [1]) + k, arange(columns)
+
+
+def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
+    """A matrix of n rows and m columns (n by default) with ones on diagonal k and zeros elsewhere.
+
+    dtype floatX unless given. Raises TypeMismatch for sizes that are not integers.
+
+    >>> eye(2, 3, k=1, dtype="int8").type
+    TensorType(int8, (2, 3))
+    """
+    return cast(scalar.eq(*_rows_and_columns("eye", n, m, k)), "floatX" if dtype is None else dtype)
+
+
+def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
+    """A matrix of N rows and M columns (N by default) with ones on and below diagonal k, zeros above.
+
+    >>> tri(3, dtype="int8").type
+    TensorType(int8, (3, 3))
+    """
+    return cast(scalar.ge(*_rows_and_columns("tri", N, M, k)), "floatX" if dtype is None else dtype)
+
+
+def identity_like(x: Any) -> Variable:
+    """The identity matrix of the shape and dtype of a matrix. Raises TypeMismatch for another rank.
+
+    >>> identity_like([[1, 2], [3, 4]]).type
+    TensorType(int64, (2, 2))
+    """
+    x = as_variable(x)
+    if x.type.ndim != 2:
+        raise complaint(TypeMismatch, f"identity_like needs a matrix, not {x.type.ndim} axes", x)
+    return eye(dimension(x, 0), dimension(x, 1), dtype=x.type.dtype)

@@ -1,0 +1,160 @@
+"""Elementwise functions under Theano's names: the primitives of `ops.scalar`, and what is composed from them.
+
+Arguments broadcast as in NumPy; integers become floats where the function needs them to.
+
+>>> from symtensor.tensor.inputs import fvector
+>>> x = fvector("x")
+>>> exp(x).type, clip(x, 0, 1).type, (x > 0).type
+(TensorType(float32, (x.0,)), TensorType(float32, (x.0,)), TensorType(bool, (x.0,)))
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Variable
+from symtensor.ops import scalar
+from symtensor.ops.convert import as_variable
+from symtensor.ops.elementwise import cast
+from symtensor.ops.scalar import (
+    abs_, add, and_, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, ceil, cos, cosh, eq, erf, erfc, exp, exp2,
+    expm1, floor, floor_div, ge, gt, invert, isinf, isnan, le, log, log1p, log2, log10, lt, maximum, minimum, mod, mul,
+    neg, neq, or_, power, reciprocal, sigmoid, sign, sin, sinh, softplus, sqrt, square, stop_gradient, sub, switch, tan,
+    tanh, true_div, trunc, xor,
+)
+from symtensor.tensor.arguments import complaint
+from symtensor.tensor.reduction import all
+from symtensor.types.dtype import DISCRETE
+
+__all__ = [
+    "abs_", "add", "and_", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "ceil", "cos", "cosh",
+    "eq", "erf", "erfc", "exp", "exp2", "expm1", "floor", "floor_div", "ge", "gt", "invert", "isinf", "isnan", "le", "log",
+    "log1p", "log2", "log10", "lt", "maximum", "minimum", "mod", "mul", "neg", "neq", "or_", "power", "reciprocal", "sigmoid",
+    "sign", "sin", "sinh", "softplus", "sqrt", "square", "stop_gradient", "sub", "switch", "tan", "tanh", "true_div", "trunc",
+    "xor", "sgn", "inv", "sqr", "pow", "int_div", "where", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "cast",
+    "clip", "round", "iround", "isclose", "allclose", "deg2rad", "rad2deg", "divmod", "ceil_intdiv", "xlogx", "xlogy0",
+]
+
+# Theano's and NumPy's other names for the same ops.
+sgn, inv, sqr, pow, int_div, where = sign, reciprocal, square, power, floor_div, switch
+bitwise_and, bitwise_or, bitwise_xor, bitwise_not = and_, or_, xor, invert
+
+
+def clip(x: Any, min: Any, max: Any) -> Variable:
+    """`x` brought into min..max, element by element; of the dtype the three promote to. `max` wins if they cross.
+
+    Raises ShapeError for shapes that do not broadcast.
+
+    >>> clip([0.5, 2.0], 0, 1).type
+    TensorType(float64, (2,))
+    """
+    return minimum(maximum(x, min), max)
+
+
+_ROUNDINGS = {"half_to_even": scalar.round_half_to_even, "half_away_from_zero": scalar.round_half_away_from_zero}
+
+
+def round(a: Any, mode: str | None = None) -> Variable:
+    """`a` rounded to the nearest integer, of the same dtype.
+
+    `mode` says where halves go: "half_to_even" (the default) or "half_away_from_zero". Raises TypeMismatch.
+
+    >>> round([0.5, 1.5]).type
+    TensorType(float64, (2,))
+    """
+    if mode is not None and mode not in _ROUNDINGS:
+        raise complaint(TypeMismatch, f"round: there is no mode {mode!r}", as_variable(a),
+                        fix="one of " + ", ".join(_ROUNDINGS))
+    return _ROUNDINGS[mode or "half_to_even"](a)  # type: ignore[no-any-return]
+
+
+def iround(a: Any, mode: str | None = None) -> Variable:
+    """`a` rounded to the nearest integer, as int64. Raises TypeMismatch.
+
+    >>> iround(2.7).type
+    TensorType(int64, ())
+    """
+    return cast(round(a, mode), "int64")
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
+    """Whether |a - b| <= atol + rtol * |b|, element by element; bool. Infinities are close to themselves.
+
+    With `equal_nan` two NaNs are close. Raises ShapeError for shapes that do not broadcast.
+
+    >>> isclose([1.0, 2.0], 1.0).type
+    TensorType(bool, (2,))
+    """
+    a, b = as_variable(a), as_variable(b)
+    near = le(abs_(a - b), atol + rtol * abs_(b)) & ~isinf(b)
+    result = near | eq(a, b)
+    return result | (isnan(a) & isnan(b)) if equal_nan else result  # type: ignore[operator, no-any-return]
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Variable:
+    """Whether all elements are close, see `isclose`; a bool scalar.
+
+    >>> allclose([1.0, 2.0], 1.0).type
+    TensorType(bool, ())
+    """
+    return all(isclose(a, b, rtol, atol, equal_nan))
+
+
+def deg2rad(x: Any) -> Variable:
+    """Degrees as radians.
+
+    >>> deg2rad(90.0).type
+    TensorType(float64, ())
+    """
+    return as_variable(x) * (math.pi / 180)
+
+
+def rad2deg(x: Any) -> Variable:
+    """Radians as degrees.
+
+    >>> rad2deg(1.5).type
+    TensorType(float64, ())
+    """
+    return as_variable(x) * (180 / math.pi)
+
+
+def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:
+    """The quotient rounded down, and the remainder, which has the sign of `y`.
+
+    >>> [v.type.dtype for v in divmod(7, 2)]
+    ['int8', 'int8']
+    """
+    return floor_div(x, y), mod(x, y)
+
+
+def ceil_intdiv(a: Any, b: Any) -> Variable:
+    """The quotient of integers rounded up. Raises TypeMismatch for floats.
+
+    >>> ceil_intdiv(7, 2).type
+    TensorType(int8, ())
+    """
+    a, b = as_variable(a), as_variable(b)
+    if a.type.dtype not in DISCRETE or b.type.dtype not in DISCRETE:
+        raise complaint(TypeMismatch, "ceil_intdiv divides integers", a, b, fix="use ceil(a / b)")
+    return floor_div(a, b) + cast(neq(mod(a, b), 0), "int8")  # -(-a // b) would overflow for unsigned integers
+
+
+def xlogy0(x: Any, y: Any) -> Variable:
+    """x * log(y), and 0 where x is 0.
+
+    >>> xlogy0([0.0, 1.0], [0.0, 2.0]).type
+    TensorType(float64, (2,))
+    """
+    x = as_variable(x)
+    return switch(eq(x, 0), 0, x * log(y))  # type: ignore[no-any-return]
+
+
+def xlogx(x: Any) -> Variable:
+    """x * log(x), and 0 where x is 0.
+
+    >>> xlogx([0.0, 1.0]).type
+    TensorType(float64, (2,))
+    """
+    return xlogy0(x, x)

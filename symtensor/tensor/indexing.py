@@ -1,0 +1,263 @@
+"""Indexing in all of NumPy's forms, and tensors with a part replaced.
+
+`x[...]` takes integers, slices with symbolic bounds, new axes, an ellipsis, integer arrays and boolean masks, mixed as
+in NumPy. It becomes at most four steps: a basic index, a gather, and axes permuted or made. How a part was written
+is remembered, so that `set_subtensor(x[...], y)` knows the place to write to.
+
+>>> from symtensor.tensor.inputs import tensor
+>>> x = tensor("float64", shape=("n", 3, 4))
+>>> getitem(x, (slice(1, None), [0, 2, 2], None)).type
+TensorType(float64, (max(0, n - 1), 3, 1, 4))
+>>> set_subtensor(getitem(x, 0), 1.5).type
+TensorType(float64, (n, 3, 4))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from symtensor.base.errors import GraphError, ShapeError, TypeMismatch
+from symtensor.ir.node import Variable
+from symtensor.ops.convert import as_variable, together
+from symtensor.ops.elementwise import cast
+from symtensor.ops.index import Entry, SetSubtensor, Subtensor, gather, nonzero, parse_basic, scatter
+from symtensor.ops.shape import Dimshuffle, SpecifyShape, dimshuffle, pad_left
+from symtensor.ops.size import Dimension, shape_of
+from symtensor.tensor.arguments import complaint, elements_of
+from symtensor.types.dtype import INTEGERS
+
+__all__ = ["getitem", "set_subtensor", "inc_subtensor"]
+
+
+@dataclass
+class Place:
+    """A part of `base` as the user wrote it.
+
+    First the basic index (`entries` with their integer `bounds`) is taken, then the arrays are gathered (`arrays` by axis),
+    then `order` permutes axes and makes new ones (-1).
+    """
+
+    base: Variable
+    entries: tuple[Entry, ...] = ()
+    bounds: list[Variable] = field(default_factory=list)
+    arrays: dict[int, Variable] = field(default_factory=dict)
+    order: tuple[int, ...] = ()
+
+    def read(self) -> Variable:
+        """The part, a variable of its own even where it is all of the base."""
+        part = Subtensor(self.entries)(self.base, *self.bounds) if self._cuts() else self.base
+        if self.arrays:
+            part = gather(part, self.arrays)
+        return part if self.order == tuple(range(part.type.ndim)) else Dimshuffle(self.order)(part)
+
+    def _cuts(self) -> bool:
+        """Whether the basic index does something, or nothing else would."""
+        moves = self.arrays or self.order != tuple(range(self.base.type.ndim))
+        return not moves or any(entry != Entry() for entry in self.entries)
+
+    def write(self, part: Variable, y: Variable, add: bool) -> Variable:
+        """The base with this part set to y, or increased by it."""
+        y = self._unordered(y, part)
+        if not self.arrays:
+            return SetSubtensor(self.entries, add)(self.base, cast(y, self.base.type.dtype), *self.bounds)
+        if not self._cuts():
+            return scatter(self.base, self.arrays, y, add)
+        region = Subtensor(self.entries)(self.base, *self.bounds)
+        return SetSubtensor(self.entries, False)(self.base, scatter(region, self.arrays, y, add), *self.bounds)
+
+    def _unordered(self, y: Variable, part: Variable) -> Variable:
+        """`y` with its axes as they were before `order`."""
+        if y.type.ndim > part.type.ndim:
+            raise complaint(ShapeError, f"a value of {y.type.ndim} axes for a part of {part.type.ndim}", part, y)
+        if self.order == tuple(range(len(self.order))):
+            return y
+        y = pad_left(y, part.type.ndim - y.type.ndim)
+        return dimshuffle(y, [self.order.index(axis) for axis in range(max(self.order, default=-1) + 1)])
+
+
+_places: WeakKeyDictionary[Variable, Place] = WeakKeyDictionary()
+"""Where each part that a user read by `x[...]` lies."""
+
+
+def getitem(x: Variable, index: Any) -> Variable:
+    """`x[index]`, in NumPy's meaning. Raises TypeMismatch, ShapeError, and IndexOutOfRange when computed.
+
+    >>> getitem(as_variable([[1, 2], [3, 4]]), (slice(None), 0)).type
+    TensorType(int64, (2,))
+    """
+    size = _size_at(x, index)
+    if size is not None:
+        part, place = size, _located(x, index)
+    else:
+        place = _located(x, index)
+        part = place.read()
+    _places[part] = place
+    return part
+
+
+def _size_at(x: Variable, index: Any) -> Variable | None:
+    """The size that `x.shape[i]` is, as a variable of its own; None for all other indices."""
+    if x.type.ndim != 1 or not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+        return None
+    elements = elements_of(x) if x.type.dtype == "int64" and x.owner is not None else None
+    if elements is None or not -len(elements) <= index < len(elements):
+        return None
+    owner = elements[index].owner
+    return owner.op.make(*owner.inputs)[0] if owner is not None and isinstance(owner.op, Dimension) else None
+
+
+# -- reading an index -------------------------------------------------------------------------------------
+
+def _located(x: Variable, index: Any) -> Place:
+    items = _items(x, index if isinstance(index, tuple) else (index,))
+    arrays_given = any(isinstance(item, Variable) and item.type.ndim for item in items)
+    place = Place(x)
+    basic: list[Any] = []
+    layout: list[Any] = []  # for each axis of the result: an axis after the basic index, None for new, "array"
+    kept = 0
+    for item in items:
+        if item is None:
+            layout.append(None)
+            continue
+        if isinstance(item, slice) or not arrays_given:
+            basic.append(item)
+        else:  # beside arrays, an integer counts as one of them: this decides where the arrays' axes go
+            basic.append(slice(None))
+            place.arrays[kept] = item
+        if isinstance(item, slice):
+            layout.append(kept)
+        elif arrays_given:
+            layout.append("array")
+        kept += isinstance(item, slice) or arrays_given
+    place.entries, place.bounds = parse_basic(x, basic)
+    layout += range(kept, kept + x.type.ndim - len(basic))
+    place.order = _order(layout, place.arrays)
+    return place
+
+
+def _order(layout: list[Any], arrays: dict[int, Variable]) -> tuple[int, ...]:
+    """The axes after a gather in the order NumPy has them.
+
+    Axes of arrays stand where the arrays stood if those are neighbours, else in front. `ops.index.Gather` does the same,
+    but knows neither of new axes between arrays.
+    """
+    if not arrays:
+        return tuple(-1 if axis is None else axis for axis in layout)
+    rank = max(index.type.ndim for index in arrays.values())
+    axes = sorted(arrays)
+    front = axes[0] if axes[-1] - axes[0] + 1 == len(axes) else 0
+    block = list(range(front, front + rank))
+    kept = [axis for axis in layout if isinstance(axis, int)]
+    where = {axis: place if place < front else place + rank for place, axis in enumerate(kept)}
+    first = layout.index("array")
+    neighbours = all(entry == "array" for entry in layout[first:first + layout.count("array")])
+    order: list[int] = [] if neighbours else block
+    for position, axis in enumerate(layout):
+        if axis == "array":
+            order = order + block if neighbours and position == first else order
+        else:
+            order = [*order, -1 if axis is None else where[axis]]
+    return tuple(order)
+
+
+def _items(x: Variable, index: tuple[Any, ...]) -> list[Any]:
+    """The entries of an index, each None, a slice or an integer variable; masks as positions, no ellipsis."""
+    entries = [entry if _is_basic(entry) else _array(x, entry) for entry in index]
+    taken = sum(_axes_taken(entry) for entry in entries)
+    if taken > x.type.ndim:
+        raise complaint(ShapeError, f"{taken} indices for {x.type.ndim} axes", x)
+    if sum(entry is Ellipsis for entry in entries) > 1:
+        raise complaint(TypeMismatch, "an index has at most one ellipsis", x)
+    items: list[Any] = []
+    axis = 0
+    for entry in entries:
+        if entry is Ellipsis:
+            items += [slice(None)] * (x.type.ndim - taken)
+            axis += x.type.ndim - taken
+        elif isinstance(entry, Variable) and entry.type.dtype == "bool":
+            items += _positions(x, entry, axis)
+            axis += entry.type.ndim
+        else:
+            items.append(entry)
+            axis += entry is not None
+    return items
+
+
+def _is_basic(entry: Any) -> bool:
+    return entry is None or entry is Ellipsis or isinstance(entry, slice)
+
+
+def _axes_taken(entry: Any) -> int:
+    if entry is None or entry is Ellipsis:
+        return 0
+    return entry.type.ndim if isinstance(entry, Variable) and entry.type.dtype == "bool" else 1
+
+
+def _array(x: Variable, entry: Any) -> Variable:
+    """An entry that is no slice, as a variable of integers or a mask. Raises TypeMismatch."""
+    if isinstance(entry, (list, tuple)) and not len(entry):
+        entry = np.zeros(0, "int64")
+    index = as_variable(entry)
+    if index.type.dtype in INTEGERS or (index.type.dtype == "bool" and index.type.ndim):
+        return index
+    fix = "index with x[None] or use switch" if index.type.dtype == "bool" else 'cast it: index.astype("int64")'
+    raise complaint(TypeMismatch, f"{x!r} cannot be indexed by {entry!r}", x, index, fix=fix)
+
+
+def _positions(x: Variable, mask: Variable, axis: int) -> Sequence[Variable]:
+    """Where a mask over the axes of x from `axis` on is true; that its shape is theirs is checked."""
+    sizes = shape_of(x)[axis:axis + mask.type.ndim]
+    return nonzero(SpecifyShape(mask.type.ndim)(mask, *sizes))
+
+
+# -- writing ----------------------------------------------------------------------------------------------
+
+def set_subtensor(x: Variable, y: Any, inplace: bool = False, tolerate_inplace_aliasing: bool = False) -> Variable:
+    """The whole tensor with the part `x`, written as `whole[...]`, set to `y`, which broadcasts to the part.
+
+    The result has the type of the whole; `y` is cast to its dtype. The flags are accepted for Theano's sake: memory
+    is reused where that is safe. Raises GraphError if `x` is not written as `whole[...]`, ShapeError.
+
+    >>> whole = as_variable([1, 2, 3])
+    >>> set_subtensor(getitem(whole, slice(1, None)), 0).type
+    TensorType(int64, (3,))
+    """
+    return _written("set_subtensor", x, y, False)
+
+
+def inc_subtensor(x: Variable, y: Any, inplace: bool = False, set_instead_of_inc: bool = False,
+                  tolerate_inplace_aliasing: bool = False) -> Variable:
+    """The whole tensor with the part `x`, written as `whole[...]`, increased by `y`, which broadcasts to the part.
+
+    A position that an integer array names twice is increased twice. Raises as `set_subtensor` does.
+
+    >>> whole = as_variable([1, 2, 3])
+    >>> inc_subtensor(getitem(whole, [0, 0]), 10).type
+    TensorType(int64, (3,))
+    """
+    return _written("inc_subtensor", x, y, not set_instead_of_inc)
+
+
+def _written(function: str, part: Any, y: Any, add: bool) -> Variable:
+    place = _places.get(part) if isinstance(part, Variable) else None
+    if place is None:
+        raise complaint(GraphError, f"{function}: {part!r} is not a part of a tensor",
+                        fix=f"write the index in the call: {function}(x[2:5], y)")
+    return place.write(part, _value(place.base, y), add)
+
+
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
+def _value(base: Variable, y: Any) -> Variable:
+    """What is written, of a kind of number that the base's dtype can hold. Raises TypeMismatch."""
+    _, y = together([base, y])
+    if _KINDS[np.dtype(y.type.dtype).kind] <= _KINDS[np.dtype(base.type.dtype).kind]:
+        return y
+    raise complaint(TypeMismatch, f"a value of {y.type.dtype} would lose its kind in a tensor of {base.type.dtype}",
+                    base, y, fix=f'cast it: y.astype("{base.type.dtype}")')

@@ -1,0 +1,152 @@
+"""Activations and softmax.
+
+The compiler fuses a softmax into one kernel that passes over each row in cache, so none of these is an op.
+
+>>> from symtensor.tensor.inputs import fmatrix
+>>> x = fmatrix("x")
+>>> relu(x).type, softmax(x).type
+(TensorType(float32, (x.0, x.1)), TensorType(float32, (x.0, x.1)))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Variable
+from symtensor.ops import scalar
+from symtensor.ops.convert import as_variable
+from symtensor.ops.elementwise import cast
+from symtensor.ops.scalar import sigmoid, softplus
+from symtensor.tensor.arguments import complaint
+from symtensor.tensor.elementwise import clip
+from symtensor.tensor.reduction import Axis, max, sum
+from symtensor.types.dtype import float_of
+
+__all__ = ["sigmoid", "ultra_fast_sigmoid", "hard_sigmoid", "softplus", "softsign", "relu", "elu", "selu", "softmax",
+           "logsoftmax", "log_softmax", "logsumexp", "softmax_with_bias", "softmax_graph"]
+
+
+def _float(x: Any) -> Variable:
+    """`x` as a variable of floats."""
+    x = as_variable(x)
+    return cast(x, float_of(x.type.dtype))
+
+
+def ultra_fast_sigmoid(x: Any) -> Variable:
+    """An approximation of the sigmoid by two parabolas and two lines; off by at most 0.0134.
+
+    >>> ultra_fast_sigmoid([0.5]).type
+    TensorType(float64, (1,))
+    """
+    x = _float(x)
+    size = 0.5 * scalar.abs_(x)
+    near, middle = 1.5 * size / (1 + size), 0.935409070603099 + 0.0458812946797165 * (size - 1.7)
+    bent = scalar.switch(scalar.lt(size, 1.7), near, scalar.switch(scalar.lt(size, 3), middle, 0.99505475368673))
+    return 0.5 * (scalar.sign(x) * bent + 1)  # type: ignore[no-any-return]
+
+
+def hard_sigmoid(x: Any) -> Variable:
+    """An approximation of the sigmoid by three lines: 0.2 * x + 0.5 brought into 0..1.
+
+    >>> hard_sigmoid([0.5]).type
+    TensorType(float64, (1,))
+    """
+    return clip(0.2 * _float(x) + 0.5, 0, 1)
+
+
+def softsign(x: Any) -> Variable:
+    """x / (1 + |x|).
+
+    >>> softsign([0.5]).type
+    TensorType(float64, (1,))
+    """
+    x = _float(x)
+    return x / (1 + scalar.abs_(x))
+
+
+def relu(x: Any, alpha: Any = 0) -> Variable:
+    """max(x, alpha * x) for alpha up to 1: x where it is positive, alpha * x elsewhere.
+
+    `alpha` is a number or a tensor that broadcasts. Raises ShapeError.
+
+    >>> relu([-1.0, 2.0]).type
+    TensorType(float64, (2,))
+    """
+    x = as_variable(x)
+    negative = 0 if isinstance(alpha, (int, float)) and alpha == 0 else alpha * x
+    return scalar.switch(scalar.gt(x, 0), x, negative)  # type: ignore[no-any-return]
+
+
+def elu(x: Any, alpha: Any = 1) -> Variable:
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere.
+
+    >>> elu([-1.0, 2.0]).type
+    TensorType(float64, (2,))
+    """
+    x = _float(x)
+    return scalar.switch(scalar.gt(x, 0), x, alpha * scalar.expm1(scalar.minimum(x, 0)))  # type: ignore[no-any-return]
+
+
+def selu(x: Any) -> Variable:
+    """`elu` with the scales that keep mean 0 and variance 1 from layer to layer.
+
+    >>> selu([-1.0, 2.0]).type
+    TensorType(float64, (2,))
+    """
+    return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
+
+
+def _shifted(x: Variable, axis: Axis) -> Variable:
+    """`x` less its largest element, so that exp cannot overflow; the shift is a constant to differentiation."""
+    if not x.type.ndim:
+        raise complaint(TypeMismatch, "softmax needs at least one axis", x)
+    return x - scalar.stop_gradient(max(x, axis, keepdims=True))  # type: ignore[no-any-return]
+
+
+def softmax(c: Any, axis: Axis = -1) -> Variable:
+    """exp(c) divided by its sum along `axis`, the last by default. Raises ShapeError, TypeMismatch for a scalar.
+
+    >>> softmax([[1.0, 2.0]]).type
+    TensorType(float64, (1, 2))
+    """
+    powers = scalar.exp(_shifted(_float(c), axis))
+    return powers / sum(powers, axis, keepdims=True)
+
+
+softmax_graph = softmax
+
+
+def logsoftmax(c: Any, axis: Axis = -1) -> Variable:
+    """The logarithm of `softmax`, without its underflow. Raises as `softmax` does.
+
+    >>> logsoftmax([[1.0, 2.0]]).type
+    TensorType(float64, (1, 2))
+    """
+    shifted = _shifted(_float(c), axis)
+    return shifted - scalar.log(sum(scalar.exp(shifted), axis, keepdims=True))
+
+
+log_softmax = logsoftmax
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
+    """log(sum(exp(x))) over axes, without overflow. Raises ShapeError.
+
+    >>> logsumexp([1000.0, 1000.0]).type
+    TensorType(float64, ())
+    """
+    x = _float(x)
+    peak = scalar.stop_gradient(max(x, axis, keepdims=True))
+    finite = scalar.switch(scalar.isinf(peak), 0, peak)  # an infinite peak would give inf - inf
+    total = scalar.log(sum(scalar.exp(x - finite), axis, keepdims=True)) + finite
+    return total if keepdims else sum(total, axis)
+
+
+def softmax_with_bias(x: Any, b: Any) -> Variable:
+    """`softmax(x + b)` of a matrix, the bias added to each row. Raises ShapeError.
+
+    >>> softmax_with_bias([[1.0, 2.0]], [0.5, 0.5]).type
+    TensorType(float64, (1, 2))
+    """
+    return softmax(as_variable(x) + b)

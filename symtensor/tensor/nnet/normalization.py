@@ -1,0 +1,116 @@
+"""Batch and layer normalization.
+
+>>> import symtensor.tensor as T
+>>> x = T.tensor4("x", shape=("batch", 3, 8, 8))
+>>> gamma = beta = T.ones((1, 3, 1, 1))
+>>> batch_normalization_train(x, gamma, beta, axes="spatial")[0].type
+TensorType(float64, (batch, 3, 8, 8))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Variable
+from symtensor.ops import scalar
+from symtensor.ops.convert import as_variable
+from symtensor.ops.elementwise import cast
+from symtensor.ops.shape import expand_dims
+from symtensor.ops.size import dimension
+from symtensor.tensor.arguments import axes_of, complaint, product
+from symtensor.tensor.manipulation import addbroadcast
+from symtensor.tensor.reduction import Axis, mean, var
+
+__all__ = ["batch_normalization", "batch_normalization_train", "batch_normalization_test", "layer_normalization"]
+
+
+def _axes(inputs: Variable, axes: str | Sequence[int], function: str) -> tuple[int, ...]:
+    """The axes to normalize over: those named, or all but the second ("spatial"), or the first ("per-activation")."""
+    if axes == "per-activation":
+        return (0,)
+    if axes == "spatial":
+        return (0, *range(2, inputs.type.ndim))
+    if isinstance(axes, str):
+        raise complaint(TypeMismatch, f"{function}: there are no axes {axes!r}", inputs,
+                        fix='"per-activation", "spatial" or a tuple of integers')
+    return axes_of(inputs, axes, function)
+
+
+def _parameter(value: Any, inputs: Variable, axes: tuple[int, ...]) -> Variable:
+    """A parameter such that it broadcasts against the inputs: one value for all positions of the normalized axes."""
+    value = as_variable(value)
+    if value.type.ndim == inputs.type.ndim - len(axes):
+        return expand_dims(value, axes)
+    return addbroadcast(value, *axes)
+
+
+def batch_normalization(inputs: Any, gamma: Any, beta: Any, mean: Any, std: Any,
+                        mode: str = "low_mem") -> Variable:
+    """(inputs - mean) * gamma / std + beta; all broadcast. `mode` is accepted for Theano's sake. Raises ShapeError.
+
+    >>> batch_normalization([[1.0, 2.0]], 1.0, 0.0, [0.5, 0.5], [1.0, 1.0]).type
+    TensorType(float64, (1, 2))
+    """
+    return (as_variable(inputs) - mean) * (gamma / as_variable(std)) + beta
+
+
+def batch_normalization_train(inputs: Any, gamma: Any, beta: Any, axes: str | Sequence[int] = "per-activation",
+                              epsilon: float = 1e-4, running_average_factor: float = 0.1,
+                              running_mean: Any = None, running_var: Any = None) -> tuple[Variable, ...]:
+    """`inputs` normalized over `axes` to mean 0 and variance 1, then scaled by gamma and shifted by beta.
+
+    `axes` is "per-activation" (the first), "spatial" (all but the second) or a tuple. `gamma`, `beta` and the running
+    values have size 1 along these, or lack them. The result is the normalized tensor, the mean and 1 / the standard
+    deviation; with `running_mean` and `running_var` also their new values. Raises ShapeError, TypeMismatch.
+
+    >>> [v.type for v in batch_normalization_train([[1.0, 2.0]], [1.0, 1.0], [0.0, 0.0])]
+    [TensorType(float64, (1, 2)), TensorType(float64, (1, 2)), TensorType(float64, (1, 2))]
+    """
+    inputs = as_variable(inputs)
+    over = _axes(inputs, axes, "batch_normalization_train")
+    if (running_mean is None) != (running_var is None):
+        raise complaint(TypeMismatch, "batch_normalization_train: running_mean and running_var go together", inputs)
+    center, spread = mean(inputs, over, keepdims=True), var(inputs, over, keepdims=True)
+    inverse = scalar.reciprocal(scalar.sqrt(spread + epsilon))
+    gamma, beta = _parameter(gamma, inputs, over), _parameter(beta, inputs, over)
+    result = (inputs - center) * (inverse * gamma) + beta
+    if running_mean is None:
+        return result, center, inverse
+    count = cast(product(dimension(inputs, axis) for axis in over), inputs.type.dtype)
+    unbiased = spread * (count / scalar.maximum(count - 1, 1))
+    kept = 1 - running_average_factor
+    new = [_parameter(old, inputs, over) * kept + value * running_average_factor
+           for old, value in ((running_mean, center), (running_var, unbiased))]
+    return (result, center, inverse, *new)
+
+
+def batch_normalization_test(inputs: Any, gamma: Any, beta: Any, mean: Any, var: Any,
+                             axes: str | Sequence[int] = "per-activation", epsilon: float = 1e-4) -> Variable:
+    """`inputs` normalized by a given mean and variance, then scaled by gamma and shifted by beta.
+
+    Arguments as in `batch_normalization_train`. Raises ShapeError, TypeMismatch.
+
+    >>> batch_normalization_test([[1.0, 2.0]], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5], [1.0, 1.0]).type
+    TensorType(float64, (1, 2))
+    """
+    inputs = as_variable(inputs)
+    over = _axes(inputs, axes, "batch_normalization_test")
+    gamma, beta, center, spread = (_parameter(value, inputs, over) for value in (gamma, beta, mean, var))
+    return (inputs - center) * (gamma / scalar.sqrt(spread + epsilon)) + beta
+
+
+def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Axis = -1,
+                        epsilon: float = 1e-5) -> Variable:
+    """`x` normalized along `axis` to mean 0 and variance 1, then scaled by gamma and shifted by beta where given.
+
+    Raises ShapeError.
+
+    >>> layer_normalization([[1.0, 2.0]]).type
+    TensorType(float64, (1, 2))
+    """
+    x = as_variable(x)
+    result = (x - mean(x, axis, keepdims=True)) / scalar.sqrt(var(x, axis, keepdims=True) + epsilon)
+    result = result if gamma is None else result * gamma
+    return result if beta is None else result + beta

@@ -1,0 +1,142 @@
+"""The methods of variables: `x.sum(axis=0)`, `x.T`, `x[1:]`, `x.shape`, `x.eval()`.
+
+>>> from symtensor.tensor.inputs import matrix
+>>> x = matrix("x")
+>>> x.T.type, x[0].type, x.mean(axis=1).type
+(TensorType(float64, (x.1, x.0)), TensorType(float64, (x.1,)), TensorType(float64, (x.0,)))
+>>> rows, columns = x.shape
+>>> x.shape[0].owner.op
+Dimension(axis=0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Constant, Variable, extend_variables
+from symtensor.ops import scalar
+from symtensor.ops.size import shape_of
+from symtensor.tensor import creation, elementwise, indexing, linear, manipulation, reduction, selection
+from symtensor.tensor.arguments import complaint, product
+
+__all__: list[str] = []
+
+
+@extend_variables
+class _Methods(Variable):
+    """What every variable can be asked, and turned into."""
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.type.ndim
+
+    @property
+    def broadcastable(self) -> tuple[bool, ...]:
+        """For each axis, whether its size is known to be 1."""
+        return self.type.broadcastable
+
+    @property
+    def shape(self) -> Variable:
+        """The sizes, as an int64 vector to index and unpack."""
+        return manipulation.shape(self)
+
+    @property
+    def size(self) -> Variable:
+        """The number of elements, an int64 scalar."""
+        return product(shape_of(self))
+
+    def __len__(self) -> int:
+        raise complaint(TypeMismatch, f"{self!r} has no length: it is a symbolic expression", self,
+                        fix="use x.shape[0], or x.ndim")
+
+    def __iter__(self) -> Iterator[Variable]:
+        length = self.type.shape[0] if self.type.ndim else None
+        if not isinstance(length, int):
+            raise complaint(TypeMismatch, "only a tensor whose first size is known can be iterated over", self,
+                            fix="fix the size: matrix(shape=(3, None)), or use scan")
+        return (indexing.getitem(self, position) for position in range(length))
+
+    def __getitem__(self, index: Any) -> Variable:
+        return indexing.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise complaint(TypeMismatch, f"{self!r} cannot be changed: it is a symbolic expression", self,
+                        fix="y = set_subtensor(x[index], value), or inc_subtensor")
+
+    def __matmul__(self, other: Any) -> Variable:
+        return linear.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Variable:
+        return linear.matmul(other, self)
+
+    @property
+    def T(self) -> Variable:
+        """The axes reversed."""
+        return manipulation.transpose(self)
+
+    def transpose(self, *axes: Any) -> Variable:
+        """The axes permuted, by default reversed."""
+        given = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return manipulation.transpose(self, given or None)
+
+    def reshape(self, shape: Any, *more: Any, ndim: int | None = None) -> Variable:
+        """The elements in another shape, given as one argument or several; one size may be -1."""
+        return manipulation.reshape(self, (shape, *more) if more else shape, ndim)
+
+    def astype(self, dtype: Any) -> Variable:
+        """The elements converted to another dtype."""
+        return elementwise.cast(self, dtype)
+
+    def norm(self, L: float, axis: Any = None, keepdims: bool = False) -> Variable:
+        """The L-norm over axes."""
+        return reduction.norm(self, L, axis, keepdims)
+
+    def copy(self, name: str | None = None) -> Variable:
+        """A variable of the same value."""
+        result: Variable = scalar.identity(self)
+        result.name = name
+        return result
+
+    def clone(self) -> Variable:
+        """A new variable of the same type and name with no owner; a constant with the same value."""
+        if isinstance(self, Constant):
+            return Constant(self.data, self.name)
+        copy = Variable(self.type, name=self.name)
+        vars(copy.tag).update(vars(self.tag))
+        return copy
+
+    def eval(self, inputs_to_values: Mapping[Variable, Any] | None = None) -> Any:
+        """The value for given values of the variables it is computed from, as an array.
+
+        Compiles a function, which is kept for the next call with the same variables. Raises MissingInputError.
+        """
+        from symtensor.runtime.function import function  # runtime is loaded when something is first computed
+        values = dict(inputs_to_values or {})
+        compiled = self.__dict__.setdefault("_evaluators", {})
+        key = frozenset(values)
+        if key not in compiled:
+            compiled[key] = (list(values), function(list(values), self))
+        order, evaluator = compiled[key]
+        return evaluator(*(values[v] for v in order))
+
+
+# Functions of a tensor and further arguments that are methods as they are.
+_METHODS = {
+    manipulation: "dimshuffle flatten ravel swapaxes squeeze repeat",
+    reduction: "sum prod mean var std max min argmax argmin any all ptp",
+    elementwise: "clip round",
+    creation: "zeros_like ones_like fill",
+    selection: "take nonzero nonzero_values choose diagonal trace",
+    linear: "dot",
+}
+for _module, _names in _METHODS.items():
+    for _name in _names.split():
+        setattr(Variable, _name, getattr(_module, _name))
