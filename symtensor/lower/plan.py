@@ -19,7 +19,7 @@ import numpy as np
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
-from symtensor.lower.access import Accesses, reshaped_base
+from symtensor.lower.access import Accesses, has_code, reshaped_base
 from symtensor.lower.build import Built, Partial, Places, build
 from symtensor.lower.group import Group, group, matrix_operand, whole_inputs
 from symtensor.lower.kernel import Kernel, PrintedKernel
@@ -223,14 +223,20 @@ class _Planner:
                 continue  # computed in place
             result = len(self.results)
             buffer = Buffer(BufferKind.OUTPUT, result, variable.type.dtype, ())
-            computed = base.owner is not None and base not in self.buffer_of and not isinstance(base, Constant)
-            if computed and base not in self.accesses.inputs:
+            if self._may_hold(base, variable):
                 self.results.append(self._new(base, buffer))
             else:
                 self.results.append(self._add(buffer))
                 self.copied.append((reshaped_base(variable), self.results[-1]))
             if storage is not None:
                 self.swapped.append((result, storage))
+
+    def _may_hold(self, base: Variable, variable: Variable) -> bool:
+        """Whether the value that `variable` shows may be computed in the result's own buffer."""
+        if base.owner is None or base in self.buffer_of or base in self.accesses.inputs:
+            return False
+        same_shape = base.type.shape == variable.type.shape
+        return same_shape or has_code(base.owner) or isinstance(base.owner.op, (MatMul, Gemm))
 
     def _new(self, key: Variable | Partial, buffer: Buffer) -> int:
         self.buffer_of[key] = self._add(buffer)

@@ -29,8 +29,10 @@ from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.lower.plan import plan
-from symtensor.lower.program import Gemm, Launch, Program, SizeCode
+from symtensor.lower.program import Gemm, Instruction, Launch, Program, SizeCode
+from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
+from symtensor.runtime import program_cache
 from symtensor.runtime.arguments import In, Signature
 from symtensor.runtime.core import core, load_libraries
 from symtensor.runtime.failures import Failures
@@ -54,8 +56,8 @@ class KernelText:
 class _Facts:
     """What every compiled function tells of itself."""
 
-    graph: Graph
-    program: Program
+    source: _Source
+    program: Program | None = None
     kernels: list[KernelText]
     name: str | None
     signature: Signature
@@ -67,14 +69,22 @@ class _Facts:
         return f"<compiled function {self.name or ''}({inputs})>"
 
     @property
+    def graph(self) -> Graph:
+        """The optimised graph."""
+        return self.source.optimized()
+
+    @property
     def library_calls(self) -> int:
         """How many of the program's instructions call BLAS or oneDNN."""
-        return sum(isinstance(i, Gemm) for i in self.program.instructions)
+        return sum(isinstance(i, Gemm) for i in self._instructions())
 
     @property
     def launches(self) -> int:
         """How many of the program's instructions run a kernel."""
-        return sum(isinstance(i, Launch) for i in self.program.instructions)
+        return sum(isinstance(i, Launch) for i in self._instructions())
+
+    def _instructions(self) -> Sequence[Instruction]:
+        return self.program.instructions if self.program is not None else ()
 
 
 def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
@@ -83,22 +93,68 @@ def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[Shar
 
     Its last `len(updates)` outputs are new values of the shared variables `updates` numbers.
     """
-    started = time.perf_counter()
-    optimize(graph, level)
-    optimized = time.perf_counter()
+    level = str(config.optimizer) if level is None else level
     signature = Signature(list(declared), name)
-    program = plan(graph, len(declared), updates, print_kernel)
-    planned = time.perf_counter()
-    made = _linked(program, signature, shared, wrap) if _native() else None
-    if made is None:
-        made = _Interpreted(graph, program, signature, shared, wrap, updates)
-    made.graph, made.program, made.signature, made.name = graph, program, signature, name
-    made.shared = list(shared)
-    made.compile_seconds = {"rewrite": optimized - started, "plan": planned - optimized,
-                            "kernels": time.perf_counter() - planned}
-    if config.debug >= 3:
-        print(describe_program(program), file=sys.stderr)
+    watch = _Watch()
+    source = _Source(graph, level)
+    if _native():
+        program = _program(source, len(declared), updates, watch)
+        made = _linked(program, signature, shared, wrap)
+        watch.lap("kernels")
+        made.program = program
+        if config.debug >= 3:
+            print(describe_program(program), file=sys.stderr)
+    else:
+        made = _Interpreted(source.optimized(), signature, shared, wrap, updates)
+        watch.lap("rewrite")
+    made.source, made.signature, made.name, made.shared = source, signature, name, list(shared)
+    made.compile_seconds = watch.seconds
     return made
+
+
+class _Watch:
+    """Seconds spent in each step of a compilation."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """The time since the last lap was spent in `step`."""
+        now = time.perf_counter()
+        self.seconds[step] = now - self._last
+        self._last = now
+
+
+class _Source:
+    """A graph that is optimised when somebody first needs that: a program found in the cache does not."""
+
+    def __init__(self, graph: Graph, level: str) -> None:
+        self.graph = graph
+        self.level = level
+        self.history: History | None = None
+
+    def optimized(self) -> Graph:
+        """The graph after rewriting."""
+        if self.history is None:
+            self.history = optimize(self.graph, self.level)
+        return self.graph
+
+
+def _program(source: _Source, arguments: int, updates: Sequence[int], watch: _Watch) -> Program:
+    """The program of a graph, from the cache if it is there."""
+    name = program_cache.key(source.graph, source.level, arguments, updates) if config.cache else None
+    found = program_cache.load(name) if name is not None else None
+    watch.lap("lookup")
+    if found is not None:
+        return found
+    source.optimized()
+    watch.lap("rewrite")
+    program = plan(source.graph, arguments, updates, print_kernel)
+    watch.lap("plan")
+    if name is not None:
+        program_cache.save(name, program)
+    return program
 
 
 _warned: set[str] = set()
@@ -168,9 +224,9 @@ if core is not None:
 class _Interpreted(_Facts):
     """A function run by the NumPy meaning of each op, where nothing can be compiled."""
 
-    def __init__(self, graph: Graph, program: Program, signature: Signature, shared: Sequence[SharedVariable],
-                 wrap: Any, updates: Sequence[int]) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, signature: Signature, shared: Sequence[SharedVariable], wrap: Any,
+                 updates: Sequence[int]) -> None:
+        self._graph = graph
         self.signature = signature
         self.shared = list(shared)
         self.kernels = []
@@ -182,7 +238,7 @@ class _Interpreted(_Facts):
         arrays = self.signature.convert(args, kwargs)
         with self._lock:
             values = list(arrays) + [v.storage.array for v in self.shared]
-            outputs = evaluate_graph(self.graph, values)
+            outputs = evaluate_graph(self._graph, values)
             returned = len(outputs) - len(self._updates)
             for storage, value in zip(self._updates, outputs[returned:]):
                 self.shared[storage].storage.array = np.array(value, order="C")
