@@ -100,6 +100,11 @@ class SizeSolution:
                 return new
             size = new
 
+    def pairs(self) -> Iterator[tuple[Size, Size]]:
+        """What stands for what: assuming these pairs in order makes this solution again."""
+        yield from ((new, dims.of_atom(symbol)) for symbol, new in self._symbols.items())
+        yield from self._wholes.items()
+
     def assume(self, left: Size, right: Size) -> None:
         """Take two sizes as equal from now on."""
         left, right = self(left), self(right)
@@ -160,6 +165,13 @@ class Graph:
         self.origin[copy] = variable
         self._note_source(variable, copy)
         return copy
+
+    def add_input(self, variable: Variable) -> Variable:
+        """A variable as one more input of this graph, itself and not a copy."""
+        self.inputs.append(variable)
+        self._members.add(variable)
+        self.origin[variable] = variable
+        return variable
 
     def _leaf(self, variable: Variable, copies: dict[Variable, Variable]) -> Variable:
         if variable not in copies:
@@ -292,26 +304,28 @@ class Graph:
 
     def prune(self) -> None:
         """Forget sources of symbols that no live type mentions, and nodes that nothing needs."""
-        pending = list(self.outputs)
+        members: set[Variable] = set()
+        sizes: set[Size] = {size for e, _ in self.equations for size in (e.left, e.right)}
+        nodes: list[Apply] = []
         kept: dict[Symbol, Variable] = {}
-        stop = set(self.inputs)
-        seen: set[Variable] = set()
+        pending = self.inputs + self.outputs
         while pending:
-            live = [v for v in ancestors(pending, stop) if v not in seen]
-            seen.update(live)
-            wanted = {s for v in live for size in (*v.type.shape, *sizes_in(v)) for s in dims.symbols_of(size)}
-            wanted |= {s for e, _ in self.equations for size in (e.left, e.right) for s in dims.symbols_of(size)}
-            fresh = {s: v for s, v in self.sources.items() if s in wanted and s not in kept}
-            kept.update(fresh)
-            pending = list(fresh.values())
+            found = applications(pending, members.union(self.inputs))
+            members.update(pending, *((*node.inputs, *node.outputs) for node in found))
+            sizes.update(size for v in pending for size in sizes_in(v))
+            sizes.update(size for node in found for v in node.outputs for size in sizes_in(v))
+            wanted = {s for size in sizes for whole in (size, self.solution(size)) for s in dims.symbols_of(whole)}
+            nodes += found
+            needed = {s: v for s, v in self.sources.items() if s in wanted and s not in kept}
+            kept.update(needed)
+            pending = [v for v in needed.values() if v not in members]
         self.sources = kept
-        live_nodes = set(self.nodes())
-        self._table = {k: out for k, out in self._table.items() if out[0].owner in live_nodes}
-        self._members = {v for out in self._table.values() for v in out} | stop | set(self.constants())
-        self._constants = {constant_key(v.data): v for v in self.constants()}
-        self._lines = {node: lines for node, lines in self._lines.items() if node in live_nodes}
+        self._table = {(node.op, node.inputs): node.outputs for node in nodes}
+        self._members = members
+        self._constants = {constant_key(v.data): v for v in members if isinstance(v, Constant)}
+        self._lines = {node: self._lines[node] for node in nodes if node in self._lines}
 
 
-def sizes_in(variable: Variable) -> Iterable[Size]:
-    """Sizes that the op computing `variable` names in its parameters."""
-    return variable.owner.op.sizes() if variable.owner is not None else ()
+def sizes_in(variable: Variable) -> Sequence[Size]:
+    """Sizes in a variable's type, and in the parameters of the op that computes it."""
+    return (*variable.type.shape, *(variable.owner.op.sizes() if variable.owner is not None else ()))

@@ -18,7 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import IndexOutOfRange, MissingInputError, ShapeError, SymtensorError, TypeMismatch, VerifyError
+from symtensor.base.errors import (
+    IndexOutOfRange,
+    MissingInputError,
+    ShapeError,
+    SymtensorError,
+    TypeMismatch,
+    VerifyError,
+)
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Equation, Variable, describe
@@ -208,4 +215,8 @@ def _call(node: Apply, arrays: Sequence[np.ndarray], sizes: Sequence[Any]) -> Se
                                 operands=_Operands(node, arrays))
         error.__notes__ = [*getattr(error, "__notes__", ()), str(report)]
         raise
-    return result if len(node.outputs) > 1 else (result,)
+    results = result if isinstance(result, tuple) else (result,)
+    if len(results) != len(node.outputs):
+        raise VerifyError(f"{node.op} announced {len(node.outputs)} results and its evaluate gave {len(results)}",
+                          where=provenance.describe(node.lines), operands=_Operands(node, arrays))
+    return results

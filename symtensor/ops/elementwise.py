@@ -25,6 +25,7 @@ import numpy as np
 
 from symtensor.base.config import config
 from symtensor.base.errors import GraphError, TypeMismatch
+from symtensor.ir import text
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Constant, Op, Variable, equal_sizes
 from symtensor.ops.convert import together
@@ -118,6 +119,8 @@ class Elementwise(Op):
 
     def infer(self, *inputs: Variable) -> TensorType:
         switch = self.definition.kind == "switch"
+        if len(inputs) != self.definition.arity:
+            raise TypeMismatch(f"takes {self.definition.arity} operands, not {len(inputs)}")
         if len({v.type.dtype for v in inputs[switch:]}) != 1 or (switch and inputs[0].type.dtype != "bool"):
             raise TypeMismatch("inputs of one elementwise op must have one dtype", fix="cast them")
         dtype = self.result_dtype(inputs[-1].type.dtype)
@@ -281,6 +284,7 @@ def primitive(name: str, arity: int, kind: Kind, numpy: Callable[..., Any], c: s
 def _register(definition: Definition) -> Elementwise:
     _definitions[definition.name] = definition
     primitives[definition.name] = op = Elementwise(definition.name)
+    text.register(definition.name, op)
     return op
 
 
