@@ -21,6 +21,7 @@ rule, carries names and the user's lines, compares types, and stops rules that g
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 import warnings
@@ -70,10 +71,12 @@ class History:
 class Context:
     """What a rule may ask about the graph: who uses a variable, and whether a node exists already."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, nodes: Sequence[Apply]) -> None:
         self.graph = graph
-        self._uses = graph.users()
-        self._user = {v: node for node in graph.nodes() for v in node.inputs}
+        self._user = {v: node for node in nodes for v in node.inputs}
+        self._uses: dict[Variable, int] = {}
+        for variable in itertools.chain(graph.roots(), *(node.inputs for node in nodes)):
+            self._uses[variable] = self._uses.get(variable, 0) + 1
 
     def uses(self, variable: Variable) -> int:
         """How many times nodes use a variable or the graph returns it; 0 for one the rule has made itself."""
@@ -122,24 +125,21 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
     `config.on_rewrite_error` is "raise"; otherwise such a rule is reported and skipped.
     """
     history = History() if history is None else history
-    started, before = time.perf_counter(), len(graph.nodes())
-    index = _index(phase, excluding)
-    _Normalisation(graph, index, history).run()
+    started, nodes = time.perf_counter(), graph.nodes()
+    before = len(nodes)
+    index = Index([one for one in phase.rules if one.name not in excluding])
+    nodes = _Normalisation(graph, nodes, index, history).run()
     outputs = list(graph.outputs)
     for one in phase.passes:
         if one.name not in excluding:
             one.function(graph)
     if any(new is not old for new, old in zip(graph.outputs, outputs)):
-        _Normalisation(graph, index, history).run()
-    seconds, after = time.perf_counter() - started, len(graph.nodes())
-    history.phases.append((phase.name, seconds, before, after))
+        nodes = _Normalisation(graph, graph.nodes(), index, history).run()
+    seconds = time.perf_counter() - started
+    history.phases.append((phase.name, seconds, before, len(nodes)))
     if config.debug >= 1:
-        print(f"rewrite {phase.name}: {before} -> {after} nodes in {seconds * 1e3:.1f} ms", file=sys.stderr)
+        print(f"rewrite {phase.name}: {before} -> {len(nodes)} nodes in {seconds * 1e3:.1f} ms", file=sys.stderr)
     return history
-
-
-def _index(phase: Phase, excluding: Container[str]) -> Index:
-    return Index([one for one in phase.rules if one.name not in excluding])
 
 
 class _Normalisation:
@@ -149,23 +149,27 @@ class _Normalisation:
     yet will be taken from.
     """
 
-    def __init__(self, graph: Graph, index: Index, history: History) -> None:
+    def __init__(self, graph: Graph, nodes: Sequence[Apply], index: Index, history: History) -> None:
         self.graph = graph
+        self.nodes = nodes
         self.index = index
         self.history = history
-        self.context = Context(graph)
+        self.context = Context(graph, nodes)
         self.normal: dict[Variable, Variable] = {}
         self.successor: dict[Apply, Sequence[Variable]] = {}
         self.recent: list[str] = []
 
-    def run(self) -> None:
-        """Normalise every live node and send the graph's outputs and sources to what they have become."""
-        nodes = self.graph.nodes()
-        patience = _PATIENCE + len(nodes)
-        for node in nodes:
+    def run(self) -> Sequence[Apply]:
+        """Normalise every live node, send outputs and sources to what they have become; the nodes then alive."""
+        patience = _PATIENCE + len(self.nodes)
+        for node in self.nodes:
             self.recent.clear()
-            self._settle(node, patience)
+            if node.outputs[0] not in self.normal and self._advance(node):
+                self._settle(node, patience)
+        if not self.successor:
+            return self.nodes
         self.graph.replace(lambda v: self.normal.get(v, v))
+        return self.graph.nodes()
 
     def _settle(self, root: Apply, patience: int) -> None:
         """Bring a node to normal form, and before it whatever its rewriting makes."""

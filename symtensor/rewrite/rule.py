@@ -19,6 +19,7 @@ log(add(1, x)) -> log1p(x)
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
@@ -31,8 +32,10 @@ from symtensor.types.dtype import ALL
 if TYPE_CHECKING:
     from symtensor.rewrite.engine import Context
 
-__all__ = ["KEEPS", "Phase", "Rule", "Equation", "GraphPass", "rule", "rewrite", "rewrite_graph"]
+__all__ = ["ANY", "KEEPS", "Index", "Phase", "Rule", "Equation", "GraphPass", "rule", "rewrite", "rewrite_graph"]
 
+ANY: Any = object
+"""In `operands`: whatever computes the operand, if anything does."""
 KEEPS = {
     "exact": "The same bits for all inputs.",
     "value": "Equal values for all inputs: only the sign of a zero may differ.",
@@ -64,20 +67,22 @@ class Phase:
 class Rule:
     """A local rewrite: it may replace a node whose op is, or is an instance of, one of `roots`."""
 
-    def __init__(self, function: Callable[..., Any], roots: Collection[Any], keeps: str = "exact") -> None:
+    def __init__(self, function: Callable[..., Any], roots: Collection[Any], keeps: str,
+                 operands: Sequence[Any] = ()) -> None:
         if keeps not in KEEPS:
             raise RewriteError(f"rule {function.__name__} cannot keep {keeps!r}", fix="one of " + ", ".join(KEEPS))
         self.name = function.__name__
         self.function = function
         self.roots = roots
+        self.operands = operands
         self.keeps = keeps
         self.__doc__ = function.__doc__
         self.place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
 
     def matchers(self) -> Iterator[tuple[tuple[Any, ...], Match]]:
         """Functions that try the rule at a node, each with the heads its root and first operands must have."""
-        for root in self.roots:
-            yield (root if isinstance(root, type) else head(root),), self.function
+        for heads in itertools.product(self.roots, *([operand] for operand in self.operands)):
+            yield tuple(one if isinstance(one, type) else head(one) for one in heads), self.function
 
     def __repr__(self) -> str:
         return self.name
@@ -92,7 +97,7 @@ class Equation(Rule):
         self.left, self.right = function(*self.holes)
         if not isinstance(self.left, Applied):
             raise RewriteError(f"the left side of rule {function.__name__} must apply an op")
-        super().__init__(function, [self.left.op], keeps)
+        super().__init__(function, (), keeps)
         self.when = when
         self.dtypes = dtypes
         self.examples = examples
@@ -157,14 +162,16 @@ def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dt
     return register
 
 
-def rewrite(*phases: Phase, ops: Collection[Any], keeps: str = "exact") -> Callable[[Callable[..., Any]], Rule]:
+def rewrite(*phases: Phase, ops: Collection[Any], operands: Sequence[Any] = (),
+            keeps: str = "exact") -> Callable[[Callable[..., Any]], Rule]:
     """Decorator: `f(node, context)` gives what to put for a node, or None.
 
-    `ops` are the ops, or classes of ops, at which the function is tried. What it gives is a variable, a
+    `ops` are the ops, or classes of ops, at which the function is tried; `operands` are, for the first one or two
+    operands, the op or class of op that computes them, `Constant`, or ANY. What the function gives is a variable, a
     number, or for a node of several outputs a list of variables; the engine checks its type.
     """
     def register(function: Match) -> Rule:
-        made = Rule(function, ops, keeps)
+        made = Rule(function, ops, keeps, operands)
         for phase in phases:
             phase.rules.append(made)
         return made
@@ -182,20 +189,16 @@ def rewrite_graph(phase: Phase) -> Callable[[Callable[[Graph], None]], GraphPass
 
 # -- finding the rules that may apply ---------------------------------------------------------------------
 
-ANY = "any"
-CONSTANT = "constant"
-
-
 def _wanted_head(pattern: Pattern) -> Any:
     if isinstance(pattern, Hole):
         return ANY
-    return head(pattern.op) if isinstance(pattern, Applied) else CONSTANT  # type: ignore[arg-type]
+    return head(pattern.op) if isinstance(pattern, Applied) else Constant  # type: ignore[arg-type]
 
 
 def _found_head(variable: Variable) -> Any:
     if variable.owner is not None:
         return head(variable.owner.op)
-    return CONSTANT if isinstance(variable, Constant) else None
+    return Constant if isinstance(variable, Constant) else None
 
 
 class Index:

@@ -27,7 +27,7 @@ _LARGEST = 1 << 16
 """Elements a folded result may have unless its operands have as many."""
 
 
-@rewrite(canonicalize, specialize, contract, ops=[Op])
+@rewrite(canonicalize, specialize, contract, ops=[Op], operands=[Constant])
 def constant_folding(node: Apply, context: Context) -> list[Variable] | None:
     """An application to constants is a constant.
 
