@@ -5,7 +5,7 @@
 >>> x = TensorType("float64", ())("x")
 >>> f = compile_graph(Graph([x], [x * x]), declared=[In(x)], shared=[], wrap="single", updates=[])
 >>> f(3.0), [kernel.name for kernel in f.kernels]
-(array(9.), ['square'])
+(array(9.), ['mul'])
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 >>> weights = shared(np.zeros((2, 3)), name="weights")
 >>> weights.type, weights.get_value().shape
-(TensorType(float64, (?, ?)), (2, 3))
+(TensorType(float64, (weights.0, weights.1)), (2, 3))
 >>> weights.set_value(np.ones((4, 3)))
 >>> float(weights.get_value().sum())
 12.0
