@@ -10,8 +10,9 @@ static int type_from_name(Type *type, PyObject *name, int ndim)
     type->kind = descr->kind;
     type->itemsize = (int)PyDataType_ELSIZE(descr);
     type->ndim = ndim;
-    if (strchr("biufc", type->kind) == NULL || !PyArray_ISNBO(descr->byteorder)) {
-        PyErr_Format(PyExc_ValueError, "dtype %S is not a number in native byte order", name);
+    int largest = type->kind == 'c' ? 16 : 8;
+    if (strchr("biufc", type->kind) == NULL || type->itemsize > largest || !PyArray_ISNBO(descr->byteorder)) {
+        PyErr_Format(PyExc_ValueError, "dtype %S is not one of the numbers that kernels know", name);
         return -1;
     }
     return 0;

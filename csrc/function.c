@@ -20,10 +20,6 @@ int function_fail(Function *function, const char *kind, int64_t number, PyObject
 static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *keywords)
 {
     Function *function = (Function *)self;
-    if (function->machine == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "this function has been cleared");
-        return NULL;
-    }
     Workspace *workspace = workspace_take(function);
     if (workspace == NULL)
         return NULL;
@@ -54,26 +50,18 @@ static int check_wrap(const Machine *machine, PyObject *wrap)
     return -1;
 }
 
-static int function_init(PyObject *self, PyObject *args, PyObject *keywords)
+static PyObject *function_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"machine", "convert", "fail", "wrap", NULL};
-    Function *function = (Function *)self;
     Machine *machine;
     PyObject *convert, *fail, *wrap;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!OOO:Function", names, &MachineType, &machine, &convert, &fail,
                                      &wrap)
         || check_wrap(machine, wrap) < 0)
-        return -1;
-    if (function->machine != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "a Function is initialised once");
-        return -1;
-    }
-    function->recyclers = PyMem_Calloc(machine->result_count + machine->update_count + 1, sizeof(Recycler));
-    function->timings = PyMem_Calloc(machine->instruction_count + 1, sizeof(int64_t));
-    if (function->recyclers == NULL || function->timings == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
+        return NULL;
+    Function *function = (Function *)type->tp_alloc(type, 0);
+    if (function == NULL)
+        return NULL;
     function->machine = (Machine *)Py_NewRef((PyObject *)machine);
     function->convert = Py_NewRef(convert);
     function->fail = Py_NewRef(fail);
@@ -81,9 +69,16 @@ static int function_init(PyObject *self, PyObject *args, PyObject *keywords)
     function->single = PyUnicode_Check(wrap) && PyUnicode_CompareWithASCIIString(wrap, "single") == 0;
     function->recycle = true;
     function->vectorcall = function_call;
-    return 0;
+    function->recyclers = PyMem_Calloc(machine->result_count + machine->update_count + 1, sizeof(Recycler));
+    function->timings = PyMem_Calloc(machine->instruction_count + 1, sizeof(int64_t));
+    if (function->recyclers == NULL || function->timings == NULL) {
+        Py_DECREF(function);
+        return PyErr_NoMemory();
+    }
+    return (PyObject *)function;
 }
 
+/* There is no tp_clear: these never change, so a cycle goes through something else that can be cleared. */
 static int function_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Function *function = (Function *)self;
@@ -103,27 +98,20 @@ static PyObject *function_release(PyObject *self, PyObject *unused)
         function->idle = workspace->next;
         workspace_free(function, workspace);
     }
-    if (function->machine != NULL)
+    if (function->recyclers != NULL)
         recyclers_clear(function);
     Py_RETURN_NONE;
-}
-
-static int function_clear(PyObject *self)
-{
-    Function *function = (Function *)self;
-    Py_DECREF(function_release(self, NULL));
-    Py_CLEAR(function->machine);
-    Py_CLEAR(function->convert);
-    Py_CLEAR(function->fail);
-    Py_CLEAR(function->wrap);
-    return 0;
 }
 
 static void function_dealloc(PyObject *self)
 {
     Function *function = (Function *)self;
     PyObject_GC_UnTrack(self);
-    function_clear(self);
+    Py_DECREF(function_release(self, NULL));
+    Py_DECREF(function->machine);
+    Py_DECREF(function->convert);
+    Py_DECREF(function->fail);
+    Py_DECREF(function->wrap);
     PyMem_Free(function->recyclers);
     PyMem_Free(function->timings);
     Py_TYPE(self)->tp_free(self);
@@ -277,11 +265,9 @@ PyTypeObject FunctionType = {
               "convert(args, kwargs or None) makes a tuple of arrays of the right types out of other arguments;\n"
               "fail(kind, number, data) raises the error for a failure found while running; wrap says what a call\n"
               "returns: None, 'single', 'list', or a tuple of keys for a dict.",
-    .tp_new = PyType_GenericNew,
-    .tp_init = function_init,
+    .tp_new = function_new,
     .tp_dealloc = function_dealloc,
     .tp_traverse = function_traverse,
-    .tp_clear = function_clear,
     .tp_call = PyVectorcall_Call,
     .tp_vectorcall_offset = offsetof(Function, vectorcall),
     .tp_methods = function_methods,

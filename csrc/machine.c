@@ -14,6 +14,7 @@ int64_t read_integer(const Type *type, const void *data)
     }
 }
 
+/* There is no tp_clear: these never change, so a cycle goes through something else that can be cleared. */
 static int machine_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Machine *machine = (Machine *)self;

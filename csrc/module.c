@@ -56,7 +56,8 @@ static PyMethodDef methods[] = {
     {"get_threads", get_threads, METH_NOARGS, "get_threads()\n--\n\nThreads a call may use."},
     {"set_library", set_library, METH_VARARGS,
      "set_library(name, address)\n--\n\n"
-     "Where a routine is: dnnl_sgemm (oneDNN), or sgemm, dgemm, cgemm, zgemm, sgemv, dgemv (BLAS); 0 for nowhere."},
+     "Where a routine is, 0 for nowhere: dnnl_sgemm (oneDNN); sgemm, dgemm, cgemm, zgemm, sgemv, dgemv (BLAS);\n"
+     "get_threads, set_threads (of that BLAS, to keep it to one thread while ours divide the work)."},
     {"capsule_address", capsule_address, METH_O, "capsule_address(capsule)\n--\n\nThe pointer a capsule holds."},
     {NULL, NULL, 0, NULL}};
 

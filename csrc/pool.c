@@ -13,7 +13,7 @@ void *pool_take(Pool *pool, size_t count, size_t size)
 {
     if (size != 0 && count > (SIZE_MAX / 2) / size)
         return PyErr_NoMemory();
-    size_t bytes = (count * size + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
+    size_t bytes = (count * size + PIECE_ALIGNMENT) / PIECE_ALIGNMENT * PIECE_ALIGNMENT; /* never 0 */
     if (bytes > pool->left) {
         size_t room = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
         Chunk *chunk = PyMem_RawCalloc(1, sizeof(Chunk) + room);

@@ -75,7 +75,7 @@ PyArrayObject *result_array(Function *function, const Binding *binding, int recy
                                                   NULL, 0, NULL);
     if (array == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear();
-        function_fail(function, "memory", binding->bytes[number], NULL);
+        function_fail(function, "memory", 0, PyLong_FromLongLong(binding->bytes[number]));
     }
     return array;
 }

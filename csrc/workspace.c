@@ -72,7 +72,7 @@ static int fit_block(Function *function, Block **block, int64_t bytes, int *over
     *block = block_new(bytes);
     if (*block == NULL) {
         PyErr_Clear();
-        return function_fail(function, "memory", bytes, NULL);
+        return function_fail(function, "memory", 0, PyLong_FromLongLong(bytes));
     }
     function->workspace_bytes += bytes;
     return 0;
