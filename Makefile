@@ -1,0 +1,46 @@
+# Everything a fresh clone needs: Python 3.10 or later, gcc (or clang) and pip.
+#   make demo     train a network on real digits; under a minute, and as much to install
+#   make test     the test suite and the examples in docstrings
+#   make lint types   style and type checks
+#   make bench    symtensor beside PyTorch, JAX, PyTensor and NumPy, on this machine (installs about 1 GB)
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+IN = .venv/bin
+BENCH = .venv-bench/bin
+SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
+WORKERS ?= 2
+
+.PHONY: demo test lint types bench clean
+
+demo: .venv/.demo
+	$(IN)/python examples/mnist_mlp.py
+
+test: .venv/.test
+	$(IN)/python -m pytest -n $(WORKERS)
+
+lint: .venv/.lint
+	$(IN)/ruff check
+
+types: .venv/.lint
+	$(IN)/mypy
+
+bench: .venv-bench/.installed
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python bench/run.py $(BENCH_FLAGS)
+
+clean:
+	rm -rf .venv .venv-bench build demo_output *.egg-info symtensor/_core*.so
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# One stamp for each set of extras that was installed, older than what it was built from when that changes.
+.venv/.%: .venv/bin/python $(SOURCES)
+	$(IN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+.venv-bench/bin/python:
+	$(PYTHON) -m venv .venv-bench
+
+.venv-bench/.installed: .venv-bench/bin/python bench/requirements.txt $(SOURCES)
+	$(BENCH)/python -m pip install --quiet --requirement bench/requirements.txt --editable .
+	touch $@

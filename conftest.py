@@ -1,0 +1,22 @@
+"""What holds for every test: a kernel cache inside the working tree, and no defect passed over in silence.
+
+>>> import os
+>>> os.environ["SYMTENSOR_ON_REWRITE_ERROR"]
+'raise'
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import settings
+
+# Set before the package is imported, since an option is read from the environment once.
+os.environ.setdefault("SYMTENSOR_CACHE_DIR", str(Path(__file__).parent / ".pytest_cache" / "symtensor"))
+os.environ.setdefault("SYMTENSOR_ON_REWRITE_ERROR", "raise")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+# The same examples in every run: a test that fails once fails always. Compiling takes longer than hypothesis allows.
+settings.register_profile("symtensor", deadline=None, derandomize=True)
+settings.load_profile("symtensor")
