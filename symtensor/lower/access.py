@@ -96,9 +96,10 @@ class Element:
 
 def apply_element(reader: Any, node: Apply, index: tuple[Size, ...]) -> Value:
     """A node's element at `index`, its inputs read through `reader`."""
-    if not node.op.reads(node.inputs) and hasattr(node.op, "element") and node.op.moves:
-        return node.op.element(index, scope=reader.scope)
-    return node.op.element(index, *(Element(reader, v) for v in node.inputs))  # type: ignore[attr-defined]
+    elements = [Element(reader, v) for v in node.inputs]
+    if not node.op.reads(node.inputs):
+        return node.op.element(index, *elements, scope=reader.scope)  # type: ignore[attr-defined]
+    return node.op.element(index, *elements)  # type: ignore[attr-defined]
 
 
 class Accesses:

@@ -143,14 +143,10 @@ class _Builder:
         if isinstance(variable, Constant) and (not variable.type.ndim or is_uniform(variable)):
             return self.scope.literal(variable.data.flat[0], variable.type.dtype)
         base = reshaped_base(variable)
-        if variable.owner is not None and self.accesses.is_free(variable) and not self._in_memory(base):
-            return apply_element(self, variable.owner, index)
+        if self.accesses.is_free(variable) and (base in self.values or self.accesses.is_free(base)):
+            return apply_element(self, variable.owner, index)  # type: ignore[arg-type]
         offset = flat_offset(index, variable.type.shape)
         return self.scope.load(self._slot(self.places.of(base)), offset, base.type.dtype, guard)
-
-    def _in_memory(self, variable: Variable) -> bool:
-        return variable not in self.values and not (variable.owner is not None and self.accesses.is_free(variable)
-                                                    and variable not in self.stored)
 
     def _slot(self, key: Variable | Partial) -> int:
         return self.slots.setdefault(key, len(self.slots))

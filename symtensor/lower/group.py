@@ -248,7 +248,7 @@ class _Grouping:
                     return None
                 loop_of[axis] = free.pop(0)
         ordered = [loop_of[axis] for axis in sorted(loop_of)]
-        if any(target.loops[loop] != shape[axis] for axis, loop in loop_of.items()) or ordered != sorted(ordered):
+        if any(target.loops[loop] != shape[axis] for axis, loop in loop_of.items()) or ordered != sorted(set(ordered)):
             return None
         return loop_of
 
@@ -261,7 +261,7 @@ class _Grouping:
         if len(self._buffers(target) | self._buffers(other)) > MOST_BUFFERS:
             return False
         onto = self._loops_onto(target, other)
-        if onto is None or self._path_between(target, other):
+        if onto is None or not self._reads_fit(target, other, onto) or self._path_between(target, other):
             return False
         target.reduced = target.reduced or other.reduced
         target.nodes += other.nodes
@@ -330,21 +330,23 @@ class _Grouping:
             users = {self.home[n.outputs[0]] for v in own.places for n in self.readers.get(v, ())} - {own}
             if len(users) == 1:
                 (user,) = users
-                if user.fused and user.reduced and self._read_in_place(own, user):
+                if user.fused and user.reduced:
                     self._merge(user, own)
 
-    def _read_in_place(self, own: Group, user: Group) -> bool:
-        """Whether `user` reads each variable of `own` only at the row it works on."""
-        rows = user.parallel
-        for node in user.nodes:
-            place = self._node_place(node, user)
-            for read in self.reads(node):
-                if read.variable in own.places:
+    def _reads_fit(self, target: Group, other: Group, onto: dict[int, int]) -> bool:
+        """Whether each of two groups reads what the other computes only at its own place."""
+        same = {loop: loop for loop in range(len(target.loops))}
+        for reader, reader_onto, source, source_onto in ((target, same, other, onto), (other, onto, target, same)):
+            for node in reader.nodes:
+                loop_of = self._node_place(node, reader)
+                for read in self.reads(node):
+                    if read.variable not in source.places:
+                        continue
                     if read.axes is None:
                         return False
-                    loops = [None if axis is None else place.get(axis) for axis in read.axes]
-                    expected = [None if loop is None else rows[loop] for loop in own.places[read.variable]]
-                    if len(own.loops) != len(rows) or loops != expected:
+                    here = [None if axis is None else reader_onto.get(loop_of.get(axis, -1)) for axis in read.axes]
+                    there = [None if loop is None else source_onto[loop] for loop in source.places[read.variable]]
+                    if here != there:
                         return False
         return True
 

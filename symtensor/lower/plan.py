@@ -287,8 +287,8 @@ class _Planner:
         """The buffer of an input in its own shape."""
         base = reshaped_base(variable)
         number = self.buffer(base)
-        if base.type.shape == variable.type.shape:
-            return number
+        if base.type.shape == variable.type.shape and self.buffers[number].kind is not BufferKind.OUTPUT:
+            return number  # (a result's buffer may have the shape of another variable that shows it)
         return self._add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, self._shape(variable.type.shape)))
 
     def _launch(self, unit: Group, built: Built) -> None:

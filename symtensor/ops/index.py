@@ -266,7 +266,7 @@ class Iota(Op):
     def pullback(self, *values: Variable) -> Any:
         return None
 
-    def element(self, index: tuple[Size, ...], *, scope: Any) -> Any:
+    def element(self, index: tuple[Size, ...], n: Any, *, scope: Any) -> Any:
         """The index itself."""
         return scope.size(index[0])
 

@@ -33,6 +33,8 @@ class Dimension(Op):
     """The size of one axis of a tensor, an int64 scalar."""
 
     axis: int
+    moves = True
+    sizes_from = 0
 
     def infer(self, x: Variable) -> TensorType:
         return _SCALAR
@@ -42,6 +44,10 @@ class Dimension(Op):
 
     def pullback(self, *values: Variable) -> Any:
         return None
+
+    def element(self, index: tuple[Size, ...], x: Any, *, scope: Any) -> Any:
+        """The size as a scalar of a kernel."""
+        return scope.size(x.type.shape[self.axis])
 
 
 class SizeValue(Op):
