@@ -19,12 +19,15 @@ from symtensor.base.errors import ShapeError, SymtensorError, TypeMismatch
 from symtensor.ir import provenance
 from symtensor.ir.node import Constant, Variable, describe
 from symtensor.ops.convert import as_variable
-from symtensor.ops.index import Join, subtensor
+from symtensor.ops.index import Join, stack, subtensor
 from symtensor.ops.shape import NEW, Dimshuffle
 from symtensor.ops.size import integer, size_of
 from symtensor.types.dtype import INTEGERS
 
-__all__ = ["complaint", "axis_of", "axes_of", "sizes_of", "elements_of", "product", "settled"]
+__all__ = ["complaint", "axis_of", "axes_of", "sizes_of", "elements_of", "vector_of", "product", "settled"]
+
+_MOST_AXES = 64
+"""Vectors longer than NumPy's largest rank are no shapes: nobody looks into them."""
 
 
 def complaint(kind: type[SymtensorError], what: str, *operands: Variable, fix: str | None = None) -> SymtensorError:
@@ -73,11 +76,11 @@ def elements_of(vector: Variable) -> list[Variable] | None:
     """
     found: list[Variable] = []
     pending = [vector]
-    while pending:
+    while pending and len(found) <= _MOST_AXES:
         part = pending.pop()
         op = part.owner.op if part.owner is not None else None
         inputs = part.owner.inputs if part.owner is not None else ()
-        if isinstance(part, Constant) and part.type.ndim == 1:
+        if isinstance(part, Constant) and part.type.ndim == 1 and len(part.data) <= _MOST_AXES:
             found += [Constant(entry) for entry in part.data]
         elif isinstance(op, Join):
             pending += reversed(inputs)
@@ -85,7 +88,18 @@ def elements_of(vector: Variable) -> list[Variable] | None:
             found.append(inputs[0])
         else:
             return None
-    return found
+    return found if len(found) <= _MOST_AXES else None
+
+
+def vector_of(sizes: Sequence[Variable]) -> Variable:
+    """Integer scalars as one int64 vector, a constant if they all are.
+
+    >>> vector_of([integer(3), integer(4)])
+    [3, 4]
+    """
+    if all(isinstance(size, Constant) for size in sizes):
+        return Constant(np.array([size.data for size in sizes], dtype="int64"))  # type: ignore[attr-defined]
+    return stack(sizes)
 
 
 def sizes_of(shape: Any, function: str, ndim: int | None = None) -> list[Any]:

@@ -22,13 +22,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from symtensor.base.errors import GraphError, ShapeError, TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Constant, Variable
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Entry, SetSubtensor, Subtensor, gather, nonzero, parse_basic, scatter
 from symtensor.ops.shape import Dimshuffle, SpecifyShape, dimshuffle, pad_left
 from symtensor.ops.size import Dimension, shape_of
-from symtensor.tensor.arguments import complaint, elements_of
+from symtensor.tensor.arguments import complaint, elements_of, vector_of
 from symtensor.types.dtype import INTEGERS
 
 __all__ = ["getitem", "set_subtensor", "inc_subtensor"]
@@ -90,25 +90,28 @@ def getitem(x: Variable, index: Any) -> Variable:
     >>> getitem(as_variable([[1, 2], [3, 4]]), (slice(None), 0)).type
     TensorType(int64, (2,))
     """
-    size = _size_at(x, index)
-    if size is not None:
-        part, place = size, _located(x, index)
-    else:
-        place = _located(x, index)
-        part = place.read()
+    place = _located(x, index)
+    sizes = _sizes_at(x, index)
+    part = place.read() if sizes is None else sizes
     _places[part] = place
     return part
 
 
-def _size_at(x: Variable, index: Any) -> Variable | None:
-    """The size that `x.shape[i]` is, as a variable of its own; None for all other indices."""
-    if x.type.ndim != 1 or not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+def _sizes_at(x: Variable, index: Any) -> Variable | None:
+    """What `x.shape[i]` or `x.shape[i:j]` is without a subtensor, as a variable of its own; None for all else."""
+    if x.type.ndim != 1 or x.type.dtype != "int64" or not isinstance(index, (int, slice)) or isinstance(index, bool):
         return None
-    elements = elements_of(x) if x.type.dtype == "int64" and x.owner is not None else None
-    if elements is None or not -len(elements) <= index < len(elements):
+    elements = elements_of(x)
+    if elements is None or (isinstance(index, int) and not -len(elements) <= index < len(elements)):
         return None
-    owner = elements[index].owner
-    return owner.op.make(*owner.inputs)[0] if owner is not None and isinstance(owner.op, Dimension) else None
+    if isinstance(index, int):
+        element = elements[index]
+        if isinstance(element, Constant):
+            return Constant(element.data)
+        owner = element.owner
+        return owner.op.make(*owner.inputs)[0] if owner is not None and isinstance(owner.op, Dimension) else None
+    fixed = all(bound is None or isinstance(bound, int) for bound in (index.start, index.stop, index.step))
+    return vector_of(elements[index]) if fixed else None
 
 
 # -- reading an index -------------------------------------------------------------------------------------
@@ -118,11 +121,11 @@ def _located(x: Variable, index: Any) -> Place:
     arrays_given = any(isinstance(item, Variable) and item.type.ndim for item in items)
     place = Place(x)
     basic: list[Any] = []
-    layout: list[Any] = []  # for each axis of the result: an axis after the basic index, None for new, "array"
+    layout: list[Any] = []  # of the result: axes after the basic index, None for a new one, "array"; and ellipses
     kept = 0
     for item in items:
-        if item is None:
-            layout.append(None)
+        if item is None or item is Ellipsis:
+            layout.append(item)
             continue
         if isinstance(item, slice) or not arrays_given:
             basic.append(item)
@@ -144,10 +147,10 @@ def _order(layout: list[Any], arrays: dict[int, Variable]) -> tuple[int, ...]:
     """The axes after a gather in the order NumPy has them.
 
     Axes of arrays stand where the arrays stood if those are neighbours, else in front. `ops.index.Gather` does the same,
-    but knows neither of new axes between arrays.
+    but knows nothing of new axes and ellipses between arrays, which part them too (an ellipsis even if it is empty).
     """
     if not arrays:
-        return tuple(-1 if axis is None else axis for axis in layout)
+        return tuple(-1 if axis is None else axis for axis in layout if axis is not Ellipsis)
     rank = max(index.type.ndim for index in arrays.values())
     axes = sorted(arrays)
     front = axes[0] if axes[-1] - axes[0] + 1 == len(axes) else 0
@@ -160,13 +163,13 @@ def _order(layout: list[Any], arrays: dict[int, Variable]) -> tuple[int, ...]:
     for position, axis in enumerate(layout):
         if axis == "array":
             order = order + block if neighbours and position == first else order
-        else:
+        elif axis is not Ellipsis:
             order = [*order, -1 if axis is None else where[axis]]
     return tuple(order)
 
 
 def _items(x: Variable, index: tuple[Any, ...]) -> list[Any]:
-    """The entries of an index, each None, a slice or an integer variable; masks as positions, no ellipsis."""
+    """The entries of an index, each None, a slice, an integer variable, or an ellipsis, now followed by its slices."""
     entries = [entry if _is_basic(entry) else _array(x, entry) for entry in index]
     taken = sum(_axes_taken(entry) for entry in entries)
     if taken > x.type.ndim:
@@ -177,7 +180,7 @@ def _items(x: Variable, index: tuple[Any, ...]) -> list[Any]:
     axis = 0
     for entry in entries:
         if entry is Ellipsis:
-            items += [slice(None)] * (x.type.ndim - taken)
+            items += [Ellipsis] + [slice(None)] * (x.type.ndim - taken)
             axis += x.type.ndim - taken
         elif isinstance(entry, Variable) and entry.type.dtype == "bool":
             items += _positions(x, entry, axis)

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Variable
 from symtensor.ops import index, scalar
 from symtensor.ops import shape as shapes
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.reduce import reduce_axes
 from symtensor.ops.size import dimension, shape_of
-from symtensor.tensor.arguments import axes_of, axis_of, complaint, product, settled, sizes_of
+from symtensor.tensor.arguments import axes_of, axis_of, complaint, product, settled, sizes_of, vector_of
 from symtensor.tensor.creation import arange
 from symtensor.types.dtype import INTEGERS
 
@@ -39,10 +39,7 @@ def shape(x: Any) -> Variable:
     >>> shape([[1, 2, 3]])
     [1, 3]
     """
-    x = as_variable(x)
-    if all(isinstance(size, int) for size in x.type.shape):
-        return Constant(np.array(x.type.shape, dtype="int64"))
-    return index.stack(shape_of(x))
+    return vector_of(shape_of(as_variable(x)))
 
 
 # -- axes -------------------------------------------------------------------------------------------------

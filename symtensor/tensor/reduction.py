@@ -124,7 +124,7 @@ def var(input: Any, axis: Axis = None, ddof: Any = 0, keepdims: bool = False, co
     inner = _inner(dtype, None)
     centered = cast(x, inner) - mean(x, axes, dtype=inner, keepdims=True)
     squares = scalar.square(scalar.abs_(centered) if dtype in COMPLEX else centered)
-    count = cast(_count(x, axes) - ddof, squares.type.dtype)
+    count = cast(scalar.maximum(_count(x, axes) - ddof, 0), squares.type.dtype)
     result = sum(squares, axes, keepdims=keepdims) / count
     if corrected:
         result = result - scalar.square(mean(centered, axes, keepdims=keepdims))
