@@ -74,6 +74,17 @@ def group(graph: Graph, accesses: Accesses | None = None) -> list[Group]:
     return _Grouping(graph, accesses or Accesses(graph)).run()
 
 
+def needed(graph: Graph) -> list[Apply]:
+    """The nodes whose elements something reads: not those that only lend their sizes."""
+    read = set(graph.roots())
+    found = []
+    for node in reversed(graph.nodes()):
+        if any(v in read for v in node.outputs):
+            found.append(node)
+            read.update(node.op.reads(node.inputs) if has_code(node) else node.inputs)
+    return found[::-1]
+
+
 def whole_inputs(node: Apply) -> list[Variable]:
     """The variables in memory that a node without code is given."""
     if isinstance(node.op, (MatMul, Gemm)):
@@ -96,7 +107,7 @@ class _Grouping:
     def __init__(self, graph: Graph, accesses: Accesses) -> None:
         self.graph = graph
         self.accesses = accesses
-        self.order = graph.nodes()
+        self.order = needed(graph)
         self.position = {node: number for number, node in enumerate(self.order)}
         self.home: dict[Variable, Group] = {}
         self.readers: dict[Variable, list[Apply]] = {}
