@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,12 @@ class Elementwise(Op):
         if definition.kind == "switch":
             return [as_bool(together(arguments[:1])[0]), *_one_dtype(together(arguments[1:]), "same", self.name)]
         return _one_dtype(together(arguments), definition.kind, self.name)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The op applied; an associative one takes any number of arguments from two up: add(a, b, c)."""
+        if len(arguments) > 2 and self.definition.associative:
+            return reduce(super().__call__, arguments)
+        return super().__call__(*arguments)
 
     def infer(self, *inputs: Variable) -> TensorType:
         switch = self.definition.kind == "switch"
