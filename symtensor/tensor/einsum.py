@@ -8,6 +8,7 @@ TensorType(float64, (m, n))
 
 from __future__ import annotations
 
+import math
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -150,20 +151,17 @@ def _needed(others: Sequence[Term], output: str) -> set[str]:
     return set(output).union(*(term.labels for term in others))
 
 
-def _cost(terms: Sequence[Term], pair: tuple[int, int], output: str) -> float:
-    """How many more elements are held after the product of a pair than before."""
+def _cost(terms: Sequence[Term], pair: tuple[int, int], output: str) -> tuple[float, float]:
+    """How many more elements are held after the product of a pair than before; then, how many products it takes."""
     left, right = (terms[position] for position in pair)
     needed = _needed([term for position, term in enumerate(terms) if position not in pair], output)
     sizes = {label: size if isinstance(size, int) else _UNKNOWN_SIZE
              for term in (left, right) for label, size in zip(term.labels, term.value.type.shape)}
 
     def count(labels: Iterable[str]) -> float:
-        total = 1.0
-        for label in labels:
-            total *= sizes[label]
-        return total
+        return math.prod(sizes[label] for label in labels)
 
-    return count(set(sizes) & needed) - count(left.labels) - count(right.labels)
+    return count(set(sizes) & needed) - count(left.labels) - count(right.labels), count(sizes)
 
 
 def _product(left: Term, right: Term, needed: set[str]) -> Term:

@@ -138,7 +138,7 @@ def ceil_intdiv(a: Any, b: Any) -> Variable:
     a, b = as_variable(a), as_variable(b)
     if a.type.dtype not in DISCRETE or b.type.dtype not in DISCRETE:
         raise complaint(TypeMismatch, "ceil_intdiv divides integers", a, b, fix="use ceil(a / b)")
-    return floor_div(a, b) + cast(neq(mod(a, b), 0), "int8")  # -(-a // b) would overflow for unsigned integers
+    return floor_div(a, b) + neq(mod(a, b), 0)  # type: ignore[no-any-return]  # -(-a // b) wraps for unsigned ones
 
 
 def xlogy0(x: Any, y: Any) -> Variable:
