@@ -45,7 +45,8 @@ class Group:
     """Nodes that run together: one kernel, or one node that is no kernel (`fused` is False).
 
     `loops` are the sizes run over; `reduced` says which loops the group's reductions run over.
-    `places` tells where each variable computed here lies; `staged` holds those that need a reduction's result.
+    `places` tells where each variable computed here lies; `staged` holds those that need a reduction's result;
+    `inputs` are the variables read that are computed elsewhere.
     """
 
     nodes: list[Apply]
@@ -54,6 +55,7 @@ class Group:
     reduced: frozenset[int] = frozenset()
     places: dict[Variable, Place] = field(default_factory=dict)
     staged: set[Variable] = field(default_factory=set)
+    inputs: set[Variable] = field(default_factory=set)
     first: int = 0
     last: int = 0
 
@@ -110,6 +112,7 @@ class _Grouping:
         self.order = needed(graph)
         self.position = {node: number for number, node in enumerate(self.order)}
         self.home: dict[Variable, Group] = {}
+        self._reads: dict[Apply, list[Read]] = {}
         self.readers: dict[Variable, list[Apply]] = {}
         self.computed_sources = {symbol: variable for symbol, variable in graph.sources.items()
                                  if variable.owner is not None and variable not in self.accesses.inputs}
@@ -137,11 +140,10 @@ class _Grouping:
 
     def reads(self, node: Apply) -> list[Read]:
         """What a node reads, by variable in memory; values that its sizes are made of among it."""
-        if not has_code(node):
-            found = [Read(v, None) for v in whole_inputs(node)]
-        else:
-            found = self.accesses.of(node)
-        return found + [Read(v, None) for v in self._size_sources(node)]
+        if node not in self._reads:
+            found = self.accesses.of(node) if has_code(node) else [Read(v, None) for v in whole_inputs(node)]
+            self._reads[node] = found + [Read(v, None) for v in self._size_sources(node)]
+        return self._reads[node]
 
     def _size_sources(self, node: Apply) -> list[Variable]:
         """Computed variables whose values or sizes a node must know before it can run."""
@@ -196,6 +198,8 @@ class _Grouping:
             self.home[variable] = target
         for read in self.reads(node):
             self.readers.setdefault(read.variable, []).append(node)
+            if self.home.get(read.variable) is not target:
+                target.inputs.add(read.variable)
 
     def _put(self, node: Apply, target: Group, loop_of: dict[int, int]) -> None:
         """Note where a node's output lies in its group, and whether it needs a reduction's result."""
@@ -210,7 +214,7 @@ class _Grouping:
 
     def _join(self, node: Apply, target: Group, reads: list[Read]) -> bool:
         """Put a node into a group if that is right; whether it was."""
-        if len(target.nodes) >= MOST_NODES or len(self._buffers(target)) >= MOST_BUFFERS:
+        if len(target.nodes) >= MOST_NODES or len(target.inputs) >= MOST_BUFFERS:
             return False
         loop_of = self._loops_of(node, target, reads)
         if loop_of is None:
@@ -269,7 +273,7 @@ class _Grouping:
         """Move all of `other` into `target` if that is right; whether it was."""
         if target is other or len(target.nodes) + len(other.nodes) > MOST_NODES:
             return False
-        if len(self._buffers(target) | self._buffers(other)) > MOST_BUFFERS:
+        if len(target.inputs | other.inputs) > MOST_BUFFERS:
             return False
         onto = self._loops_onto(target, other)
         if onto is None or not self._reads_fit(target, other, onto) or self._path_between(target, other):
@@ -282,6 +286,7 @@ class _Grouping:
             target.places[variable] = tuple(None if loop is None else onto[loop] for loop in place)
             self.home[variable] = target
         target.staged = self._staged(target)
+        target.inputs = (target.inputs | other.inputs) - target.places.keys()
         return True
 
     def _loops_onto(self, target: Group, other: Group) -> dict[int, int] | None:
@@ -378,16 +383,12 @@ class _Grouping:
 
     # -- dependence between groups ----------------------------------------------------------------
 
-    def _buffers(self, target: Group) -> set[Variable]:
-        return {r.variable for node in target.nodes for r in self.reads(node) if r.variable not in target.places}
-
     def _before(self, target: Group) -> Iterator[Group]:
         """The groups that a group reads from."""
-        for node in target.nodes:
-            for read in self.reads(node):
-                home = self.home.get(read.variable)
-                if home is not None and home is not target:
-                    yield home
+        for variable in target.inputs:
+            home = self.home.get(variable)
+            if home is not None and home is not target:
+                yield home
 
     def _depends(self, start: Group, goal: Group) -> bool:
         """Whether `start` is, or directly or not reads from, `goal`."""
