@@ -22,7 +22,7 @@ import numpy as np
 
 from symtensor.codegen.preamble import C_TYPES
 from symtensor.lower.kernel import (Compute, Kernel, Literal, Load, Loop, PrintedKernel, Reduction, Result, SizeScalar,
-                                    Store, Value)
+                                    Store, Value, index_values)
 from symtensor.lower.schedule import Schedule
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
@@ -56,7 +56,8 @@ class _Printer:
     # -- the whole --------------------------------------------------------------------------------
 
     def print(self) -> PrintedKernel:
-        shape = {"map": self._map, "row": self._row, "column": self._column}[self.kernel.shape]
+        shape = {"map": self._map, "row": self._row, "column": self._column,
+                 "scatter": self._scatter}[self.kernel.shape]
         units = shape()
         work: Size = 1
         for loop in self.kernel.parallel + self.kernel.reduce:
@@ -121,11 +122,7 @@ class _Printer:
             self._body(self.kernel.stores)
             self.close()
             return inner[0].extent
-        width = self.size(inner[0].extent)
-        self.open("for (long unit = begin; unit < end;)")
-        self.emit(f"const long row = unit / {width}, first = unit - row * {width};")
-        self.emit(f"const long last = {width} - first < end - unit ? {width} : first + (end - unit);")
-        self._unravel("row", outer)
+        self._runs(outer, inner[0])
         self._pragma(())
         self.open(f"for (long {counter} = first; {counter} < last; ++{counter})")
         self._body(self.kernel.stores)
@@ -133,6 +130,35 @@ class _Printer:
         self.emit("unit += last - first;")
         self.close()
         return _product(outer) * inner[0].extent
+
+    def _runs(self, outer: Sequence[Loop], inner: Loop) -> None:
+        """Open a loop over the runs of `inner`, from `first` to `last`, that units begin..end are made of."""
+        width = self.size(inner.extent)
+        self.open("for (long unit = begin; unit < end;)")
+        self.emit(f"const long row = unit / {width}, first = unit - row * {width};")
+        self.emit(f"const long last = {width} - first < end - unit ? {width} : first + (end - unit);")
+        self._unravel("row", outer)
+
+    def _scatter(self) -> Size:
+        """Units are points of P; for each run of them all of R, in order."""
+        outer, inner = self.kernel.parallel[:-1], self.kernel.parallel[-1:]
+        self._values_at(0, ())
+        if inner:
+            self._runs(outer, inner[0])
+        for loop in self.kernel.reduce:
+            self._for(loop)
+        if inner:
+            counter = self.counters[inner[0].symbol]
+            self._pragma(())
+            self.open(f"for (long {counter} = first; {counter} < last; ++{counter})")
+        self._body(self.kernel.stores)
+        for _ in self.kernel.reduce:
+            self.close()
+        if inner:
+            self.close()
+            self.emit("unit += last - first;")
+            self.close()
+        return _product(self.kernel.parallel)
 
     def _row(self) -> Size:
         """Units are points of P; each runs its stages over R."""
@@ -313,7 +339,7 @@ class _Printer:
 
     def _body(self, stores: Sequence[Store]) -> None:
         saved = dict(self.names)
-        self._define([store.value for store in stores])
+        self._define([store.value for store in stores] + [v for store in stores for v in index_values(store.offset)])
         self._stores(stores)
         self.names = saved
 
@@ -365,7 +391,8 @@ class _Printer:
 
     def _stores(self, stores: Sequence[Store]) -> None:
         for store in stores:
-            self.emit(f"b{store.slot}[{self.size(store.offset)}] = {self.names[store.value]};")
+            sign = "+=" if store.accumulate else "="
+            self.emit(f"b{store.slot}[{self.size(store.offset)}] {sign} {self.names[store.value]};")
 
     # -- sizes ------------------------------------------------------------------------------------
 

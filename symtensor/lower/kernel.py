@@ -28,7 +28,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
 
 __all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Scope", "Reduction", "Store",
-           "Kernel", "PrintedKernel", "loop_symbols", "operands"]
+           "Kernel", "PrintedKernel", "index_values", "loop_symbols", "operands"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,14 +201,15 @@ def operands(value: Value) -> Iterator[Value]:
     if isinstance(value, Compute):
         yield from value.arguments
     elif isinstance(value, Load):
-        yield from _index_values(value.offset)
+        yield from index_values(value.offset)
         if value.guard is not None:
             yield value.guard
     elif isinstance(value, SizeScalar):
-        yield from _index_values(value.size)
+        yield from index_values(value.size)
 
 
-def _index_values(size: Size) -> Iterator[Value]:
+def index_values(size: Size) -> Iterator[Value]:
+    """The computed integers inside an index expression."""
     for atom in dims.symbols_of(size):
         if isinstance(atom.source, Value):
             yield atom.source
@@ -235,11 +236,12 @@ class Reduction:
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """`value` written to `offset` of buffer `slot`."""
+    """`value` written to `offset` of buffer `slot`, or with `accumulate` added to what is there."""
 
     slot: int
     offset: Size
     value: Value
+    accumulate: bool = False
 
 
 @dataclass
@@ -247,7 +249,8 @@ class Kernel:
     """Loops, what is reduced and what is stored.
 
     `shape` says how it is run: "map" (no reduction), "row" (for each point of P the loops over R, once for each
-    stage), "column" (the innermost loop of P inside R; results are used over P only).
+    stage), "column" (the innermost loop of P inside R; results are used over P only), "scatter" (nothing is
+    reduced, but points of R may store to the same place: R runs in order, inside a run of the innermost loop of P).
     `order` holds all loops from the outermost, as they lie in memory. `dtypes` are those of the buffers by slot; a slot both loaded and stored is updated in place.
     """
 
@@ -266,7 +269,7 @@ class Kernel:
         order: dict[Value, None] = {}
         pending: list[Value] = [s.value for s in reversed(self.stores)] + [r.value for r in reversed(self.reductions)]
         for store in self.stores:
-            pending += _index_values(store.offset)
+            pending += index_values(store.offset)
         while pending:
             value = pending[-1]
             missing = [v for v in operands(value) if v not in order]

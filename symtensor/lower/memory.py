@@ -16,6 +16,7 @@ from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import reshaped_base
 from symtensor.lower.group import Group
 from symtensor.ops.contract import Gemm
+from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size
 from symtensor.types.dtype import itemsize
 
@@ -72,9 +73,7 @@ def _in_place(planner: Any, unit: Group, output: Variable, choice: Variable) -> 
     """Whether `unit` may write `output` where it reads `choice`."""
     if not unit.fused:
         op, inputs = unit.nodes[0].op, unit.nodes[0].inputs
-        if not isinstance(op, Gemm) or reshaped_base(inputs[0]) is not choice:
-            return not any(reshaped_base(v) is choice for v in inputs) and isinstance(op, Gemm)
-        return all(reshaped_base(v) is not choice for v in inputs[1:])
+        return isinstance(op, (Gemm, Scatter)) and all(reshaped_base(v) is not choice for v in inputs[1:])
     if unit.reduced and unit.staged:
         return False
     for node in unit.nodes:

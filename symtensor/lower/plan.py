@@ -19,7 +19,7 @@ import numpy as np
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
-from symtensor.lower.access import Accesses, has_code, reshaped_base
+from symtensor.lower.access import SUPPORTED, Accesses, has_code, reshaped_base
 from symtensor.lower.build import Built, Partial, Places, build
 from symtensor.lower.group import Group, group, matrix_operand, whole_inputs
 from symtensor.lower.kernel import Kernel, PrintedKernel
@@ -28,8 +28,10 @@ from symtensor.lower.order import in_order
 from symtensor.lower.program import (Argument, Buffer, BufferKind, Call, Check, Copy, Instruction, Launch, Program,
                                      Resize, SizeCode)
 from symtensor.lower.program import Gemm as GemmInstruction
+from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import SizeTable
 from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.index import Scatter
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 
@@ -271,6 +273,8 @@ class _Planner:
             self._launch(unit, build(self.graph, unit, self.accesses, self.places, self.stored))
         elif isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64"):
             self._gemm(node)
+        elif isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
+            self._scatter(node)
         else:
             callable_number = len(self.callables)
             self.callables.append(Evaluate(node.op, tuple(v.type.dtype for v in node.outputs)))
@@ -293,12 +297,27 @@ class _Planner:
 
     def _launch(self, unit: Group, built: Built) -> None:
         for kernel, keys in zip(built.kernels, built.buffers):
-            printed = self.print_kernel(kernel)
-            number = self.kernel_number.setdefault(printed.text, len(self.kernels))
-            if number == len(self.kernels):
-                self.kernels.append((printed.name, printed.text))
-            self._emit(Launch(number, tuple(map(self.buffer, keys)), self._shape(printed.parameters),
-                              self.size(printed.units), self.size(printed.work), self.size(printed.scratch)), unit)
+            self._print(kernel, keys, unit)
+
+    def _print(self, kernel: Kernel, keys: Sequence[Variable | Partial], origin: Any) -> None:
+        """Emit the launch of a kernel on buffers."""
+        printed = self.print_kernel(kernel)
+        number = self.kernel_number.setdefault(printed.text, len(self.kernels))
+        if number == len(self.kernels):
+            self.kernels.append((printed.name, printed.text))
+        self._emit(Launch(number, tuple(map(self.buffer, keys)), self._shape(printed.parameters),
+                          self.size(printed.units), self.size(printed.work), self.size(printed.scratch)), origin)
+
+    def _start_from(self, x: Variable, node: Apply) -> None:
+        """Have the node's output hold the value of x, if it does not take x's place."""
+        source, target = self.buffer(reshaped_base(x)), self.buffer(node.outputs[0])
+        if source != target:
+            self._emit(Copy(source, target), node)
+
+    def _scatter(self, node: Apply) -> None:
+        self._start_from(node.inputs[0], node)
+        kernel, keys = scatter_kernel(node)
+        self._print(kernel, keys, node)
 
     def _gemm(self, node: Apply) -> None:
         dtype = node.outputs[0].type.dtype
@@ -311,8 +330,8 @@ class _Planner:
             alpha, beta = Constant(np.ones((), dtype)), Constant(np.zeros((), dtype))
             c = None
         output = self.buffer(node.outputs[0])
-        if c is not None and not _is_zero(beta) and self.buffer(reshaped_base(c)) != output:
-            self._emit(Copy(self.buffer(reshaped_base(c)), output), node)
+        if c is not None and not _is_zero(beta):
+            self._start_from(c, node)
         (a_base, a_swapped), (b_base, b_swapped) = matrix_operand(a), matrix_operand(b)
         *batch, m, n = node.outputs[0].type.shape
         k = a.type.shape[-2] if flags[0] else a.type.shape[-1]

@@ -43,7 +43,7 @@ class Rewriter:
 
     def store(self, store: Store) -> Store:
         """The copy of a store."""
-        return Store(self._slot(store.slot), self.size(store.offset), self.value(store.value))
+        return Store(self._slot(store.slot), self.size(store.offset), self.value(store.value), store.accumulate)
 
     def size(self, size: Size) -> Size:
         """An index expression with its counters, and the values inside it, replaced."""

@@ -56,7 +56,7 @@ class Schedule:
         self.stage_of: dict[Value, int] = {}
         self.results: dict[int, Value] = {v.reduction: v for v in self.order if isinstance(v, Result)}
         self._place_values()
-        reduced = kernel.shape != "map"
+        reduced = kernel.shape in ("row", "column")
         self.point_stores = [s for s in kernel.stores if not reduced or self._store_level(s) == 2]
         self.row_stores = [s for s in kernel.stores if reduced and self._store_level(s) < 2]
         count = 1 + max([self.stage_of[r.value] for r in kernel.reductions]
@@ -74,8 +74,8 @@ class Schedule:
     def _place_values(self) -> None:
         inner = {loop.symbol for loop in self.kernel.reduce}
         outer = {loop.symbol for loop in self.kernel.parallel}
-        if self.kernel.shape == "map":
-            inner, outer = outer, set()
+        if self.kernel.shape in ("map", "scatter"):
+            inner, outer = inner | outer, set()
         for value in self.order:
             level = stage = 0
             for symbol in loop_symbols(value):

@@ -282,7 +282,8 @@ class Gather(Op):
 
     axes: tuple[int, ...]
 
-    def _front(self) -> int:
+    @property
+    def front(self) -> int:
         """How many axes of x come before the arrays' axes in the result."""
         first, last = self.axes[0], self.axes[-1]
         return first if last - first + 1 == len(self.axes) else 0
@@ -292,7 +293,7 @@ class Gather(Op):
             raise TypeMismatch("one integer array is needed for each indexed axis")
         kept = [size for axis, size in enumerate(x.type.shape) if axis not in self.axes]
         spread = broadcast_shapes([i.type.shape for i in indices])
-        front = self._front()
+        front = self.front
         return TensorType.of(x.type.dtype, (*kept[:front], *spread, *kept[front:]))
 
     def evaluate(self, x: np.ndarray, *indices: np.ndarray) -> Any:
@@ -309,7 +310,7 @@ class Gather(Op):
     def place(self, index: tuple[Size, ...], rank: int, *indices: Any) -> tuple[Size, ...]:
         """Where in x the element for result index `index` lies."""
         spread = max(len(i.type.shape) for i in indices)
-        front = self._front()
+        front = self.front
         middle = index[front:front + spread]
         kept = iter((*index[:front], *index[front + spread:]))
         read = {axis: i.at(broadcast_index(middle, i.type.shape)).as_index() for axis, i in zip(self.axes, indices)}

@@ -1,0 +1,60 @@
+"""The kernel of a `Scatter`: in order of the indices, elements of y put to, or added to, places of the result.
+
+>>> from symtensor.ops.index import scatter
+>>> from symtensor.types.tensor import TensorType
+>>> x, y = TensorType("float32", (None, 4))("x"), TensorType("float32", (None, 4))("y")
+>>> node = scatter(x, {0: TensorType("int64", (None,))("i")}, y, add=True).owner
+>>> kernel, buffers = scatter_kernel(node)
+>>> kernel.shape, len(kernel.parallel), len(kernel.reduce), buffers[0] is node.outputs[0]
+('scatter', 1, 1, True)
+"""
+
+from __future__ import annotations
+
+from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.lower.access import Element, reshaped_base
+from symtensor.lower.build import flat_offset, is_uniform
+from symtensor.lower.kernel import Kernel, Loop, Scope, Store, Value
+from symtensor.ops.elementwise import broadcast_index, broadcast_shapes
+from symtensor.ops.index import Gather, Scatter
+from symtensor.types.dim import Size
+
+__all__ = ["scatter_kernel"]
+
+
+def scatter_kernel(node: Apply) -> tuple[Kernel, list[Variable]]:
+    """The kernel and its buffers by slot, the result first: it holds x when the kernel starts."""
+    op, (x, y, *indices) = node.op, node.inputs
+    assert isinstance(op, Scatter)
+    reader = _Reader(node.outputs[0])
+    region = Gather(op.axes).infer(x, *indices).shape
+    loops = [Loop.make(f"i{number}", size) for number, size in enumerate(region)]
+    index: tuple[Size, ...] = tuple(0 if loop.extent == 1 else loop.counter for loop in loops)
+    place = Gather(op.axes).place(index, x.type.ndim, *(Element(reader, i) for i in indices))
+    value = reader.at(y, broadcast_index(index, y.type.shape))
+    front = Gather(op.axes).front
+    shared = len(broadcast_shapes([i.type.shape for i in indices]))
+    running = [loop for loop in loops if loop.extent != 1]
+    ordered = [loop for loop in running if front <= loops.index(loop) < front + shared]
+    store = Store(0, flat_offset(place, x.type.shape), value, op.add)
+    parallel = [loop for loop in running if loop not in ordered]
+    name = "scatter_add" if op.add else "scatter"
+    kernel = Kernel(name, "scatter", parallel, ordered, [], [store], [v.type.dtype for v in reader.buffers], running)
+    return kernel, reader.buffers
+
+
+class _Reader:
+    """Loads elements of variables in memory."""
+
+    def __init__(self, result: Variable) -> None:
+        self.scope = Scope()
+        self.buffers = [result]
+
+    def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
+        """The element of a variable at `index`."""
+        if isinstance(variable, Constant) and is_uniform(variable):
+            return self.scope.literal(variable.data.flat[0], variable.type.dtype)
+        base = reshaped_base(variable)
+        if base not in self.buffers:
+            self.buffers.append(base)
+        return self.scope.load(self.buffers.index(base), flat_offset(index, variable.type.shape), base.type.dtype)
