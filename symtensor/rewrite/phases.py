@@ -24,7 +24,7 @@ from symtensor.ops import scalar
 from symtensor.rewrite.engine import History, run_phase
 from symtensor.rewrite.rule import Phase
 from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
-from symtensor.rewrite.rules import arithmetic, folding, matrices, sizes, stability  # noqa: F401  (their rules join the phases)
+from symtensor.rewrite.rules import arithmetic, folding, logic, matrices, products, sizes, stability, sums  # noqa: F401  (their rules join the phases)
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
 

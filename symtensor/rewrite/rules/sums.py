@@ -1,0 +1,146 @@
+"""The canonical form of sums: each term once, with its coefficient; one constant.
+
+>>> from symtensor import ops
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.rewrite.engine import run_phase
+>>> from symtensor.types.tensor import TensorType
+>>> x, y = (Variable(TensorType("float64", (None,)), name=name) for name in "xy")
+>>> graph = Graph([x, y], [x + y - (x - 2 * y) + 1.0])
+>>> history = run_phase(graph, canonicalize)
+>>> node = graph.outputs[0].owner
+>>> node, node.inputs[0].owner
+(add(mul, 1.0), mul(3.0, y))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ops.scalar import add, mul, neg, sub
+from symtensor.rewrite.algebra import cost, flows_into, literal, number, rounded
+from symtensor.rewrite.engine import Context
+from symtensor.rewrite.rule import rewrite
+from symtensor.rewrite.rules import canonicalize, specialize
+from symtensor.types.dtype import FLOATS, INTEGERS
+
+__all__: list[str] = []
+
+
+@dataclass
+class _Sum:
+    """A constant plus terms with coefficients."""
+
+    dtype: str
+    constant: Fraction = Fraction(0)
+    terms: dict[Variable, Fraction] = field(default_factory=dict)
+    leaves: list[Variable] = field(default_factory=list)
+    constants: int = 0
+    negations: int = 0
+
+    @classmethod
+    def of(cls, root: Variable, context: Context) -> _Sum:
+        """The sum that `root` is, down to what others use too or what has another shape."""
+        total = cls(root.type.dtype)
+        pending = [(root, Fraction(1))]
+        while pending:
+            variable, coefficient = pending.pop()
+            parts = total._parts(variable) if flows_into(variable, root, context) else None
+            if parts is None:
+                total._leaf(variable, coefficient)
+            else:
+                pending += [(part, coefficient * factor) for part, factor in reversed(parts)]
+        return total
+
+    def _parts(self, variable: Variable) -> list[tuple[Variable, Fraction]] | None:
+        node = variable.owner
+        if node is None:
+            return None
+        if node.op is add or node.op is sub:
+            sign = 1 if node.op is add else -1
+            return [(node.inputs[0], Fraction(1)), (node.inputs[1], Fraction(sign))]
+        if node.op is neg:
+            self.negations += 1
+            return [(node.inputs[0], Fraction(-1))]
+        if node.op is mul:
+            for factor, rest in (node.inputs, node.inputs[::-1]):
+                value = number(factor)
+                if value is not None and rest.type.shape == variable.type.shape:
+                    return [(rest, value)]
+        return None
+
+    def _leaf(self, variable: Variable, coefficient: Fraction) -> None:
+        self.leaves.append(variable)
+        value = number(variable)
+        if value is not None:
+            self.constant += coefficient * value
+            self.constants += 1
+        else:
+            self.constants += isinstance(variable, Constant)
+            self.terms[variable] = self.terms.get(variable, Fraction(0)) + coefficient
+
+    @property
+    def may_shrink(self) -> bool:
+        """Whether another form might be cheaper than the one found."""
+        distinct = len(self.terms) + self.constants
+        return len(self.leaves) > distinct or self.constants > 1 or self.negations > 0 or 0 in self.terms.values()
+
+    def expression(self) -> Variable | None:
+        """The sum as an expression; None if a coefficient fits no number of the dtype."""
+        terms = {v: c for v, c in self.terms.items() if c}
+        if any(rounded(c, self.dtype) is None for c in (self.constant, *terms.values())):
+            return None
+        ordered = sorted(terms, key=lambda v: not isinstance(v, Constant))  # constants first, so that they fold
+        positive = [self._term(v, terms[v]) for v in ordered if terms[v] > 0]
+        negative = [self._term(v, -terms[v]) for v in ordered if terms[v] < 0]
+        constant = literal(abs(self.constant), self.dtype)
+        if self.constant > 0 or not (positive or negative):
+            positive.append(constant)
+        elif self.constant < 0:
+            negative.append(constant)
+        if not positive:
+            return neg(_joined(negative))  # type: ignore[no-any-return]
+        total = _joined(positive)
+        for term in negative:
+            total = total - term
+        return total
+
+    def _term(self, variable: Variable, coefficient: Fraction) -> Variable:
+        return variable if coefficient == 1 else literal(coefficient, self.dtype) * variable
+
+
+def _joined(terms: list[Variable]) -> Variable:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+@rewrite(canonicalize, specialize, ops=[add, sub], keeps="real")
+def collect_terms(node: Apply, context: Context) -> Variable | None:
+    """A sum with each term once, if that is cheaper; only at the root of a sum, so that the work is linear."""
+    (root,) = node.outputs
+    if root.type.dtype not in FLOATS + INTEGERS or _is_inside(root, context):
+        return None
+    total = _Sum.of(root, context)
+    if not total.may_shrink:
+        return None
+    better = total.expression()
+    if better is None:
+        return None
+    return better if cost(better, total.leaves) < cost(root, total.leaves) else None
+
+
+def _is_inside(root: Variable, context: Context) -> bool:
+    """Whether a larger sum takes `root` apart, perhaps through a sign and a coefficient."""
+    for _ in range(3):
+        user = context.sole_user(root)
+        if user is None or user.outputs[0].type.shape != root.type.shape:
+            return False
+        if user.op in (add, sub):
+            return True
+        if user.op is not neg and not (user.op is mul and any(number(v) is not None for v in user.inputs)):
+            return False
+        root = user.outputs[0]
+    return False
