@@ -27,11 +27,12 @@ _BUILTIN = ["sqrt", "fabs", "floor", "ceil", "trunc", "rint", "round"]
 _INTEGER_HELPERS = """
 static inline {type} floor_div_{name}({type} x, {type} y) {{
   if (!y) return 0;
+  if (y == -1) return ({type})(0 - (unsigned long)x);  /* the division traps for the lowest x */
   {type} q = x / y;
   return q - ((x % y != 0) & ((x % y < 0) != (y < 0)));
 }}
 static inline {type} modulo_{name}({type} x, {type} y) {{
-  if (!y) return 0;
+  if (!y || y == -1) return 0;
   {type} r = x % y;
   return r + (((r != 0) & ((r < 0) != (y < 0))) ? y : 0);
 }}
