@@ -25,16 +25,17 @@ __all__ = [
 
 
 def _special(name: str) -> Callable[..., Any]:
+    """A function of scipy.special whose result is brought back to the dtype of its first argument."""
     def call(*values: Any) -> Any:
         import scipy.special  # heavy to import and seldom needed
-        return getattr(scipy.special, name)(*values)
+        return np.asarray(getattr(scipy.special, name)(*values)).astype(np.asarray(values[0]).dtype)
     return call
 
 
-def _same_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A NumPy function whose result is brought back to the dtype of its first argument."""
-    def call(*values: Any) -> Any:
-        return np.asarray(function(*values)).astype(np.asarray(values[0]).dtype)
+def _rounding(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A NumPy function that rounds floats, as one that leaves integers and bools as they are."""
+    def call(x: Any) -> Any:
+        return function(x) if np.asarray(x).dtype.kind in "fc" else np.array(x)
     return call
 
 
@@ -48,7 +49,7 @@ mul = primitive("mul", 2, "same", np.multiply, "({0} * {1})", "Product; of bools
 true_div = primitive("true_div", 2, "division", np.true_divide, "({0} / {1})", "Quotient as a float.", cost=4)
 neg = primitive("neg", 1, "arithmetic", np.negative, "(-{0})", "Negation.")
 reciprocal = primitive("reciprocal", 1, "float", np.reciprocal, "(1 / {0})", "1 / x.", cost=4)
-square = primitive("square", 1, "same", np.square, "({0} * {0})", "x * x.")
+square = primitive("square", 1, "same", lambda x: np.multiply(x, x), "({0} * {0})", "x * x.")
 sqrt = primitive("sqrt", 1, "float", np.sqrt, "sqrt{f}({0})", "Square root; NaN below zero.", cost=5)
 
 
@@ -93,14 +94,14 @@ minimum = primitive("minimum", 2, "same", np.minimum, "(({0} < {1}) | ({0} != {0
 
 # -- rounding ---------------------------------------------------------------------------------------------
 
-floor = primitive("floor", 1, "same", _same_dtype(np.floor), "floor{f}({0})", "Rounded down.", c_integer="{0}")
-ceil = primitive("ceil", 1, "same", _same_dtype(np.ceil), "ceil{f}({0})", "Rounded up.", c_integer="{0}")
-trunc = primitive("trunc", 1, "same", _same_dtype(np.trunc), "trunc{f}({0})", "Rounded to zero.", c_integer="{0}")
-round_half_to_even = primitive("round_half_to_even", 1, "same", _same_dtype(np.rint), "rint{f}({0})",
+floor = primitive("floor", 1, "same", _rounding(np.floor), "floor{f}({0})", "Rounded down.", c_integer="{0}")
+ceil = primitive("ceil", 1, "same", _rounding(np.ceil), "ceil{f}({0})", "Rounded up.", c_integer="{0}")
+trunc = primitive("trunc", 1, "same", _rounding(np.trunc), "trunc{f}({0})", "Rounded to zero.", c_integer="{0}")
+round_half_to_even = primitive("round_half_to_even", 1, "same", _rounding(np.rint), "rint{f}({0})",
                                "Rounded to the nearest, halves to even.", c_integer="{0}")
 round_half_away_from_zero = primitive(
     "round_half_away_from_zero", 1, "same",
-    _same_dtype(lambda x: np.trunc(x) + np.sign(x) * (np.abs(x - np.trunc(x)) >= 0.5)),
+    _rounding(lambda x: np.trunc(x) + np.sign(x) * (np.abs(x - np.trunc(x)) >= 0.5)),
     "round{f}({0})", "Rounded to the nearest, halves away from zero.", c_integer="{0}")
 
 # -- exponentials and logarithms --------------------------------------------------------------------------
@@ -114,7 +115,7 @@ log10 = primitive("log10", 1, "float", np.log10, "log10{f}({0})", "Logarithm to 
 log1p = primitive("log1p", 1, "float", np.log1p, "log1p{f}({0})", "log(1 + x), near 0 too.", cost=20)
 sigmoid = primitive("sigmoid", 1, "float", _special("expit"), "(1 / (1 + exp{f}(-{0})))", "1 / (1 + exp(-x)).", cost=20)
 softplus = primitive("softplus", 1, "float", lambda x: np.logaddexp(np.zeros((), np.asarray(x).dtype), x),
-                     "(({0} > 0 ? {0} : 0 * {0}) + log1p{f}(exp{f}(-fabs{f}({0}))))",
+                     "(({0} > 0 ? {0} : 0) + log1p{f}(exp{f}(-fabs{f}({0}))))",
                      "log(1 + exp(x)) without overflow.", cost=35)
 
 # -- trigonometry -----------------------------------------------------------------------------------------
