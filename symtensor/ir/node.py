@@ -185,6 +185,15 @@ class Apply:
         return f"{self.op}({', '.join(map(repr, self.inputs))})"
 
 
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+    def dataclass_transform(**keywords):
+        """Tells type checkers that subclasses become dataclasses; does nothing when run."""
+        return lambda cls: cls
+
+
+@dataclass_transform(frozen_default=True)
 class Op:
     """What an application means. Subclasses are frozen dataclasses: their fields are their parameters.
 

@@ -1,0 +1,1 @@
+"""Checks for authors of ops and rules: derivatives against differences, ops against their promises."""

@@ -1,0 +1,320 @@
+"""Applications of ops to try: for elementwise ops from their definition, for others given with their class.
+
+>>> from symtensor.ops.scalar import exp
+>>> examples = list(examples_of(exp))
+>>> examples[0].op, examples[0].arrays[0].dtype
+(exp, dtype('float16'))
+>>> list(examples_of(Iota))
+[iota(int64 ()), iota(int64 ()), iota(int64 ())]
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from symtensor.base.errors import CheckFailed
+from symtensor.ir.node import Constant, Op
+from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.elementwise import Cast, Elementwise
+from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.reduce import ArgReduce, Reduce
+from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
+from symtensor.ops.size import Dimension
+from symtensor.types import dtype as dtypes
+
+__all__ = ["Example", "examples_for", "examples_of", "special_values"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """An op and arrays to apply it to; `differentiable` where the function is smooth at them."""
+
+    op: Op
+    arrays: tuple[np.ndarray, ...]
+    differentiable: bool = True
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{array.dtype} {array.shape}" for array in self.arrays)
+        return f"{self.op}({shapes})"
+
+
+Generator = Callable[[np.random.Generator], Iterable[Example]]
+_generators: dict[type[Op], Generator] = {}
+
+
+def examples_for(cls: type[Op]) -> Callable[[Generator], Generator]:
+    """Decorator: `f(rng)` gives examples of ops of the class."""
+    def register(generator: Generator) -> Generator:
+        _generators[cls] = generator
+        return generator
+    return register
+
+
+def examples_of(op: Op | type[Op], seed: int = 0) -> Iterator[Example]:
+    """Examples of an op, or of all ops of a class. Raises CheckFailed when none are known."""
+    rng = np.random.default_rng(seed)
+    cls = op if isinstance(op, type) else type(op)
+    if isinstance(op, Elementwise) and not isinstance(op, Cast):
+        yield from _elementwise(op, rng)
+    elif cls in _generators:
+        found = [e for e in _generators[cls](rng) if isinstance(op, type) or e.op == op]
+        if not found:
+            raise CheckFailed(f"no example of {cls.__name__} is one of {op}", fix="give examples=[Example(op, arrays)]")
+        yield from found
+    else:
+        raise CheckFailed(f"no examples of {cls.__name__} are known",
+                          fix="give examples=[Example(op, arrays)], or register a generator with @examples_for")
+
+
+# -- elementwise ------------------------------------------------------------------------------------------
+
+def special_values(dtype: str) -> np.ndarray:
+    """The values of a dtype at which functions go wrong.
+
+    >>> special_values("int8")
+    array([   0,    1,   -1,    2,   -2,    3,    7,  127, -128,  126], dtype=int8)
+    """
+    if dtype == "bool":
+        return np.array([False, True])
+    if dtype in dtypes.INTEGERS:
+        low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        return np.array([v for v in (0, 1, -1, 2, -2, 3, 7, high, low, high - 1) if low <= v <= high], dtype)
+    if dtype in dtypes.COMPLEX:
+        return np.array([0, 1, -1, 1j, 0.5 - 2j, -3 - 0.25j], dtype)
+    info = np.finfo(dtype)
+    values = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -2.5, 3.0, 20.0, -20.0, 1e-3, np.nan, np.inf, -np.inf,
+              float(info.max), float(info.min), float(info.tiny), float(info.eps), float(np.sqrt(info.max)) / 4]
+    return np.array(values, dtype)
+
+
+def _elementwise(op: Elementwise, rng: np.random.Generator) -> Iterator[Example]:
+    # An op that can fail is given what it accepts: a position and a larger size.
+    for dtype in ["int64"] if op.definition.fails else filter(partial(_admits, op), dtypes.ALL):
+        if not op.definition.fails:
+            yield Example(op, _grid(op, dtype), differentiable=False)
+        for shapes in _arrangements(op.definition.arity):
+            yield Example(op, tuple(_random(op, position, dtype, shape, rng) for position, shape in enumerate(shapes)),
+                          differentiable=False)
+
+
+def _admits(op: Elementwise, dtype: str) -> bool:
+    """Whether the op takes operands of `dtype` as they are, and NumPy can compute it."""
+    operands = [Constant(np.zeros((), _operand_dtype(op, p, dtype))) for p in range(op.definition.arity)]
+    try:
+        prepared = op.prepare(*operands)
+        op.evaluate(*(v.data for v in prepared))  # type: ignore[attr-defined]
+    except TypeError:  # TypeMismatch is one
+        return False
+    return all(given.type.dtype == taken.type.dtype for given, taken in zip(operands, prepared))
+
+
+def _operand_dtype(op: Elementwise, position: int, dtype: str) -> str:
+    return "bool" if op.definition.kind == "switch" and position == 0 else dtype
+
+
+def _grid(op: Elementwise, dtype: str) -> tuple[np.ndarray, ...]:
+    """All combinations of special values, one vector for each operand."""
+    axes = [special_values(_operand_dtype(op, p, dtype)) for p in range(op.definition.arity)]
+    rows = list(itertools.product(*axes))
+    return tuple(np.array([row[p] for row in rows], axes[p].dtype) for p in range(op.definition.arity))
+
+
+_SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
+    1: [((),), ((3,),), ((2, 5),), ((2, 1, 3),), ((0, 3),)],
+    2: [((), (3,)), ((1,), (4,)), ((2, 3), (3,)), ((2, 1, 4), (3, 1)), ((0, 3), (1, 3)), ((2, 3), ())],
+    3: [((), (3,), ()), ((2, 3), (3,), (2, 1)), ((0,), (1,), (0,)), ((2, 1, 4), (3, 1), (4,))],
+}
+
+
+def _arrangements(arity: int) -> list[tuple[tuple[int, ...], ...]]:
+    return _SHAPES.get(arity) or [((2, 3),) * arity, ((),) * arity]
+
+
+def _random(op: Elementwise, position: int, dtype: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Values between -4 and 4; ones that cannot fail for an op that may."""
+    dtype = _operand_dtype(op, position, dtype)
+    if op.definition.fails:
+        return np.full(shape, 2 if position else 1, dtype)
+    values = rng.uniform(-4, 4, size=shape)
+    if dtype in dtypes.COMPLEX:
+        return np.asarray(values + 1j * rng.uniform(-4, 4, size=shape)).astype(dtype)
+    if dtype in dtypes.UNSIGNED:
+        values = np.abs(values)
+    return np.asarray(values).astype(dtype)
+
+
+# -- the other ops ----------------------------------------------------------------------------------------
+
+def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.normal(size=shape)
+
+
+def _of_each(dtypes_: Iterable[str], *shape: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    for dtype in dtypes_:
+        yield np.asarray(rng.integers(0, 5, size=shape)).astype(dtype)
+
+
+_SIZE = tuple[int, ...]
+
+
+def _integers(*values: int) -> tuple[np.ndarray, ...]:
+    return tuple(np.array(value, "int64") for value in values)
+
+
+@examples_for(Cast)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for source, target in itertools.product(dtypes.ALL, dtypes.ALL):
+        if source in dtypes.COMPLEX and target not in dtypes.COMPLEX:
+            continue
+        values = np.array([0, 1, 3, 100]) if target in dtypes.INTEGERS else special_values(source)
+        yield Example(Cast("cast", target), (values.astype(source),), False)
+    yield Example(Cast("cast", "float64"), (_normal(rng, 3),))
+
+
+@examples_for(Reduce)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for kind in ("sum", "prod", "max", "min"):
+        for axes in [(0,), (1,), (0, 1), (2,), (0, 2), (0, 1, 2)]:
+            yield Example(Reduce(kind, axes), (_normal(rng, 3, 4, 2),))
+        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS, 3, 4, rng=rng):
+            yield Example(Reduce(kind, (1,)), (array,), False)
+        yield Example(Reduce(kind, (0,)), (_normal(rng, 300),))
+    for kind in ("sum", "prod"):
+        yield Example(Reduce(kind, (0,)), (_normal(rng, 0, 3),))
+        yield Example(Reduce(kind, (0,)), (np.array([[0.0, 1.0], [2.0, 0.0]]),))
+    for kind in ("any", "all"):
+        for axes in [(0,), (1,), (0, 1)]:
+            yield Example(Reduce(kind, axes), (rng.random((3, 4)) < 0.5,))
+    yield Example(Reduce("max", (1,)), (np.array([[1.0, np.nan], [np.inf, 0.0]]),), False)
+
+
+@examples_for(ArgReduce)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for kind, axis in itertools.product(("argmax", "argmin"), (0, 1)):
+        yield Example(ArgReduce(kind, axis), (_normal(rng, 3, 4),))
+        yield Example(ArgReduce(kind, axis), (np.array([[1.0, np.nan, 2.0], [3.0, 3.0, np.nan]]),))
+        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS, 4, 3, rng=rng):
+            yield Example(ArgReduce(kind, axis), (array,))
+
+
+@examples_for(Dimshuffle)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for order, shape in [((1, 0), (2, 3)), ((-1, 0), (3,)), ((2, -1, 0), (2, 1, 3)), ((), (1, 1)), ((0,), (0,)),
+                         ((-1, -1), ()), ((1, 2, 0), (2, 3, 4))]:
+        yield Example(Dimshuffle(order), (_normal(rng, *shape),))
+
+
+@examples_for(Reshape)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for old, new in [((2, 6), (3, 4)), ((6,), (2, 3)), ((2, 3), (6,)), ((1,), ()), ((), (1, 1)), ((0, 3), (0,)),
+                     ((2, 3, 4), (4, 6))]:
+        yield Example(Reshape(len(new)), (_normal(rng, *old), *_integers(*new)))
+
+
+@examples_for(Broadcast)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for old, new in [((), (3,)), ((1, 3), (2, 3)), ((3,), (2, 3)), ((2, 1), (2, 4)), ((1,), (0,)), ((), ())]:
+        yield Example(Broadcast(len(new)), (_normal(rng, *old), *_integers(*new)))
+
+
+@examples_for(SpecifyShape)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape in [(), (3,), (2, 1, 0)]:
+        yield Example(SpecifyShape(len(shape)), (_normal(rng, *shape), *_integers(*shape)))
+
+
+@examples_for(Dimension)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    yield Example(Dimension(0), (_normal(rng, 3, 2),))
+    yield Example(Dimension(1), (_normal(rng, 3, 0),))
+
+
+_FULL, _PICK, _BOTH = Entry(), Entry(pick=True), Entry(start=True, stop=True)
+_REGIONS: list[tuple[tuple[Entry, ...], _SIZE, _SIZE]] = [
+    ((_PICK,), (4,), (2,)), ((_PICK,), (4,), (-1,)), ((_BOTH,), (5,), (1, 4)), ((_BOTH,), (5,), (-3, -1)),
+    ((_BOTH,), (5,), (4, 1)), ((_BOTH,), (5,), (-9, 9)), ((Entry(step=-1),), (4,), ()), ((Entry(step=2),), (5,), ()),
+    ((Entry(start=True, stop=True, step=-2),), (6,), (5, 0)), ((Entry(start=True, step=-1),), (5,), (-2,)),
+    ((Entry(stop=True),), (5,), (-2,)), ((_FULL, _PICK), (3, 4), (1,)), ((_PICK, _BOTH), (3, 4), (-1, 1, 3)),
+    ((Entry(step=-1), Entry(start=True, step=2)), (3, 5), (1,)), ((_FULL, _FULL), (2, 3), ()), ((_BOTH,), (0,), (0, 3)),
+]
+
+
+@examples_for(Subtensor)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for entries, shape, bounds in _REGIONS:
+        yield Example(Subtensor(entries), (_normal(rng, *shape), *_integers(*bounds)))
+
+
+@examples_for(SetSubtensor)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for (entries, shape, bounds), add in itertools.product(_REGIONS, (False, True)):
+        x = _normal(rng, *shape)
+        region = np.asarray(Subtensor(entries).evaluate(x, *bounds)).shape
+        yield Example(SetSubtensor(entries, add), (x, _normal(rng, *region), *_integers(*bounds)))
+        yield Example(SetSubtensor(entries, add), (x, _normal(rng), *_integers(*bounds)))
+
+
+@examples_for(Join)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    yield Example(Join(0), (_normal(rng, 2, 3), _normal(rng, 0, 3), _normal(rng, 4, 3)))
+    yield Example(Join(1), (_normal(rng, 2, 3), _normal(rng, 2, 1)))
+    yield Example(Join(0), (np.arange(3), np.arange(2)))
+
+
+@examples_for(Iota)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for length in (0, 1, 7):
+        yield Example(Iota(), _integers(length))
+
+
+_READS: list[tuple[_SIZE, _SIZE, list[np.ndarray]]] = [
+    ((0,), (4,), [np.array([0, 3, 3])]), ((0,), (4, 2), [np.array([[1, 0], [2, 2]])]), ((1,), (2, 3), [np.array(2)]),
+    ((0, 1), (3, 4), [np.array([0, 2]), np.array([1, 1])]),
+    ((0, 2), (2, 3, 4), [np.array([1, 0, 1]), np.array([[3], [0]])]),
+    ((1, 2), (2, 3, 4), [np.array([1, 0]), np.array([3, 3])]), ((0,), (3,), [np.zeros(0, "int64")]),
+]
+
+
+@examples_for(Gather)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for axes, shape, indices in _READS:
+        yield Example(Gather(axes), (_normal(rng, *shape), *indices))
+
+
+@examples_for(Scatter)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for (axes, shape, indices), add in itertools.product(_READS, (False, True)):
+        region = Gather(axes).evaluate(np.zeros(shape), *indices).shape
+        # Where a position repeats, which of the values set there stays is open.
+        places = {tuple(int(i) for i in place) for place in np.broadcast(*indices)}
+        if add or len(places) == np.broadcast(*indices).size:
+            yield Example(Scatter(axes, add), (_normal(rng, *shape), _normal(rng, *region), *indices))
+            yield Example(Scatter(axes, add), (_normal(rng, *shape), _normal(rng), *indices))
+
+
+@examples_for(Nonzero)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for mask in (np.array([True, False, True]), rng.random((3, 4)) < 0.5, np.zeros(3, bool)):
+        yield Example(Nonzero(), (mask, *_integers(int(mask.sum()))))
+
+
+@examples_for(MatMul)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for left, right in [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((1, 1), (1, 1))]:
+        yield Example(MatMul(), (_normal(rng, *left), _normal(rng, *right)))
+    yield Example(MatMul(), (np.arange(6).reshape(2, 3), np.arange(6).reshape(3, 2)))
+
+
+@examples_for(Gemm)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    scalars = np.array(2.0), np.array(-0.5)
+    for first, second in itertools.product((False, True), (False, True)):
+        a, b = _normal(rng, *((3, 2) if first else (2, 3))), _normal(rng, *((4, 3) if second else (3, 4)))
+        yield Example(Gemm(first, second), (_normal(rng, 2, 4), a, b, *scalars), False)
+    unread = np.full((2, 2), np.nan)
+    yield Example(Gemm(False, False), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)

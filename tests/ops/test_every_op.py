@@ -1,0 +1,38 @@
+"""Every op there is, checked by the registry: nobody writes these tests by hand."""
+
+import importlib
+import pkgutil
+
+import pytest
+
+import symtensor.ops
+from symtensor.codegen.toolchain import toolchain
+from symtensor.ir.node import Op
+from symtensor.ops import scalar
+from symtensor.ops.elementwise import Elementwise, primitives
+from symtensor.ops.python import PythonFunction
+from symtensor.ops.size import SizeValue
+from symtensor.testing.check_op import check_op
+
+for module in pkgutil.iter_modules(symtensor.ops.__path__, "symtensor.ops."):
+    importlib.import_module(module.name)
+
+ELEMENTWISE = [op for name, op in primitives.items() if op.definition.body is None]
+OTHERS = sorted((cls for cls in Op.__subclasses__() + Elementwise.__subclasses__()
+                 if cls.__module__.startswith("symtensor.ops.")
+                 # What these mean is given by the user's function and by the call's sizes.
+                 and cls not in (Elementwise, PythonFunction, SizeValue)), key=lambda cls: cls.__name__)
+
+
+@pytest.mark.parametrize("op", ELEMENTWISE, ids=str)
+def test_elementwise(op):
+    report = check_op(op, derivatives=op is not scalar.stop_gradient)
+    assert report.examples > 5
+    assert not report.skipped or toolchain() is None
+
+
+@pytest.mark.parametrize("op", OTHERS, ids=lambda cls: cls.__name__)
+def test_others(op):
+    report = check_op(op)
+    assert report.examples > 1
+    assert not report.skipped or toolchain() is None
