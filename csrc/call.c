@@ -55,10 +55,10 @@ static int refuse_result(Function *function, int index, int position, const char
 }
 
 /* Copy what the callable returned to memory that is there already. */
-static int copy_in(Function *function, Workspace *workspace, int index, int position, int number, PyObject *value)
+static int copy_in(Function *function, Workspace *workspace, int index, int position, int number, PyObject *values)
 {
     const Buffer *buffer = &workspace->machine->buffers[number];
-    PyArrayObject *array = (PyArrayObject *)PyArray_FROM_O(value);
+    PyArrayObject *array = (PyArrayObject *)PyArray_FROM_O(PyTuple_GET_ITEM(values, position));
     if (array == NULL)
         return -1;
     int failed = 0;
@@ -77,21 +77,32 @@ static int copy_in(Function *function, Workspace *workspace, int index, int posi
     return failed;
 }
 
-/* Nobody else can reach the array's memory. */
-static bool is_exclusive(PyObject *value)
+/* Nobody but the tuple it came in can reach the array's memory, and nobody but us that tuple. */
+static bool is_exclusive(PyObject *values, PyObject *value)
 {
-    if (!PyArray_CheckExact(value) || Py_REFCNT(value) != 1)
+    if (Py_REFCNT(values) != 1 || !PyArray_CheckExact(value) || Py_REFCNT(value) != 1)
         return false;
     PyArrayObject *array = (PyArrayObject *)value;
     return PyArray_BASE(array) == NULL && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA) && PyArray_ISCARRAY(array);
 }
 
-/* Keep what the callable returned as the buffer; a copy unless it is the array's only holder. */
-static int keep(Function *function, Workspace *workspace, int index, int position, int number, PyObject *value)
+static void fill_dynamic_slots(Workspace *workspace, int number)
 {
     const Machine *machine = workspace->machine;
-    const Buffer *buffer = &machine->buffers[number];
-    bool as_it_is = is_exclusive(value) && type_matches(&buffer->type, (PyArrayObject *)value);
+    workspace->slots[number] = PyArray_DATA(workspace->dynamic[number]);
+    for (int i = 0; i < machine->dynamic_aliases.count; i++) {
+        int alias = machine->dynamic_aliases.items[i];
+        if (machine->buffers[alias].root == number)
+            workspace->slots[alias] = workspace->slots[number];
+    }
+}
+
+/* Keep what the callable returned as the buffer: the array itself where nobody else has it, else a copy. */
+static int keep(Function *function, Workspace *workspace, int index, int position, int number, PyObject *values)
+{
+    const Buffer *buffer = &workspace->machine->buffers[number];
+    PyObject *value = PyTuple_GET_ITEM(values, position);
+    bool as_it_is = is_exclusive(values, value) && type_matches(&buffer->type, (PyArrayObject *)value);
     PyArrayObject *array = (PyArrayObject *)PyArray_FROM_O(value);
     if (array == NULL)
         return -1;
@@ -113,12 +124,7 @@ static int keep(Function *function, Workspace *workspace, int index, int positio
         return -1;
     }
     Py_XSETREF(workspace->dynamic[number], array);
-    workspace->slots[number] = PyArray_DATA(array);
-    for (int i = 0; i < machine->dynamic_aliases.count; i++) {
-        int alias = machine->dynamic_aliases.items[i];
-        if (machine->buffers[alias].root == number)
-            workspace->slots[alias] = workspace->slots[number];
-    }
+    fill_dynamic_slots(workspace, number);
     return 0;
 }
 
@@ -129,8 +135,7 @@ static int take_results(Function *function, Workspace *workspace, const Call *ca
     for (int i = 0; i < call->outputs.count; i++) {
         int number = call->outputs.items[i];
         bool dynamic = workspace->machine->buffers[number].kind == BUFFER_DYNAMIC;
-        int failed = (dynamic ? keep : copy_in)(function, workspace, index, i, number, PyTuple_GET_ITEM(values, i));
-        if (failed)
+        if ((dynamic ? keep : copy_in)(function, workspace, index, i, number, values) < 0)
             return -1;
     }
     return 0;

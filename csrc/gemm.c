@@ -49,6 +49,7 @@ enum Method { PLAINLY, BY_BLAS, BY_VECTOR, BY_DNNL };
 /* A batch of products of one shape. */
 typedef struct {
     enum Method method;
+    bool row_vector;             /* for BY_VECTOR: c is a row, not a column */
     enum Element element;
     int itemsize;
     bool transpose_a, transpose_b;
@@ -144,13 +145,13 @@ static void multiply_by_vector(const Product *product, const void *a, const void
     static const int one = 1;
     static const double one_double = 1;
     static const float one_float = 1;
-    bool row = product->m == 1;
+    bool row = product->row_vector;
     const void *matrix = row ? b : a, *vector = row ? a : b;
     int k = (int)product->k, length = (int)(row ? product->n : product->m);
     int row_matrix = (int)(row ? product->row_b : product->row_a);
     /* As it is stored, the matrix is (length, k) to BLAS, or it is (k, length) and to be transposed. */
     bool as_stored = row ? !product->transpose_b : product->transpose_a;
-    if (length == 1) {           /* a dot product, fastest as a row of k */
+    if (as_stored && row_matrix == 1) { /* a dot product, fastest as a row of k */
         as_stored = false;
         row_matrix = k;
     }
@@ -283,6 +284,7 @@ int gemm_run(const Gemm *gemm, const Type *type, void *const *slots, const int64
         batch = 1;
     }
     product.method = choose_method(&product);
+    product.row_vector = product.m == 1;
     bool blas = product.method == BY_BLAS || product.method == BY_VECTOR;
     int threads = blas && blas_get_threads != NULL && blas_set_threads != NULL ? blas_get_threads() : 1;
     if (threads > 1)
