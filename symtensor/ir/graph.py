@@ -199,7 +199,7 @@ class Graph:
             if new.known_size is None:
                 new.known_size = old.known_size
             elif old.known_size != new.known_size:
-                self.solution.assume(old.known_size, new.known_size)  # type: ignore[arg-type]
+                self.solution.assume(old.known_size, new.known_size)
         for size, own in zip(old.type.shape, new.type.shape):
             lone = dims.lone_symbol(size)
             if lone is not None and lone.source is old:

@@ -31,8 +31,8 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Placeholder", "Tag", "equal_sizes", "at_most", "extend_variables",
-           "constant_key", "describe"]
+__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Placeholder", "Tag", "equal_sizes",
+           "at_most", "extend_variables", "constant_key", "describe"]
 
 _serial = itertools.count()
 

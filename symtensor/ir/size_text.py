@@ -11,18 +11,16 @@ True
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 
 from symtensor.base.errors import TextError
 from symtensor.types import dim as dims
-from symtensor.types.dim import Atom, Dim, Size, Symbol
+from symtensor.types.dim import Atom, Compound, Dim, Monomial, Size, Symbol
 
 __all__ = ["names", "read", "read_all", "write"]
 
 _TOKEN = re.compile(r"\s*(?:(\d+)|([A-Za-z_][\w.]*)|(//|[-+*%(),]))")
-_OPERATIONS: dict[str, Callable[[Size, Size], Size]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
-    "//": dims.floordiv, "%": dims.modulo, "min": dims.minimum, "max": dims.maximum}
 
 
 def names(symbols: Iterable[Symbol]) -> dict[Symbol, str]:
@@ -83,7 +81,7 @@ def read_all(text: str, symbols: Mapping[str, Symbol]) -> tuple[Size, ...]:
 
 
 class _Parser:
-    """Sums of products of atoms; every quotient, remainder, minimum and maximum stands in parentheses."""
+    """Sums of products of atoms, taken as they are written: sizes in normal form come back unchanged."""
 
     def __init__(self, text: str, symbols: Mapping[str, Symbol]) -> None:
         self.text, self.symbols = text, symbols
@@ -103,44 +101,70 @@ class _Parser:
             raise TextError(f"{self.text!r} ends too early")
         return self.tokens.pop()
 
-    def expect(self, token: str) -> None:
-        """Take a token that must be next."""
+    def expect(self, *tokens: str) -> str:
+        """Take a token that must be one of `tokens`."""
         found = self.take()
-        if found != token:
-            raise TextError(f"{found!r} where {token!r} should be in {self.text!r}")
-
-    def _chain(self, operators: tuple[str, ...], operand: Callable[[], Size]) -> Size:
-        size = operand()
-        while self.tokens and self.tokens[-1] in operators:
-            size = _OPERATIONS[self.take()](size, operand())
-        return size
+        if found not in tokens:
+            raise TextError(f"{found!r} where {tokens[0]!r} should be in {self.text!r}")
+        return found
 
     def sum(self) -> Size:
-        """A sum of products."""
-        return self._chain(("+", "-"), self.product)
+        """Products with signs between them."""
+        total = self.product()
+        while self.tokens and self.tokens[-1] in ("+", "-"):
+            sign = 1 if self.take() == "+" else -1
+            total = _combined(total, self.product(), sign)
+        return total
 
     def product(self) -> Size:
-        """A product, quotient or remainder of atoms."""
-        return self._chain(("*", "//", "%"), self.atom)
+        """Factors with stars between them, after a sign or none."""
+        if self.tokens and self.tokens[-1] == "-":
+            self.take()
+            return _combined(0, self.product(), -1)
+        product = self.factor()
+        while self.tokens and self.tokens[-1] == "*":
+            self.take()
+            product = _multiplied(product, self.factor())
+        return product
 
-    def atom(self) -> Size:
-        """A number, a symbol, a minimum or maximum, or something in parentheses; each may have a sign."""
+    def factor(self) -> Size:
+        """A number, a symbol, a minimum or maximum, a quotient or remainder, or a sum in parentheses."""
         token = self.take()
-        if token == "-":
-            return -self.atom()
         if token.isdigit():
             return int(token)
-        if token == "(":
-            size = self.sum()
-            self.expect(")")
-            return size
         if token in ("min", "max"):
             self.expect("(")
-            left = self.sum()
-            self.expect(",")
-            size = _OPERATIONS[token](left, self.sum())
+            left, _, right = self.sum(), self.expect(","), self.sum()
             self.expect(")")
-            return size
-        if token not in self.symbols:
-            raise TextError(f"{token!r} is no symbol", fix="declare it first: symbol " + token)
-        return dims.of_atom(self.symbols[token])
+            return dims.of_atom(Compound(token, left, right))
+        if token != "(":
+            if token not in self.symbols:
+                raise TextError(f"{token!r} is no symbol", fix="declare it first: symbol " + token)
+            return dims.of_atom(self.symbols[token])
+        left = self.sum()
+        sign = self.expect(")", "//", "%")
+        if sign == ")":
+            return left
+        right = self.sum()
+        self.expect(")")
+        return dims.of_atom(Compound("floordiv" if sign == "//" else "modulo", left, right))
+
+
+def _terms(size: Size) -> dict[Monomial, int]:
+    """The terms of a size, its constant among them as the empty product."""
+    return {**dict(size.terms), (): size.constant} if isinstance(size, Dim) else {(): size}
+
+
+def _combined(left: Size, right: Size, sign: int) -> Size:
+    terms = _terms(left)
+    for monomial, coefficient in _terms(right).items():
+        terms[monomial] = terms.get(monomial, 0) + sign * coefficient
+    return dims.polynomial(terms, terms.pop(()))
+
+
+def _multiplied(left: Size, right: Size) -> Size:
+    terms: dict[Monomial, int] = {}
+    for (first, a), (second, b) in product(_terms(left).items(), _terms(right).items()):
+        monomial = tuple(sorted(first + second, key=lambda atom: atom.order))  # type: ignore[union-attr]
+        terms[monomial] = terms.get(monomial, 0) + a * b
+    return dims.polynomial(terms, terms.pop(()))

@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Any, Union
 
 __all__ = ["lone_symbol", "Symbol", "Compound", "Atom", "Dim", "Size", "symbol", "minimum", "maximum", "floordiv", "modulo",
-           "of_atom", "lower_bound", "upper_bound", "substitute", "symbols_of", "evaluate", "linear_in", "known_different", "indicator_negative"]
+           "of_atom", "polynomial", "lower_bound", "upper_bound", "substitute", "symbols_of", "evaluate", "linear_in", "known_different", "indicator_negative"]
 
 _serial = itertools.count()
 
@@ -154,7 +154,8 @@ def _size_order(size: Size) -> tuple[Any, ...]:
     return (len(terms), constant, tuple((_monomial_order(m), c) for m, c in terms))
 
 
-def _build(terms: Mapping[Monomial, int], constant: int) -> Size:
+def polynomial(terms: Mapping[Monomial, int], constant: int) -> Size:
+    """The size with these terms, as they are: what arithmetic has brought into normal form."""
     kept = sorted(((m, c) for m, c in terms.items() if c), key=lambda term: _monomial_order(term[0]))
     return Dim(tuple(kept), constant) if kept else constant
 
@@ -165,7 +166,7 @@ def _sum(left: Size, right: Size, sign: int) -> Size:
     terms = dict(left_terms)
     for monomial, coefficient in right_terms:
         terms[monomial] = terms.get(monomial, 0) + sign * coefficient
-    return _lift_extremum(_build(terms, left_constant + sign * right_constant))
+    return _lift_extremum(polynomial(terms, left_constant + sign * right_constant))
 
 
 def _lift_extremum(size: Size) -> Size:
@@ -178,14 +179,14 @@ def _lift_extremum(size: Size) -> Size:
         return size
     (atom,), coefficient = extrema[0]
     assert isinstance(atom, Compound)
-    rest = _build({m: c for m, c in size.terms if m != (atom,)}, size.constant)
+    rest = polynomial({m: c for m, c in size.terms if m != (atom,)}, size.constant)
     choose = maximum if (atom.kind == "max") == (coefficient == 1) else minimum
     return choose(_sum(rest, atom.left, coefficient), _sum(rest, atom.right, coefficient))
 
 
 def _scale(size: Size, factor: int) -> Size:
     terms, constant = _parts(size)
-    return _lift_extremum(_build({m: c * factor for m, c in terms}, constant * factor))
+    return _lift_extremum(polynomial({m: c * factor for m, c in terms}, constant * factor))
 
 
 def _product(left: Size, right: Size) -> Size:
@@ -199,7 +200,7 @@ def _product(left: Size, right: Size) -> Size:
         monomial = tuple(sorted(m1 + m2, key=lambda atom: atom.order))  # type: ignore[union-attr]
         terms[monomial] = terms.get(monomial, 0) + c1 * c2
     constant = terms.pop((), 0)
-    return _build(terms, constant)
+    return polynomial(terms, constant)
 
 
 def floordiv(left: Size, right: Size) -> Size:
@@ -236,7 +237,7 @@ def _exact_quotient(left: Size, right: Size) -> Size | None:
             return None
         terms[tuple(rest)] = coefficient // factor
     constant = terms.pop((), 0)
-    return _build(terms, constant)
+    return polynomial(terms, constant)
 
 
 def modulo(left: Size, right: Size) -> Size:
@@ -395,8 +396,8 @@ def linear_in(size: Size, symbol: Symbol) -> tuple[Size, Size] | None:
             factor[tuple(remaining)] = coefficient
         else:
             rest[monomial] = coefficient
-    slope = _build({m: c for m, c in factor.items() if m}, factor.get((), 0))
-    offset = _build(rest, constant)
+    slope = polynomial({m: c for m, c in factor.items() if m}, factor.get((), 0))
+    offset = polynomial(rest, constant)
     if any(symbol in symbols_of(part) for part in (slope, offset)):
         return None
     return slope, offset
