@@ -1,7 +1,7 @@
 """The C runtime `symtensor._core`: whether it is there, its libraries, its threads.
 
-Nothing here is done at import but setting how long OpenMP's threads spin. The BLAS routines come from
-SciPy as function pointers and oneDNN's from its wheel, both when first asked for, with `load_libraries`.
+Importing it settles OpenMP's threads: how many, and how long they spin. The BLAS routines come from SciPy
+as function pointers and oneDNN's from its wheel, both when first asked for, with `load_libraries`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ __all__ = ["core", "available", "load_libraries", "apply_threads"]
 # Threads that wait for work spin for so many rounds and then sleep. libgomp's default of ages turns a busy
 # machine's step of milliseconds into one of seconds; 1000 is as fast on an idle one and bears company best.
 # It is read when libgomp is loaded, so it is set before.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def _import_core() -> ModuleType | None:
@@ -49,16 +50,18 @@ def available() -> bool:
 
 
 def apply_threads() -> None:
-    """Make the C runtime keep to the options `openmp` and `threads`."""
+    """Make the C runtime keep to the options `openmp` and `threads`, as they are now."""
     if core is not None:
         core.set_threads(config.threads if config.openmp else 1)
+
+
+apply_threads()
 
 
 def load_libraries() -> dict[str, bool]:
     """Find BLAS and oneDNN, once; which routines were found."""
     if core is None or _loaded:
         return _loaded
-    apply_threads()
     for name, address in {**_blas(), **_onednn()}.items():
         core.set_library(name, address)
         _loaded[name] = address != 0
