@@ -13,7 +13,7 @@ name are found from the shapes of the given arrays and from integer scalars on t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from symtensor.base.errors import (
     VerifyError,
 )
 from symtensor.ir import provenance
+from symtensor.ir.disagreement import declaration_error, equation_error
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Equation, Variable, describe
 from symtensor.ir.provenance import Lines
@@ -64,12 +65,12 @@ def evaluate_graph(graph: Graph, arrays: Sequence[Any]) -> list[np.ndarray]:
     [array(2.)]
     """
     run = _Run(dict(zip(graph.inputs, arrays)), graph.sources)
-    for variable, array in run.known.items():
-        run.learn(variable, variable.type, array.shape)
-    for variable in graph.inputs:  # the user's own symbols, where equations have put others in their place
+    for variable in graph.inputs:  # the user's own symbols first: equations have put others in the place of some
         run.learn(variable, graph.origin[variable].type, run.known[variable].shape)
     for equation, lines in graph.equations:
-        run.check(equation, lines, ())
+        run.check(equation, lines)
+    for variable, array in run.known.items():
+        run.learn(variable, variable.type, array.shape)
     return run.results(graph.outputs)
 
 
@@ -91,8 +92,8 @@ class _Run:
                 self.symbols.setdefault(lone, actual)
             expected = self.size(size)
             if expected is not None and expected != actual:
-                raise ShapeError(f"axis {axis} of {variable!r} should be {size} = {expected} long and is {actual}",
-                                 where=provenance.describe(variable.lines), operands=[describe(variable)])
+                raise declaration_error(variable.name or repr(variable), axis, actual, (str(size), expected),
+                                        provenance.describe(variable.lines))
 
     def size(self, size: Size) -> int | None:
         """The number a size is; None while it is not known."""
@@ -113,15 +114,14 @@ class _Run:
     def _source(self, symbol: Symbol) -> Any:
         return self.sources.get(symbol, symbol.source)
 
-    def check(self, equation: Equation, lines: Lines, operands: Iterable[str]) -> None:
-        """Raise ShapeError if an equation between known sizes does not hold."""
+    def check(self, equation: Equation, lines: Lines) -> None:
+        """Raise ShapeError or IndexOutOfRange if an equation between known sizes does not hold."""
         left, right = self.size(equation.left), self.size(equation.right)
         if left is None or right is None:
             return
         if not (left == right if equation.compare == "eq" else left <= right):
-            relation = "=" if equation.compare == "eq" else "<="
-            raise ShapeError(f"{equation.meaning}: {equation.left} {relation} {equation.right} does not hold for"
-                             f" {left} and {right}", where=provenance.describe(lines), operands=operands)
+            raise equation_error(equation.meaning, equation.compare, (str(equation.left), left),
+                                 (str(equation.right), right), provenance.describe(lines))
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -158,15 +158,20 @@ class _Run:
         arrays = [self.known[v] for v in node.inputs]
         operands = _Operands(node, arrays)
         for equation in node.equations:
-            self.check(equation, node.lines, operands)
+            self.check(equation, node.lines)
         results = _call(node, arrays, [self.size(size) for size in node.op.sizes()])
         for variable, result in zip(node.outputs, results):
             array = np.asarray(result)
-            if not variable.type.accepts(array):
+            if not (variable.type.accepts(array) and self._sizes_fit(variable.type, array.shape)):
                 raise VerifyError(f"{node.op} announced {variable.type.describe()} and its evaluate gave"
                                   f" {array.dtype} {array.shape}", where=provenance.describe(node.lines),
                                   operands=operands, fix=f"correct infer or evaluate of {type(node.op).__name__}")
             self.known[variable] = array
+
+
+    def _sizes_fit(self, type: TensorType, shape: Sequence[int]) -> bool:
+        """Whether no size known so far contradicts a shape."""
+        return all(self.size(size) in (None, actual) for size, actual in zip(type.shape, shape))
 
 
 class _Operands:

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -173,6 +173,10 @@ class _Planner:
         for symbol, root in fresh.items():
             self.sizes.roots[symbol] = root
             self.sizes.sizes.add(*root)
+        for variable in node.outputs:
+            if variable in self.buffer_of and self._is_dynamic(variable):
+                number = self.buffer_of[variable]
+                self.buffers[number] = replace(self.buffers[number], shape=self._shape(variable.type.shape))
         for equation, lines in undecided:
             if self._known(equation.left) and self._known(equation.right):
                 self._check_equation(equation, lines)
@@ -225,7 +229,9 @@ class _Planner:
                 continue  # computed in place
             result = len(self.results)
             buffer = Buffer(BufferKind.OUTPUT, result, variable.type.dtype, ())
-            if self._may_hold(base, variable):
+            if base not in self.buffer_of and self._is_dynamic(base) and base.type.shape == variable.type.shape:
+                self.results.append(self.buffer(base))
+            elif self._may_hold(base, variable):
                 self.results.append(self._new(base, buffer))
             else:
                 self.results.append(self._add(buffer))
@@ -237,8 +243,9 @@ class _Planner:
         """Whether the value that `variable` shows may be computed in the result's own buffer."""
         if base.owner is None or base in self.buffer_of or base in self.accesses.inputs:
             return False
-        same_shape = base.type.shape == variable.type.shape
-        return same_shape or has_code(base.owner) or isinstance(base.owner.op, (MatMul, Gemm))
+        if self._is_dynamic(base):
+            return False
+        return base.type.shape == variable.type.shape or has_code(base.owner) or isinstance(base.owner.op, (MatMul, Gemm))
 
     def _new(self, key: Variable | Partial, buffer: Buffer) -> int:
         self.buffer_of[key] = self._add(buffer)
@@ -260,10 +267,15 @@ class _Planner:
             self.constants.append(np.ascontiguousarray(key.data).reshape(key.data.shape))
             return self._new(key, Buffer(BufferKind.CONSTANT, len(self.constants) - 1, key.type.dtype,
                                          self._shape(key.type.shape)))
-        own = [symbol for size in key.type.shape for symbol in dims.symbols_of(size) if symbol.source is key]
-        if own:
-            return self._new(key, Buffer(BufferKind.DYNAMIC, 0, key.type.dtype, (-1,) * key.type.ndim))
+        if self._is_dynamic(key):
+            return self._new(key, Buffer(BufferKind.DYNAMIC, 0, key.type.dtype, ()))  # `_learn` gives it its shape
         return self._new(key, Buffer(BufferKind.ARENA, 0, key.type.dtype, self._shape(key.type.shape)))
+
+    def _is_dynamic(self, variable: Variable) -> bool:
+        """Whether a computed variable's sizes are known only from its value."""
+        sizes = [self.graph.solution(size) for size in variable.type.shape]
+        return any(symbol.axis is not None and self.graph.sources.get(symbol) is variable
+                   for size in sizes for symbol in dims.symbols_of(size))
 
     # -- instructions -----------------------------------------------------------------------------
 
@@ -351,16 +363,12 @@ class _Planner:
 
     def _program(self) -> Program:
         self._close_segment(len(self.sizes.sizes.entries))
-        for number, variable in enumerate(self.graph.outputs[:self.returned]):
-            buffer = self.buffers[self.results[number]]
-            self.buffers[self.results[number]] = Buffer(buffer.kind, buffer.source, buffer.dtype,
-                                                        self._result_shape(variable))
-        swapped = dict(self.swapped)
-        for result, storage in swapped.items():
-            variable = self.graph.outputs[self.returned + self.updates.index(storage)]
-            buffer = self.buffers[self.results[result]]
-            self.buffers[self.results[result]] = Buffer(buffer.kind, buffer.source, buffer.dtype,
-                                                        self._result_shape(variable))
+        shown = dict(enumerate(self.graph.outputs[:self.returned]))
+        shown.update((result, self.graph.outputs[self.returned + self.updates.index(storage)])
+                     for result, storage in self.swapped)
+        for result, variable in shown.items():
+            number = self.results[result]
+            self.buffers[number] = replace(self.buffers[number], shape=self._shape(variable.type.shape))
         self._close_segment(len(self.sizes.sizes.entries))
         return Program(
             [Argument(v.name or f"argument {n}", v.type.dtype, v.type.ndim) for n, v in enumerate(self.arguments)],
@@ -373,9 +381,6 @@ class _Planner:
         """The storages that are updated in place."""
         swapped = {storage for _, storage in self.swapped}
         return [storage for storage in self.updates if storage not in swapped]
-
-    def _result_shape(self, variable: Variable) -> tuple[int, ...]:
-        return self._shape(variable.type.shape)
 
     def _origin(self, origin: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         """What an instruction computes, for messages: the ops, the user's lines, the operands."""

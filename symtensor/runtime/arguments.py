@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
+from symtensor.ir.disagreement import declaration_error
 from symtensor.ir.node import Variable
 from symtensor.types.dtype import numpy_dtype
 from symtensor.types.tensor import TensorType
@@ -116,8 +117,7 @@ class Signature:
                 operands=[f"{label}: {array.dtype} {array.shape}"], fix=_rank_fix(array.ndim, type.ndim, label))
         for axis, (wanted, size) in enumerate(zip(type.static_shape, array.shape)):
             if wanted is not None and wanted != size:
-                raise TypeMismatch(f"{label!r} must have size {wanted} along axis {axis}, not {size}",
-                                   operands=[f"{label}: {array.dtype} {array.shape}"])
+                raise declaration_error(label, axis, size, (str(wanted), wanted))
         return self._cast(array, value, declared, type, label)
 
     def _cast(self, array: np.ndarray, value: Any, declared: In, type: TensorType, label: str) -> np.ndarray:

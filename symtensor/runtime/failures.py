@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from symtensor.base.errors import CheckFailed, IndexOutOfRange, ShapeError, SymtensorError
+from symtensor.ir.disagreement import declaration_error, equation_error
 from symtensor.lower.program import Program
 
 __all__ = ["Failures", "size_error"]
@@ -20,20 +21,9 @@ def size_error(message: Any, left: int, right: int) -> SymtensorError:
     """The error for two sizes that do not agree; `message` is what the planner noted."""
     if message[0] == "declared":
         _, name, axis, size = message
-        return ShapeError(f"{name} has size {left} along axis {axis}, where {size} = {right} was declared")
+        return declaration_error(name, axis, left, (size, right))
     _, meaning, compare, left_text, right_text, where = message
-    if compare == "le":
-        return (IndexOutOfRange if "index" in meaning else ShapeError)(
-            meaning, where=where, operands=_values((left_text, left), (right_text, right)))
-    return ShapeError(f"{meaning}: {_is(left_text, left)} and {_is(right_text, right)}", where=where)
-
-
-def _is(text: str, value: int) -> str:
-    return text if text == str(value) else f"{text} is {value}"
-
-
-def _values(*pairs: tuple[str, int]) -> list[str]:
-    return [f"{text} = {value}" for text, value in pairs if text != str(value)]
+    return equation_error(meaning, compare, (left_text, left), (right_text, right), where)
 
 
 class Failures:

@@ -108,10 +108,12 @@ class TensorType:
         return (value.dtype == numpy_dtype(self.dtype) and value.ndim == self.ndim
                 and all(want is None or want == got for want, got in zip(self.static_shape, value.shape)))
 
-    def __call__(self, name: str | None = None) -> Any:
-        """A new input variable of this type."""
+    def __call__(self, name: str | None = None, shape: Sequence[Any] | None = None) -> Any:
+        """A new input variable of this type; `shape` names or fixes its sizes. Raises TypeMismatch."""
         from symtensor.ir.node import Variable  # the one upward call: Theano's types make variables
-        return Variable(self, name=name)
+        if shape is not None and len(shape) != self.ndim:
+            raise TypeMismatch(f"a shape of {len(shape)} sizes was given for {self.ndim} axes")
+        return Variable(self if shape is None else self.clone(shape=shape), name=name)
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, TensorType) and self.dtype == other.dtype

@@ -39,7 +39,7 @@ def outcome(graph, arrays):
     try:
         results = evaluate_graph(graph, arrays)
     except ShapeError as error:
-        return [error.what]
+        return [type(error).__name__]  # a graph read back no longer knows what its inputs were declared as
     return [*results, [str(result.dtype) for result in results]]
 
 

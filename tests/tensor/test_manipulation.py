@@ -1,4 +1,5 @@
 """Shape manipulation against NumPy."""
+# ruff: noqa: B023  (the functions made in loops are called in the same turn)
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ def test_axes_permuted(shape):
 
 def test_transpose_takes_axes_in_three_ways():
     array = numbers(2, 3, 4)
-    for build in (lambda x: x.transpose(2, 0, 1), lambda x: x.transpose((2, 0, 1)), lambda x: T.transpose(x, (2, 0, -2))):
+    for build in (lambda x: x.transpose(2, 0, 1), lambda x: x.transpose((2, 0, 1)),
+                  lambda x: T.transpose(x, (2, 0, -2))):
         agree(build, lambda a: a.transpose(2, 0, 1), array)
     agree(lambda x: T.moveaxis(x, (0, 1), (-1, 0)), lambda a: np.moveaxis(a, (0, 1), (-1, 0)), array)
 
@@ -66,7 +68,8 @@ def test_flatten(shape):
 def test_reshape_takes_shapes_in_all_forms():
     array = numbers(4, 6)
     forms = [lambda x: x.reshape((3, 8)), lambda x: x.reshape([3, 8]), lambda x: x.reshape(3, 8),
-             lambda x: x.reshape((3, -1)), lambda x: x.reshape(np.array([3, 8])), lambda x: x.reshape(T.constant([3, -1])),
+             lambda x: x.reshape((3, -1)), lambda x: x.reshape(np.array([3, 8])),
+             lambda x: x.reshape(T.constant([3, -1])),
              lambda x: x.reshape((x.shape[0] - 1, 8)), lambda x: x.reshape((T.constant(3), x.shape[1] + 2)),
              lambda x: x.reshape(T.stack([x.shape[0] - 1, -1])),
              lambda x: x.reshape(T.concatenate([[3], x.shape[1:] + 2]), ndim=2),
@@ -81,7 +84,7 @@ def test_reshape_to_a_vector_variable_needs_the_rank():
     x, sizes = T.dmatrix("x"), T.lvector("sizes")
     result = x.reshape(sizes, ndim=3)
     assert value(result, {x: numbers(4, 6), sizes: np.array([2, 2, 6])}).shape == (2, 2, 6)
-    with pytest.raises(TypeMismatch, match="the length of the shape is not known, so neither is the rank of the result"):
+    with pytest.raises(TypeMismatch, match="the length of the shape is not known, so neither is the rank"):
         x.reshape(sizes)
 
 
@@ -103,7 +106,7 @@ def test_specified_shapes_are_checked():
     promised = T.specify_shape(x, (2, None))
     assert promised.type.static_shape == (2, None)
     assert value(T.specify_shape(x, (x.shape[0], 3)), {x: numbers(2, 3)}).shape == (2, 3)
-    with pytest.raises(ShapeError, match="size of axis 0 as specified: x.0 = 2 does not hold for 3 and 2"):
+    with pytest.raises(ShapeError, match="size of axis 0 as specified: x.0 is 3 and 2"):
         value(promised, {x: numbers(3, 3)})
 
 
@@ -147,7 +150,8 @@ def test_tile_to_a_rank():
         T.tile(T.dmatrix(), (2,), ndim=1)
 
 
-@pytest.mark.parametrize("shape, axes", [((), [None]), ((3,), [None, 0, -1]), ((2, 3), [None, 0, 1]), ((1, 0, 2), [0, 1, 2])])
+@pytest.mark.parametrize("shape, axes", [((), [None]), ((3,), [None, 0, -1]), ((2, 3), [None, 0, 1]),
+                                         ((1, 0, 2), [0, 1, 2])])
 def test_repeat(shape, axes):
     array = numbers(*shape)
     for axis in axes:

@@ -1,0 +1,40 @@
+"""What is said when sizes that must agree do not, wherever that is found.
+
+>>> print(equation_error("sizes of axis 0", "eq", ("x.0", 3), ("y.0", 4)))
+sizes of axis 0: x.0 is 3 and y.0 is 4
+>>> print(equation_error("index n is out of range for axis 0", "le", ("n + 1", 6), ("5", 5)))
+index n is out of range for axis 0
+  operand  n + 1 = 6
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symtensor.base.errors import IndexOutOfRange, ShapeError, SymtensorError
+
+__all__ = ["equation_error", "declaration_error"]
+
+Side = tuple[str, int]
+"""A size as text, and the number it is."""
+
+
+def equation_error(meaning: str, compare: str, left: Side, right: Side, where: Iterable[str] = ()) -> SymtensorError:
+    """The error for an equation ("eq") or inequality ("le") that does not hold."""
+    if compare == "le":
+        kind = IndexOutOfRange if "index" in meaning else ShapeError
+        values = [f"{text} = {value}" for text, value in (left, right) if text != str(value)]
+        return kind(meaning, where=where, operands=values)
+    return ShapeError(f"{meaning}: {_is(left)} and {_is(right)}", where=where)
+
+
+def declaration_error(name: str, axis: int, actual: int, declared: Side, where: Iterable[str] = ()) -> SymtensorError:
+    """The error for an argument whose size is not the one its type declares."""
+    text, value = declared
+    size = str(value) if text == str(value) else f"{value} ({text})"
+    return ShapeError(f"{name!r} must have size {size} along axis {axis}, not {actual}", where=where)
+
+
+def _is(side: Side) -> str:
+    text, value = side
+    return text if text == str(value) else f"{text} is {value}"
