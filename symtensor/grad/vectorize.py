@@ -1,0 +1,186 @@
+"""Expressions for many values at once: a new leading axis through a graph.
+
+Each op has a rule that says how it is applied when some of its operands have one axis more, in front. Sizes
+and positions must be the same for all values.
+
+>>> from symtensor.ir.interpret import evaluate
+>>> from symtensor.ops.reduce import sum_axes
+>>> from symtensor.types.tensor import TensorType
+>>> x, many = (Variable(TensorType("float64", [None] * rank)) for rank in (1, 2))
+>>> evaluate(vectorize([sum_axes(x * x, [0])], {x: many}), {many: [[1.0, 2.0], [3.0, 4.0]]})
+[array([ 5., 25.])]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symtensor.base.errors import GradientError
+from symtensor.ir import provenance
+from symtensor.ir.graph import applications
+from symtensor.ir.node import Apply, Op, Variable, describe
+from symtensor.ops.contract import MatMul
+from symtensor.ops.elementwise import Cast, Elementwise
+from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.reduce import ArgReduce, Reduce
+from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle
+from symtensor.ops.size import Dimension, dimension, shape_of
+
+__all__ = ["Operand", "vectorize", "vectorizes"]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An operand of an op under its rule: a value, with the new axis in front if `many`."""
+
+    value: Variable
+    many: bool
+    count: Variable
+    """How long the new axis is."""
+
+    @property
+    def ndim(self) -> int:
+        """The rank without the new axis."""
+        return self.value.type.ndim - self.many
+
+    def spread(self) -> Variable:
+        """The value with the new axis in any case."""
+        return self.value if self.many else broadcast_to(self.value, [self.count, *shape_of(self.value)])
+
+    def padded(self, ndim: int) -> Variable:
+        """The value such that it broadcasts to `ndim` axes and, if it has it, the new one in front of them."""
+        if not self.many:
+            return self.value
+        return dimshuffle(self.value, [0, *["x"] * (ndim - self.ndim), *range(1, self.ndim + 1)])
+
+
+Rule = Callable[[Any, Sequence[Operand]], Variable]
+_rules: dict[type[Op], Rule] = {}
+
+
+def vectorizes(*classes: type[Op]) -> Callable[[Rule], Rule]:
+    """Decorator: `f(op, operands)` is the application of an op of these classes with one axis more in front."""
+    def register(rule: Rule) -> Rule:
+        _rules.update(dict.fromkeys(classes, rule))
+        return rule
+    return register
+
+
+def vectorize(outputs: Sequence[Variable], many: Mapping[Variable, Variable]) -> list[Variable]:
+    """The outputs with one axis more in front, when the keys of `many` become its values, which have one.
+
+    All values of `many` have leading axes of one length. Raises GradientError for an op without a rule, or whose
+    sizes or positions would differ along the new axis.
+    """
+    changed = dict(many)
+    count = dimension(next(iter(many.values())), 0)
+    leading = set(many)
+    for node in applications(outputs, many):
+        if not any(v in changed for v in node.inputs):
+            continue
+        operands = [Operand(changed.get(v, v), v in leading, count) for v in node.inputs]
+        with provenance.attributed(node.lines):
+            if isinstance(node.op, Dimension):  # a size is one for all
+                changed[node.outputs[0]] = dimension(operands[0].value, node.op.axis + operands[0].many)
+            elif not any(operand.many for operand in operands):
+                changed.update(zip(node.outputs, node.op.make(*(operand.value for operand in operands))))
+            else:
+                changed[node.outputs[0]] = _applied(node, operands)
+                leading.add(node.outputs[0])
+    return [changed[v] if v in leading else Operand(changed.get(v, v), False, count).spread() for v in outputs]
+
+
+def _applied(node: Apply, operands: Sequence[Operand]) -> Variable:
+    rule = _rules.get(type(node.op))
+    fixed = {Gather: 1, Scatter: 2}.get(type(node.op), node.op.sizes_from)  # from here on: sizes and positions
+    if rule is None or (fixed is not None and any(operand.many for operand in operands[fixed:])):
+        what = "has no rule for" if rule is None else "would have different sizes or positions along"
+        raise GradientError(f"{node.op} {what} an axis of many values", where=provenance.describe(node.lines),
+                            operands=map(describe, node.inputs), fix="compute the values one by one")
+    return rule(node.op, operands)
+
+
+# -- the rules --------------------------------------------------------------------------------------------
+
+@vectorizes(Elementwise, Cast)
+def _(op: Elementwise, operands: Sequence[Operand]) -> Variable:
+    ndim = max(operand.ndim for operand in operands)
+    return op.make(*(operand.padded(ndim) for operand in operands))[0]
+
+
+@vectorizes(Reduce)
+def _(op: Reduce, operands: Sequence[Operand]) -> Variable:
+    return Reduce(op.kind, tuple(axis + 1 for axis in op.axes)).make(operands[0].value)[0]
+
+
+@vectorizes(ArgReduce)
+def _(op: ArgReduce, operands: Sequence[Operand]) -> Variable:
+    return ArgReduce(op.kind, op.axis + 1).make(operands[0].value)[0]
+
+
+@vectorizes(Dimshuffle)
+def _(op: Dimshuffle, operands: Sequence[Operand]) -> Variable:
+    order = (0, *(axis if axis == NEW else axis + 1 for axis in op.order))
+    return Dimshuffle(order).make(operands[0].value)[0]
+
+
+@vectorizes(Reshape, SpecifyShape)
+def _(op: Reshape | SpecifyShape, operands: Sequence[Operand]) -> Variable:
+    x, *sizes = operands
+    return type(op)(op.ndim + 1).make(x.value, x.count, *(size.value for size in sizes))[0]
+
+
+@vectorizes(Broadcast)
+def _(op: Broadcast, operands: Sequence[Operand]) -> Variable:
+    x, *sizes = operands
+    return Broadcast(op.ndim + 1).make(x.padded(op.ndim), x.count, *(size.value for size in sizes))[0]
+
+
+@vectorizes(Subtensor)
+def _(op: Subtensor, operands: Sequence[Operand]) -> Variable:
+    return Subtensor((FULL, *op.entries)).make(*(operand.value for operand in operands))[0]
+
+
+@vectorizes(SetSubtensor)
+def _(op: SetSubtensor, operands: Sequence[Operand]) -> Variable:
+    x, y, *bounds = operands
+    region = sum(not entry.pick for entry in op.entries)
+    inner = SetSubtensor((FULL, *op.entries), op.add)
+    return inner.make(x.spread(), y.padded(region), *(bound.value for bound in bounds))[0]
+
+
+@vectorizes(Join)
+def _(op: Join, operands: Sequence[Operand]) -> Variable:
+    return Join(op.axis + 1).make(*(operand.spread() for operand in operands))[0]
+
+
+@vectorizes(MatMul)
+def _(op: MatMul, operands: Sequence[Operand]) -> Variable:
+    return op.make(*(operand.spread() for operand in operands))[0]
+
+
+@vectorizes(Gather)
+def _(op: Gather, operands: Sequence[Operand]) -> Variable:
+    x, *indices = operands
+    result = Gather(tuple(axis + 1 for axis in op.axes)).make(x.value, *(index.value for index in indices))[0]
+    place = _place(op.axes, indices)
+    rest = [axis for axis in range(result.type.ndim) if axis != place]
+    return dimshuffle(result, [place, *rest])
+
+
+@vectorizes(Scatter)
+def _(op: Scatter, operands: Sequence[Operand]) -> Variable:
+    x, y, *indices = operands
+    region = x.ndim - len(op.axes) + max(index.ndim for index in indices)
+    axes: list[Any] = ["x"] * (region - y.ndim) + [axis + y.many for axis in range(y.ndim)]
+    axes.insert(_place(op.axes, indices), 0 if y.many else "x")
+    inner = Scatter(tuple(axis + 1 for axis in op.axes), op.add)
+    return inner.make(x.spread(), dimshuffle(y.value, axes), *(index.value for index in indices))[0]
+
+
+def _place(axes: Sequence[int], indices: Sequence[Operand]) -> int:
+    """Where the new axis stands among those of what is gathered: behind the arrays' axes if these come first."""
+    neighbours = axes[-1] - axes[0] + 1 == len(axes)
+    return 0 if neighbours else max(index.ndim for index in indices)
