@@ -30,6 +30,8 @@ __all__ = ["Read", "Accesses", "Element", "has_code", "iteration_shape", "reshap
 SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                        "float32", "float64"))
 """Dtypes that generated code handles; ops on others run by their NumPy meaning."""
+MOST_DEPTH = 8
+"""How many scalar ops on sizes and constants may be computed anew wherever their result is used."""
 _AXES = [Symbol(f"axis{number}") for number in range(64)]
 _NUMBER = {symbol: number for number, symbol in enumerate(_AXES)}
 
@@ -112,6 +114,7 @@ class Accesses:
         self._found: dict[Apply, list[Read]] = {}
         self._recording: dict[Read, None] = {}
         self._moves: dict[Variable, bool] = {}
+        self._depth: dict[Variable, int] = {}
 
     def of(self, node: Apply) -> list[Read]:
         """The variables a node reads that are not computed on the way."""
@@ -139,7 +142,7 @@ class Accesses:
         return self.scope.load(variable.serial, offset, variable.type.dtype, guard)
 
     def is_free(self, variable: Variable) -> bool:
-        """Whether a variable is computed where it is used: it only moves, or is a scalar of sizes and inputs."""
+        """Whether a variable is computed where it is used: it only moves, or is a scalar of sizes and constants."""
         if variable not in self._moves:
             self._moves[variable] = self._decide_free(variable)
         return self._moves[variable]
@@ -149,10 +152,17 @@ class Accesses:
         if node is None or variable in self.inputs or not has_code(node):
             return False
         if node.op.moves:
+            if not node.op.reads(node.inputs):
+                self._depth[variable] = 0
             return True
-        return (isinstance(node.op, Elementwise) and not variable.type.ndim and not node.op.definition.fails
-                and all(isinstance(v, Constant) or isinstance(v.owner and v.owner.op, SizeValue)
-                        for v in node.inputs))
+        if not isinstance(node.op, Elementwise) or variable.type.ndim or node.op.definition.fails:
+            return False
+        depths = [0 if isinstance(v, Constant) else self._depth.get(v, MOST_DEPTH) for v in node.inputs
+                  if isinstance(v, Constant) or self.is_free(v)]
+        if len(depths) < len(node.inputs) or max(depths) + 1 > MOST_DEPTH:
+            return False
+        self._depth[variable] = max(depths) + 1
+        return True
 
 
 def axis_index(shape: tuple[Size, ...]) -> tuple[Size, ...]:
