@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.machinery
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,12 +71,31 @@ def load_libraries() -> dict[str, bool]:
 
 def _blas() -> dict[str, int]:
     """Addresses of the BLAS routines SciPy was built with."""
-    try:
-        from scipy.linalg import cython_blas
-    except ImportError:
+    cython_blas = _cython_blas()
+    if cython_blas is None:
         return dict.fromkeys(BLAS, 0)
     routines = {name: core.capsule_address(cython_blas.__pyx_capi__[name]) for name in BLAS}
-    return routines | _openblas_threads(cython_blas.__file__)
+    return routines | _openblas_threads(str(cython_blas.__file__))
+
+
+def _cython_blas() -> Any:
+    """SciPy's module of BLAS pointers, loaded alone: all of scipy.linalg would take ten times as long."""
+    name = "scipy.linalg.cython_blas"
+    if name in sys.modules:
+        return sys.modules[name]
+    package = importlib.util.find_spec("scipy")
+    folder = Path(package.origin, "..", "linalg").resolve() if package and package.origin else Path()
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        file = folder / f"cython_blas{suffix}"
+        if file.exists():
+            loader = importlib.machinery.ExtensionFileLoader(name, str(file))
+            spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+            assert spec is not None
+            module = importlib.util.module_from_spec(spec)
+            loader.exec_module(module)
+            sys.modules.pop(name, None)  # scipy.linalg imports it in its own order
+            return module
+    return None
 
 
 def _openblas_threads(file: str) -> dict[str, int]:
@@ -106,6 +126,7 @@ def _onednn() -> dict[str, int]:
 def _onednn_paths() -> Iterator[Path]:
     """Where the library may be: the environment's `lib`, then where the wheel's own record says."""
     yield Path(sys.prefix, "lib", ONEDNN_FILE)
+    from importlib import metadata  # slow to import, and needed only where the file is elsewhere
     try:
         files = metadata.files(ONEDNN) or []
     except metadata.PackageNotFoundError:
