@@ -18,6 +18,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from symtensor import grad
+
+# `symtensor.grad` is a package to Python and a function to users. Loading a package makes it an attribute here, once:
+# now, so that the name is free for the function.
+del grad
+
 __version__ = "0.1.0"
 
 _HOMES = {

@@ -1,6 +1,7 @@
 """Derivatives of expressions: `grad`, `Rop`, `Lop`, and places where they stop.
 
-The expressions are first put in a numerically stable form, so that the derivative of log(1 + exp(x)) is right for large x.
+The expressions are first put in a numerically stable form, so that the derivative of log(1 + exp(x)) is right for
+large x.
 
 >>> import symtensor.tensor as T
 >>> x = T.dvector("x")
@@ -29,8 +30,8 @@ def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] 
     Each has the type of its variable; that of an integer variable is zero in floatX. `consider_constant` are
     expressions not to differentiate; `known_grads` maps variables to derivatives known already, and with them `cost`
     may be None. A variable that the cost does not depend on raises, warns or passes as `disconnected_inputs` says, and
-    its derivative is zero, or None if `return_disconnected` is "None". `add_names` and `null_gradients` are accepted for
-    Theano's sake. Raises TypeMismatch, DisconnectedInputError, GradientError.
+    its derivative is zero, or None if `return_disconnected` is "None". `add_names` and `null_gradients` are accepted
+    for Theano's sake. Raises TypeMismatch, DisconnectedInputError, GradientError.
 
     >>> import symtensor.tensor as T
     >>> x, y = T.dscalars("x", "y")
@@ -78,7 +79,7 @@ def disconnected_grad(x: Any) -> Variable:
     >>> disconnected_grad(T.dscalar("x")).type
     TensorType(float64, ())
     """
-    return scalar.stop_gradient(x)  # type: ignore[no-any-return]
+    return scalar.stop_gradient(x)
 
 
 zero_grad = consider_constant = disconnected_grad

@@ -43,8 +43,8 @@ def debugprint(obj: Any, depth: int = -1, print_type: bool = False, file: TextIO
 
     A node stands before its inputs, which are one column further to the right. What was printed before is not printed
     again below: it has the same id. `depth` limits the columns, `stop_on_name` ends at named variables. `ids` is
-    "CHAR" (A, B, ...), "int", "id" (Python's), or "" for none. `file` is a stream, "str" to return the text, or None for the
-    standard output. Raises TypeMismatch for what is no expression.
+    "CHAR" (A, B, ...), "int", "id" (Python's), or "" for none. `file` is a stream, "str" to return the text, or None
+    for the standard output. Raises TypeMismatch for what is no expression.
 
     >>> import symtensor.tensor as T
     >>> debugprint(-T.dscalar("x"), print_type=True, file="str")
@@ -69,7 +69,7 @@ def _variables(obj: Any) -> Sequence[Variable]:
     if isinstance(obj, Iterable):
         return [variable for part in obj for variable in _variables(part)]
     if isinstance(getattr(obj, "graph", None), Graph):
-        return obj.graph.outputs  # type: ignore[no-any-return]
+        return obj.graph.outputs
     raise TypeMismatch(f"{obj!r} is no expression to print", fix="give a variable, a list of them, or a function")
 
 

@@ -5,8 +5,8 @@
 >>> T.nnet.softmax(T.dot(x, w)).type
 TensorType(float64, (batch, 10))
 
-One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `reduction`, `manipulation` (shapes),
-`indexing`, `selection`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods.
+One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `reduction`, `manipulation`
+(shapes), `indexing`, `selection`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods.
 """
 
 from symtensor.ir.node import Apply, Constant, Op, Variable

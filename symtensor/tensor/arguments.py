@@ -110,7 +110,7 @@ def sizes_of(shape: Any, function: str, ndim: int | None = None) -> list[Any]:
     """
     if isinstance(shape, (list, tuple)):
         sizes = list(shape)
-    elif isinstance(shape, Variable) or isinstance(shape, np.ndarray):
+    elif isinstance(shape, (Variable, np.ndarray)):
         sizes = list(_entries(as_variable(shape), function, ndim))
     else:
         sizes = [shape]

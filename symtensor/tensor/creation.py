@@ -148,7 +148,7 @@ def _steps_between(start: Variable, stop: Variable, step: Variable) -> Variable:
         return settled(scalar.maximum(-((start - stop) // step), 0))  # type: ignore[operator]
     if isinstance(start, Constant) and isinstance(stop, Constant) and isinstance(step, Constant):
         return integer(max(math.ceil((float(stop.data) - float(start.data)) / float(step.data)), 0))
-    return scalar.maximum(cast(scalar.ceil((stop - start) / step), "int64"), 0)  # type: ignore[no-any-return]
+    return scalar.maximum(cast(scalar.ceil((stop - start) / step), "int64"), 0)
 
 
 def linspace(start: Any, stop: Any, num: Any = 50) -> Variable:

@@ -38,8 +38,8 @@ __all__ = ["getitem", "set_subtensor", "inc_subtensor"]
 class Place:
     """A part of `base` as the user wrote it.
 
-    First the basic index (`entries` with their integer `bounds`) is taken, then the arrays are gathered (`arrays` by axis),
-    then `order` permutes axes and makes new ones (-1).
+    First the basic index (`entries` with their integer `bounds`) is taken, then the arrays are gathered (`arrays` by
+    axis), then `order` permutes axes and makes new ones (-1).
     """
 
     base: Variable
@@ -146,8 +146,8 @@ def _located(x: Variable, index: Any) -> Place:
 def _order(layout: list[Any], arrays: dict[int, Variable]) -> tuple[int, ...]:
     """The axes after a gather in the order NumPy has them.
 
-    Axes of arrays stand where the arrays stood if those are neighbours, else in front. `ops.index.Gather` does the same,
-    but knows nothing of new axes and ellipses between arrays, which part them too (an ellipsis even if it is empty).
+    Axes of arrays stand where the arrays stood if those are neighbours, else in front. `ops.index.Gather` does the
+    same, but knows nothing of new axes and ellipses between arrays, which part them too (an ellipsis even if empty).
     """
     if not arrays:
         return tuple(-1 if axis is None else axis for axis in layout if axis is not Ellipsis)

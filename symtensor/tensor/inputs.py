@@ -46,7 +46,7 @@ def tensor(dtype: Any = None, broadcastable: Sequence[Any] | None = None, name: 
         raise TypeMismatch("tensor needs either broadcastable or shape",
                            where=provenance.describe(provenance.here()), fix="give shape=() for a scalar")
     sizes = broadcastable if shape is None else shape
-    return TensorType("floatX" if dtype is None else dtype, sizes)(name)  # type: ignore[arg-type, no-any-return]
+    return TensorType("floatX" if dtype is None else dtype, sizes)(name)  # type: ignore[arg-type]
 
 
 def _constructor(kind: str, pattern: tuple[int | None, ...]) -> Callable[..., Variable]:

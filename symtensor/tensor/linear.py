@@ -160,8 +160,8 @@ def batched_dot(a: Any, b: Any) -> Variable:
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
     """Products of elements of `a` and `b` summed over pairs of axes.
 
-    `axes` is a number n, for the last n axes of `a` with the first n of `b`, or a pair of axes or sequences of axes. The
-    result has the other axes of `a`, then those of `b`. Raises ShapeError.
+    `axes` is a number n, for the last n axes of `a` with the first n of `b`, or a pair of axes or sequences of axes.
+    The result has the other axes of `a`, then those of `b`. Raises ShapeError.
 
     >>> tensordot([[1, 2, 3]], [[1, 2], [3, 4], [5, 6]], axes=1).type
     TensorType(int64, (1, 2))

@@ -29,8 +29,8 @@ from symtensor.types.dtype import INTEGERS
 
 __all__ = ["shape", "dimshuffle", "reshape", "flatten", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze",
            "shape_padleft", "shape_padright", "shape_padaxis", "broadcast_to", "addbroadcast", "unbroadcast",
-           "patternbroadcast", "specify_shape", "join", "concatenate", "stack", "stacklists", "split", "horizontal_stack",
-           "vertical_stack", "tile", "repeat", "roll"]
+           "patternbroadcast", "specify_shape", "join", "concatenate", "stack", "stacklists", "split",
+           "horizontal_stack", "vertical_stack", "tile", "repeat", "roll"]
 
 
 def shape(x: Any) -> Variable:
@@ -396,9 +396,9 @@ def _repeated_each(x: Variable, repeats: Variable, axis: int) -> Variable:
 
 
 def roll(x: Any, shift: Any, axis: int | None = None) -> Variable:
-    """`x` moved along `axis` by `shift` places, what falls off one end put back at the other; flattened without an axis.
+    """`x` moved along `axis` by `shift` places, what falls off one end put back at the other.
 
-    `shift` may be an integer scalar variable. Raises ShapeError.
+    Without an axis it is moved as if it were flat. `shift` may be an integer scalar variable. Raises ShapeError.
 
     >>> roll([1, 2, 3], 1).type
     TensorType(int64, (3,))

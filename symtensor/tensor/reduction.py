@@ -243,7 +243,7 @@ def norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variabl
     if L == 0:
         raise complaint(TypeMismatch, "norm: the 0-norm is not a norm", as_variable(x), fix="use neq(x, 0).sum()")
     size = scalar.abs_(as_variable(x))
-    if L == math.inf:
+    if math.isinf(L):
         return max(size, axis, keepdims)
     if L == 1:
         return sum(size, axis, keepdims=keepdims)
@@ -254,7 +254,7 @@ def norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variabl
 
 def _extreme(combine: Any, args: Sequence[Any]) -> Variable:
     if len(args) == 2:
-        return combine(*args)  # type: ignore[no-any-return]
+        return combine(*args)
     return (max if combine is scalar.maximum else min)(stack(together(args)), axis=0)
 
 

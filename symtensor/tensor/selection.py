@@ -36,11 +36,12 @@ def _in_range(positions: Variable, size: Variable, mode: str, function: str) -> 
         raise complaint(TypeMismatch, f"{function}: positions must be integers", positions,
                         fix='cast them: positions.astype("int64")')
     if mode == "wrap":
-        return positions % size  # type: ignore[operator, no-any-return]
+        return positions % size  # type: ignore[operator]
     if mode == "clip":
-        return scalar.minimum(scalar.maximum(positions, 0), size - 1)  # type: ignore[no-any-return]
+        return scalar.minimum(scalar.maximum(positions, 0), size - 1)
     if mode != "raise":
-        raise complaint(TypeMismatch, f"{function}: there is no mode {mode!r}", positions, fix='"raise", "wrap" or "clip"')
+        raise complaint(TypeMismatch, f"{function}: there is no mode {mode!r}", positions,
+                        fix='"raise", "wrap" or "clip"')
     return positions
 
 
@@ -141,7 +142,7 @@ def flatnonzero(a: Any) -> Variable:
     >>> flatnonzero([[1, 0], [0, 1]]).type.ndim
     1
     """
-    return nonzero(flatten(as_variable(a)))[0]  # type: ignore[no-any-return]
+    return nonzero(flatten(as_variable(a)))[0]
 
 
 def nonzero_values(a: Any) -> Variable:
@@ -188,7 +189,7 @@ def diag(v: Any, k: int = 0) -> Variable:
         raise complaint(TypeMismatch, f"diag takes a vector or a matrix, not {v.type.ndim} axes", v)
     padding = broadcast_to(zeros_like(v), [abs(k)])
     row = v if k == 0 else index.join(0, [padding, v] if k > 0 else [v, padding])
-    return scalar.switch(eye(dimension(row, 0), k=k, dtype="bool"), row, 0)  # type: ignore[no-any-return]
+    return scalar.switch(eye(dimension(row, 0), k=k, dtype="bool"), row, 0)
 
 
 def extract_diag(x: Any) -> Variable:
@@ -216,7 +217,7 @@ def tril(m: Any, k: int = 0) -> Variable:
     TensorType(int64, (2, 2))
     """
     m = as_variable(m)
-    return scalar.switch(_lower(m, k, "tril"), m, 0)  # type: ignore[no-any-return]
+    return scalar.switch(_lower(m, k, "tril"), m, 0)
 
 
 def triu(m: Any, k: int = 0) -> Variable:
@@ -226,7 +227,7 @@ def triu(m: Any, k: int = 0) -> Variable:
     TensorType(int64, (2, 2))
     """
     m = as_variable(m)
-    return scalar.switch(_lower(m, k - 1, "triu"), 0, m)  # type: ignore[no-any-return]
+    return scalar.switch(_lower(m, k - 1, "triu"), 0, m)
 
 
 def _lower(m: Variable, k: int, function: str) -> Variable:
@@ -246,7 +247,7 @@ def fill_diagonal(a: Any, val: Any) -> Variable:
         raise complaint(TypeMismatch, "fill_diagonal needs at least two axes", a)
     positions = list(_own_positions(a, 0).values())
     on_diagonal = reduce(scalar.and_, (scalar.eq(positions[0], other) for other in positions[1:]))
-    return scalar.switch(on_diagonal, cast(val, a.type.dtype), a)  # type: ignore[no-any-return]
+    return scalar.switch(on_diagonal, cast(val, a.type.dtype), a)
 
 
 def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
@@ -259,7 +260,7 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
     if a.type.ndim != 2:
         raise complaint(TypeMismatch, "fill_diagonal_offset needs a matrix", a)
     on_diagonal = eye(dimension(a, 0), dimension(a, 1), offset, "bool")
-    return scalar.switch(on_diagonal, cast(val, a.type.dtype), a)  # type: ignore[no-any-return]
+    return scalar.switch(on_diagonal, cast(val, a.type.dtype), a)
 
 
 # -- positions --------------------------------------------------------------------------------------------
@@ -282,8 +283,8 @@ def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
 def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise", order: str = "C") -> Variable:
     """Places in a flattened tensor of shape `dims` from positions, one integer tensor for each axis; int64.
 
-    `mode` says what positions out of range do: "wrap" or "clip" them, or nothing: "raise". `order` is "C" (row-major) or
-    "F". Raises TypeMismatch.
+    `mode` says what is done about positions out of range: "wrap" or "clip", or nothing for "raise". `order` is "C"
+    (row-major) or "F". Raises TypeMismatch.
 
     >>> ravel_multi_index(([0, 1], [2, 0]), (2, 3)).type
     TensorType(int64, (2,))

@@ -148,12 +148,14 @@ def test_symbolic_indices(case):
     np.testing.assert_array_equal(value(result, {x: array, **given_values}), expected)
 
 
+ALL = slice(None)
 FORMS = [
-    (slice(None),), (Ellipsis,), (None,), (), (0,), (-1, slice(None, None, -1)), ([0, 2, 2],), ([[0], [1]], [1, 2]),
-    (slice(1, None), [0, 1]), ([0, 1], slice(None), [1, 0]), (0, slice(None), [1, 0]), ([0, 1], None, [1, 0]),
-    (slice(None), [0, 1], None, [1, 0]), (None, [0, 1], [1, 0]), (Ellipsis, [0, 1]), (np.array([True, False, True]),),
-    (slice(None), np.array([True, False, False, True])), (np.int64(1), Ellipsis, np.uint8(2)), ([],),
-    ([True, False, True], slice(None), 1), (np.ones((3, 4), bool),), (slice(None), 2, [1]), (np.array(1), [1, 2]), (slice(None), 0, Ellipsis, [1, 2]), (0, Ellipsis, 1, [1, 2]),
+    (ALL,), (Ellipsis,), (None,), (), (0,), (-1, slice(None, None, -1)), ([0, 2, 2],), ([[0], [1]], [1, 2]),
+    (slice(1, None), [0, 1]), ([0, 1], ALL, [1, 0]), (0, ALL, [1, 0]), ([0, 1], None, [1, 0]),
+    (ALL, [0, 1], None, [1, 0]), (None, [0, 1], [1, 0]), (Ellipsis, [0, 1]), (np.array([True, False, True]),),
+    (ALL, np.array([True, False, False, True])), (np.int64(1), Ellipsis, np.uint8(2)), ([],),
+    ([True, False, True], ALL, 1), (np.ones((3, 4), bool),), (ALL, 2, [1]), (np.array(1), [1, 2]),
+    (ALL, 0, Ellipsis, [1, 2]), (0, Ellipsis, 1, [1, 2]),
 ]
 
 

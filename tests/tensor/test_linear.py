@@ -13,7 +13,8 @@ from symtensor.ops.contract import MatMul
 from .agree import agree, numbers, value
 
 DOTS = [((), (3,)), ((2, 3), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 3), (3, 4)), ((2, 3, 4), (4,)),
-        ((4,), (2, 4, 3)), ((2, 3, 4), (4, 5)), ((2, 3), (4, 3, 5)), ((2, 3, 4), (5, 4, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3)),
+        ((4,), (2, 4, 3)), ((2, 3, 4), (4, 5)), ((2, 3), (4, 3, 5)), ((2, 3, 4), (5, 4, 2)), ((0, 3), (3, 2)), ((2, 0),
+                                                                                                                (0, 3)),
         ((1, 3), (3, 1)), ((0,), (0,))]
 
 
@@ -24,8 +25,10 @@ def test_dot(a, b):
     agree(T.dot, np.dot, numbers(*a, dtype="int32"), numbers(*b, dtype="int32", seed=1))
 
 
-MATMULS = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)),
-           ((1, 2, 3), (5, 3, 4)), ((6, 1, 2, 3), (5, 3, 4)), ((3,), (5, 3, 4)), ((5, 2, 3), (3,)), ((0, 2, 3), (1, 3, 2)),
+MATMULS = [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)),
+           ((5, 2, 3), (5, 3, 4)),
+           ((1, 2, 3), (5, 3, 4)), ((6, 1, 2, 3), (5, 3, 4)), ((3,), (5, 3, 4)), ((5, 2, 3), (3,)), ((0, 2, 3),
+                                                                                                     (1, 3, 2)),
            ((1, 2, 3), (1, 3, 2))]
 
 
@@ -54,7 +57,8 @@ def test_tensordot(a, b, axes):
     agree(lambda x, y: T.tensordot(x, y, axes), lambda x, y: np.tensordot(x, y, axes), numbers(*a), numbers(*b, seed=1))
 
 
-@pytest.mark.parametrize("a, b", [((4, 2, 3), (4, 3, 5)), ((4, 3), (4, 3, 5)), ((4, 2, 3), (4, 3)), ((4, 3), (4, 3)), ((4,), (4, 2)),
+@pytest.mark.parametrize("a, b", [((4, 2, 3), (4, 3, 5)), ((4, 3), (4, 3, 5)), ((4, 2, 3), (4, 3)), ((4, 3), (4, 3)),
+                                  ((4,), (4, 2)),
                                   ((4, 2, 6, 3), (4, 3, 5)), ((1, 2, 3), (1, 3, 2)), ((0, 2, 3), (0, 3, 2))])
 def test_batched_dot(a, b):
     def each(x, y):
@@ -77,8 +81,10 @@ def test_other_products():
     agree(T.matrix_dot, lambda *a: np.linalg.multi_dot(a), numbers(2, 3), numbers(3, 4), numbers(4, 2))
 
 
-EINSUMS = ["ij,jk->ik", "ij,jk", "ij,kj->ik", "ij->ji", "ij->", "ij->j", "ii->i", "ii", "iij->ij", "ij,ij->", "ij,ij->ij",
-           "i,j->ij", "i,i", "bij,bjk->bik", "bij,bkj->bik", "bi,bi->b", "bi,bij->bj", "ij,jk,kl->il", "ij,jk,ki->", "i,i,i->i",
+EINSUMS = ["ij,jk->ik", "ij,jk", "ij,kj->ik", "ij->ji", "ij->", "ij->j", "ii->i", "ii", "iij->ij", "ij,ij->",
+           "ij,ij->ij",
+           "i,j->ij", "i,i", "bij,bjk->bik", "bij,bkj->bik", "bi,bi->b", "bi,bij->bj", "ij,jk,kl->il",
+           "ij,jk,ki->", "i,i,i->i",
            "ab,bc,cd,de->ae", "abc,cd->abd", "abc,abd->cd", "ab,cd->abcd", "a...,a...->...", "...ij,...jk->...ik",
            "...i->i...", "ij,j", "ba", "i,->i", ",", "ijk,jil->kl", "bhqd,bhkd->bhqk", "aab,b->a", "i,ij,j"]
 
@@ -111,7 +117,8 @@ def test_einsum_of_any_labels(data):
 def test_einsum_broadcasts_axes_of_size_one():
     agree(lambda x, y: T.einsum("...i,...i->...", x, y), lambda x, y: np.einsum("...i,...i->...", x, y),
           numbers(2, 1, 3), numbers(4, 3))
-    agree(lambda x, y: T.einsum("bi,bj->bij", x, y), lambda x, y: np.einsum("bi,bj->bij", x, y), numbers(1, 3), numbers(4, 2))
+    agree(lambda x, y: T.einsum("bi,bj->bij", x, y), lambda x, y: np.einsum("bi,bj->bij", x, y), numbers(1, 3),
+          numbers(4, 2))
 
 
 def test_einsum_makes_small_products_first():
@@ -122,7 +129,8 @@ def test_einsum_makes_small_products_first():
 
 
 def test_einsum_promotes():
-    agree(lambda x, y: T.einsum("i,i->i", x, y), lambda x, y: x * y, numbers(3, dtype="float32"), numbers(3, dtype="int8"))
+    agree(lambda x, y: T.einsum("i,i->i", x, y), lambda x, y: x * y, numbers(3, dtype="float32"),
+          numbers(3, dtype="int8"))
 
 
 MISUSES = {

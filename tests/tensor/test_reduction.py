@@ -1,4 +1,5 @@
 """Reductions against NumPy, over axes, dtypes and shapes with zeros and ones in them."""
+# ruff: noqa: B023  (the functions made in loops are called in the same turn)
 
 import numpy as np
 import pytest
@@ -90,7 +91,8 @@ def test_max_and_argmax():
 def test_any_and_all(shape, axis, dtype):
     array = (numbers(*shape) > 0.3).astype(dtype)
     for name in ("any", "all"):
-        agree(lambda x: getattr(T, name)(x, axis, True), lambda a: getattr(np, name)(a, axis=axis, keepdims=True), array)
+        agree(lambda x: getattr(T, name)(x, axis, True), lambda a: getattr(np, name)(a, axis=axis, keepdims=True),
+              array)
 
 
 def test_nan_wins():

@@ -1,4 +1,5 @@
 """Elements picked by position or condition, diagonals and triangles, against NumPy."""
+# ruff: noqa: B023  (the functions made in loops are called in the same turn)
 
 import numpy as np
 import pytest
@@ -116,7 +117,8 @@ def test_permutations():
     array = numbers(2, 3)
     agree(T.permute_row_elements, lambda a, p: np.take_along_axis(a, p, 1), array, rows)
     agree(T.permute_row_elements, lambda a, p: a[:, p], array, rows[0])
-    agree(lambda x, p: T.permute_row_elements(T.permute_row_elements(x, p), p, inverse=True), lambda a, p: a, array, rows)
+    agree(lambda x, p: T.permute_row_elements(T.permute_row_elements(x, p), p, inverse=True), lambda a, p: a, array,
+          rows)
 
 
 MISUSES = {

@@ -34,7 +34,7 @@ def _float(x: Any) -> Variable:
 
 
 def ultra_fast_sigmoid(x: Any) -> Variable:
-    """An approximation of the sigmoid by two parabolas and two lines; off by at most 0.0134.
+    """An approximation of the sigmoid by a quotient near 0 and lines beyond; off by at most 0.028.
 
     >>> ultra_fast_sigmoid([0.5]).type
     TensorType(float64, (1,))
@@ -43,7 +43,7 @@ def ultra_fast_sigmoid(x: Any) -> Variable:
     size = 0.5 * scalar.abs_(x)
     near, middle = 1.5 * size / (1 + size), 0.935409070603099 + 0.0458812946797165 * (size - 1.7)
     bent = scalar.switch(scalar.lt(size, 1.7), near, scalar.switch(scalar.lt(size, 3), middle, 0.99505475368673))
-    return 0.5 * (scalar.sign(x) * bent + 1)  # type: ignore[no-any-return]
+    return 0.5 * (scalar.sign(x) * bent + 1)
 
 
 def hard_sigmoid(x: Any) -> Variable:
@@ -75,7 +75,7 @@ def relu(x: Any, alpha: Any = 0) -> Variable:
     """
     x = as_variable(x)
     negative = 0 if isinstance(alpha, (int, float)) and alpha == 0 else alpha * x
-    return scalar.switch(scalar.gt(x, 0), x, negative)  # type: ignore[no-any-return]
+    return scalar.switch(scalar.gt(x, 0), x, negative)
 
 
 def elu(x: Any, alpha: Any = 1) -> Variable:
@@ -85,7 +85,7 @@ def elu(x: Any, alpha: Any = 1) -> Variable:
     TensorType(float64, (2,))
     """
     x = _float(x)
-    return scalar.switch(scalar.gt(x, 0), x, alpha * scalar.expm1(scalar.minimum(x, 0)))  # type: ignore[no-any-return]
+    return scalar.switch(scalar.gt(x, 0), x, alpha * scalar.expm1(scalar.minimum(x, 0)))
 
 
 def selu(x: Any) -> Variable:
@@ -101,7 +101,7 @@ def _shifted(x: Variable, axis: Axis) -> Variable:
     """`x` less its largest element, so that exp cannot overflow; the shift is a constant to differentiation."""
     if not x.type.ndim:
         raise complaint(TypeMismatch, "softmax needs at least one axis", x)
-    return x - scalar.stop_gradient(max(x, axis, keepdims=True))  # type: ignore[no-any-return]
+    return x - scalar.stop_gradient(max(x, axis, keepdims=True))
 
 
 def softmax(c: Any, axis: Axis = -1) -> Variable:

@@ -43,8 +43,8 @@ def _at_labels(rows: Variable, labels: Any, function: str) -> Variable:
 def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
     """-sum(true * log(coding)) for each row: what it costs to code samples of one distribution by another.
 
-    `coding_dist` has a distribution in each row (its last axis). `true_dist` has either distributions too, or an integer
-    label for each row. The result has an element for each row. Raises TypeMismatch, ShapeError.
+    `coding_dist` has a distribution in each row (its last axis). `true_dist` has either distributions too, or an
+    integer label for each row. The result has an element for each row. Raises TypeMismatch, ShapeError.
 
     >>> categorical_crossentropy([[0.5, 0.5]], [1]).type
     TensorType(float64, (1,))

@@ -1,0 +1,71 @@
+"""The public derivatives: arguments, stable forms, and compositions of the vocabulary differentiated numerically."""
+
+import numpy as np
+import pytest
+
+import symtensor as st
+import symtensor.tensor as T
+from symtensor.base.errors import DisconnectedInputError
+
+from .agree import numbers, value
+
+
+def test_grad_rop_and_lop():
+    x, v = T.dvector("x"), T.dvector("v")
+    given = {x: np.array([1.0, 2.0]), v: np.array([3.0, 5.0])}
+    assert value(st.grad((x ** 3).sum(), x), given).tolist() == [3, 12]
+    assert value(st.Rop(x ** 2, x, v), given).tolist() == [6, 20]
+    assert value(st.Lop(x ** 2, x, v), given).tolist() == [6, 20]
+
+
+def test_the_derivative_is_of_the_stable_form():
+    x = T.dscalar("x")
+    assert value(st.grad(T.log(1 + T.exp(x)), x), {x: 800.0}) == 1.0
+
+
+def test_places_where_derivatives_stop():
+    x = T.dscalar("x")
+    for stop in (st.gradient.disconnected_grad, st.gradient.zero_grad, st.gradient.consider_constant):
+        assert value(st.grad(x * stop(x), x), {x: 3.0}) == 3.0
+    y = x * 2
+    assert value(st.grad(x * y, x, consider_constant=[y]), {x: 3.0}) == 6.0
+
+
+def test_inputs_that_do_not_matter():
+    x, y = T.dscalars("x", "y")
+    with pytest.raises(DisconnectedInputError):
+        st.grad(x * 2, y)
+    assert value(st.grad(x * 2, y, disconnected_inputs="ignore"), {y: 1.0}) == 0.0
+
+
+COMPOSITIONS = {
+    "softmax": lambda x: T.nnet.softmax(x), "logsoftmax": lambda x: T.nnet.logsoftmax(x),
+    "logsumexp": lambda x: T.nnet.logsumexp(x, 0), "var": lambda x: T.var(x, 1), "std": lambda x: T.std(x),
+    "norm": lambda x: x.norm(3), "tile": lambda x: T.tile(x, (2, 2)), "repeat": lambda x: x.repeat(2, 1),
+    "roll": lambda x: T.roll(x, 1, 1), "diagonal": lambda x: x.diagonal(1), "diag": lambda x: T.diag(x[0], 1),
+    "tril": lambda x: T.tril(x), "kron": lambda x: T.kron(x, x), "einsum": lambda x: T.einsum("ij,kj->ik", x, x),
+    "batched_dot": lambda x: T.batched_dot(x, x), "split": lambda x: T.split(x, [1, 2], 2, 1)[1],
+    "index": lambda x: x[::-1, [0, 2, 2]], "mask": lambda x: x[x > 0], "set": lambda x: T.set_subtensor(x[1:],
+                                                                                                        x[:1] * 2),
+    "increased": lambda x: T.inc_subtensor(x[:, [0, 0]], x[:, :2]), "prod": lambda x: T.prod(x, 0),
+    "crossentropy": lambda x: T.nnet.categorical_crossentropy(T.nnet.softmax(x), np.array([0, 2])),
+    "binary": lambda x: T.nnet.sigmoid_binary_crossentropy(x, 0.25), "elu": lambda x: T.nnet.elu(x),
+    "normalized": lambda x: T.nnet.layer_normalization(x),
+    "choose": lambda x: T.choose(np.array([[0], [1]]), [x, x * 2]), "clip": lambda x: x.clip(-0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_compositions_have_right_derivatives(name):
+    x, point = T.dmatrix("x"), numbers(2, 3)
+    y = COMPOSITIONS[name](x)
+    weights = numbers(*value(y, {x: point}).shape, seed=1)
+    cost = (y * weights).sum()
+    slope = value(st.grad(cost, x), {x: point})
+    step = 1e-6
+    for place in np.ndindex(*point.shape):
+        up, down = point.copy(), point.copy()
+        up[place] += step
+        down[place] -= step
+        numeric = (value(cost, {x: up}) - value(cost, {x: down})) / (2 * step)
+        np.testing.assert_allclose(slope[place], numeric, rtol=1e-5, atol=1e-7)
