@@ -148,16 +148,41 @@ static int convert_arguments(Function *function, Workspace *workspace, PyObject 
     return 0;
 }
 
+/* The argument from `first` on that a keyword names, or -1. */
+static int find_argument(const Machine *machine, PyObject *keyword, int first)
+{
+    for (int i = first; i < machine->argument_count; i++)
+        if (PyTuple_GET_ITEM(machine->names, i) == keyword)
+            return i;
+    for (int i = first; i < machine->argument_count; i++) {
+        PyObject *name = PyTuple_GET_ITEM(machine->names, i); /* the keyword was not interned */
+        if (PyUnicode_Check(name) && PyUnicode_Compare(name, keyword) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* Take a value for each argument, those after the first `count` by keyword; false where that cannot be done
+ * without `convert`. */
+static bool take_arguments(Workspace *workspace, PyObject *const *args, int count, PyObject *keywords)
+{
+    for (int i = 0; i < count; i++)
+        if (!take_argument(workspace, i, args[i]))
+            return false;
+    /* Keywords differ from one another: as many as there are arguments left name each of them once. */
+    for (int i = count; i < workspace->machine->argument_count; i++) {
+        int number = find_argument(workspace->machine, PyTuple_GET_ITEM(keywords, i - count), count);
+        if (number < 0 || !take_argument(workspace, number, args[i]))
+            return false;
+    }
+    return true;
+}
+
 int arguments_read(Function *function, Workspace *workspace, PyObject *const *args, Py_ssize_t count,
                    PyObject *keywords)
 {
-    int wanted = workspace->machine->argument_count;
-    if (count == wanted && keywords == NULL) {
-        int taken = 0;
-        while (taken < wanted && take_argument(workspace, taken, args[taken]))
-            taken++;
-        if (taken == wanted)
-            return 0;
-    }
+    Py_ssize_t given = count + (keywords == NULL ? 0 : PyTuple_GET_SIZE(keywords));
+    if (given == workspace->machine->argument_count && take_arguments(workspace, args, (int)count, keywords))
+        return 0;
     return convert_arguments(function, workspace, args, count, keywords);
 }

@@ -181,6 +181,7 @@ typedef struct {
     PyObject_HEAD
     Pool pool;
     PyObject *constants, *storages, *callables; /* tuples */
+    PyObject *names;             /* of the arguments, a tuple of interned strings */
     int argument_count, storage_count, constant_count, size_count, root_count, watched_count, check_count;
     int buffer_count, instruction_count, result_count, update_count, written_count, returned, segment_count;
     int step_count, launch_size_count, pointer_count, arena_count;

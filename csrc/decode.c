@@ -50,6 +50,21 @@ static int read_argument(const Reader *reader, PyObject *item)
     return read_type(reader, item, ndim, (Type *)reader->array + reader->index);
 }
 
+/* The names of the arguments, interned as the keywords of calls are. */
+static int read_names(Machine *machine, PyObject *arguments)
+{
+    machine->names = PyTuple_New(PyTuple_GET_SIZE(arguments));
+    for (Py_ssize_t i = 0; machine->names != NULL && i < PyTuple_GET_SIZE(arguments); i++) {
+        PyObject *name = PyObject_GetAttrString(PyTuple_GET_ITEM(arguments, i), "name");
+        if (name == NULL)
+            return -1;
+        if (PyUnicode_CheckExact(name))
+            PyUnicode_InternInPlace(&name);
+        PyTuple_SET_ITEM(machine->names, i, name);
+    }
+    return machine->names == NULL ? -1 : 0;
+}
+
 static int read_constant(const Reader *reader, PyObject *item)
 {
     if (!PyArray_CheckExact(item) || !PyArray_ISCARRAY_RO((PyArrayObject *)item))
@@ -350,6 +365,8 @@ int decode_program(Machine *machine, PyObject *program, PyObject *addresses)
         machine->access = pool_take(&machine->pool, machine->storage_count, sizeof(enum Access));
         failed = machine->access == NULL ? -1 : 0;
     }
+    if (!failed)
+        failed = read_names(machine, items[0]);
     for (int i = 0; i < LISTS && !failed; i++)
         failed = read_list(machine, items[i], addresses, i);
     Reader reader = {machine, addresses, "program", 0, NULL};

@@ -40,6 +40,7 @@ static void machine_dealloc(PyObject *self)
         release_types(machine->storage_types, machine->storage_count);
     for (int i = 0; machine->buffers != NULL && i < machine->buffer_count; i++)
         Py_XDECREF(machine->buffers[i].type.descr);
+    Py_CLEAR(machine->names);
     Py_CLEAR(machine->constants);
     Py_CLEAR(machine->storages);
     Py_CLEAR(machine->callables);

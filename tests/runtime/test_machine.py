@@ -330,7 +330,8 @@ def test_scalars(dtype: str, given: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("args, keywords", [
-    ((), {}), ((1, 2), {}), ((), {"x": 1}), ((np.ones(3, "float32"),), {}), ((np.ones((3, 3))[:, 0],), {}),
+    ((), {}), ((1, 2), {}), ((), {"x": 1}), ((np.ones(1),), {"y": 1}), ((np.ones(3, "float32"),), {}),
+    ((np.ones((3, 3))[:, 0],), {}),
     ((np.ones(3, ">f8"),), {}), ((np.ones((3, 1)),), {}), ((np.ones(3).view(np.recarray),), {}), (([1.0],), {}),
     ((np.frombuffer(b"\0" * 25, dtype="u1")[1:].view("f8"),), {})])
 def test_other_arguments_are_converted(args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
@@ -344,6 +345,21 @@ def test_other_arguments_are_converted(args: tuple[Any, ...], keywords: dict[str
     np.testing.assert_array_equal(f(*args, **keywords), [3, 3])
     assert len(seen) == 1 and seen[0][0] is not None and seen[0][1] == (keywords or None)
     assert all(a is b for a, b in zip(seen[0][0], args, strict=True))
+
+
+def test_keywords() -> None:
+    plan = Plan()
+    x, y, z = plan.argument(0), plan.argument(0), plan.argument(0)
+    plan.results = [x, y, z]
+    converted = []
+    f = plan.function("list", convert=lambda args, keywords: converted.append(1) or (0, 0, 0))
+    made = {"x" + "012"[i]: i + 1 for i in range(3)}      # strings that are not interned
+    assert f(1, 2, 3) == f(1, 2, x2=3) == f(1, x2=3, x1=2) == f(x1=2, x2=3, x0=1) == f(**made) == [1, 2, 3]
+    assert not converted
+    for args, keywords in (((1, 2, 3), {"x0": 1}), ((1, 2), {"x1": 3}), ((1, 2), {"y": 3}), ((1,), {"x1": 2}),
+                           ((1, 2), {"x2": "three"})):
+        converted.clear()
+        assert f(*args, **keywords) == [0, 0, 0] and converted
 
 
 @pytest.mark.parametrize("answer", [None, [], (), (1.0, 2.0), (np.ones((2, 2)),), (np.ones(2, "float32"),), ("x",)])
