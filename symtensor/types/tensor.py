@@ -59,9 +59,10 @@ class TensorType:
 
     __slots__ = ("dtype", "shape")
 
-    def __init__(self, dtype: Any, shape: Sequence[Any] = (), name: str | None = None) -> None:
+    def __init__(self, dtype: Any, shape: Sequence[Any] = (), name: str | None = None,
+                 broadcastable: Sequence[bool] | None = None) -> None:
         self.dtype = check_dtype(dtype)
-        self.shape: tuple[Any, ...] = tuple(map(_size, shape))
+        self.shape: tuple[Any, ...] = tuple(map(_size, shape if broadcastable is None else broadcastable))
 
     @classmethod
     def of(cls, dtype: str, shape: tuple[Size, ...]) -> TensorType:
