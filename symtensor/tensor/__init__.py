@@ -9,6 +9,8 @@ One family a file: `inputs` (types and input variables), `creation`, `elementwis
 (shapes), `indexing`, `selection`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods.
 """
 
+from typing import Any
+
 from symtensor.ir.node import Apply, Constant, Op, Variable
 from symtensor.tensor import nnet as nnet
 from symtensor.tensor import variable as variable
@@ -25,3 +27,11 @@ from symtensor.tensor.selection import *  # noqa: F403
 # Theano's names for what is one class here.
 TensorVariable, TensorConstant = Variable, Constant
 __all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "nnet"]
+
+
+def __getattr__(name: str) -> Any:
+    """Theano's `T.grad`, `T.Rop` and `T.Lop`; derivatives are loaded when first wanted."""
+    if name not in ("grad", "Rop", "Lop"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from symtensor import gradient
+    return getattr(gradient, name)

@@ -16,6 +16,7 @@ def test_grad_rop_and_lop():
     assert value(st.grad((x ** 3).sum(), x), given).tolist() == [3, 12]
     assert value(st.Rop(x ** 2, x, v), given).tolist() == [6, 20]
     assert value(st.Lop(x ** 2, x, v), given).tolist() == [6, 20]
+    assert T.grad is st.grad and T.Rop is st.Rop and T.Lop is st.Lop
 
 
 def test_the_derivative_is_of_the_stable_form():

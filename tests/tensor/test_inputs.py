@@ -49,6 +49,7 @@ def test_types_by_pattern():
     assert T.tensor("float32", (False, True), "x").broadcastable == (False, True)
     assert T.tensor(dtype="int8", shape=(None, 3)).type.static_shape == (None, 3)
     assert T.TensorType("float64", (False, True))("x").name == "x"
+    assert T.TensorType(dtype="int8", broadcastable=(False, True)) == T.TensorType("int8", (None, 1))
     with pytest.raises(TypeMismatch, match="tensor needs either broadcastable or shape"):
         T.tensor("float32")
     with pytest.raises(TypeMismatch, match="'flaot32' is not a tensor dtype"):
