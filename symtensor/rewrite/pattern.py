@@ -66,7 +66,8 @@ class Applied(_Untyped):
         self.is_fixed = not any(isinstance(p, Hole) for p in self.parameters)
 
     def __repr__(self) -> str:
-        return f"{self.op}({', '.join(map(repr, self.inputs))})"
+        written = repr(self.op) if self.is_fixed else f"{type(self.op).__name__}[{', '.join(map(str, self.parameters))}]"
+        return f"{written}({', '.join(map(repr, self.inputs))})"
 
 
 Pattern = Union[Hole, Applied, int, float, complex]

@@ -24,7 +24,8 @@ from symtensor.ops import scalar
 from symtensor.rewrite.engine import History, run_phase
 from symtensor.rewrite.rule import Phase
 from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
-from symtensor.rewrite.rules import arithmetic, folding, logic, matrices, products, sizes, stability, sums  # noqa: F401  (their rules join the phases)
+from symtensor.rewrite.rules import (  # noqa: F401  (their rules join the phases in this order)
+    sizes, folding, spreading, views, indexing, gathering, reductions, arithmetic, sums, products, logic, stability, matrices)
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
 

@@ -141,11 +141,8 @@ def _sides(left: Variable, right: Variable, inputs: Mapping[Variable, np.ndarray
     values = exact_values([left, right], inputs)
     largest = np.zeros(value_left.shape, dtype=object)
     for value in values.values():
-        sizes = np.frompyfunc(abs, 1, 1)(value)
-        if value.shape == largest.shape:
-            largest = np.frompyfunc(_larger, 2, 1)(largest, sizes)
-        elif value.size:
-            largest = np.frompyfunc(_larger, 2, 1)(largest, max(sizes.ravel(), default=mpmath.mpf(0)))
+        sizes = value if value.shape == largest.shape else max(value.ravel(), key=abs, default=mpmath.mpf(0))
+        largest = np.asarray(np.frompyfunc(_larger, 2, 1)(largest, sizes), dtype=object)
     exact = [np.broadcast_to(values[v], value_left.shape) if v in values else _plain(v, inputs, value_left.shape)
              for v in (left, right)]
     return _Sides(inputs, value_left, value_right, exact[0], exact[1], largest)
@@ -158,7 +155,7 @@ def _plain(variable: Variable, inputs: Mapping[Variable, np.ndarray], shape: tup
 
 
 def _larger(x: Any, y: Any) -> Any:
-    return mpmath.inf if mpmath.isnan(y) else max(x, y)
+    return mpmath.inf if mpmath.isnan(y) else max(x, abs(y))
 
 
 # -- what each class demands ------------------------------------------------------------------------------

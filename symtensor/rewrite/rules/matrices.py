@@ -22,22 +22,13 @@ from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.scalar import add, mul, neg, sub
-from symtensor.ops.shape import Dimshuffle
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import contract
+from symtensor.rewrite.rules.views import is_swap
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
-__all__ = ["is_swap"]
-
-
-def is_swap(variable: Variable) -> bool:
-    """Whether a variable is another with its last two axes exchanged."""
-    node = variable.owner
-    if node is None or not isinstance(node.op, Dimshuffle) or variable.type.ndim != node.inputs[0].type.ndim:
-        return False
-    order, last = node.op.order, variable.type.ndim - 1
-    return last >= 1 and order == (*range(last - 1), last, last - 1)
+__all__: list[str] = []
 
 
 def _same_shape(left: Variable, right: Variable) -> bool:

@@ -1,0 +1,148 @@
+"""Axes permuted and shapes changed: merged with each other, removed, and moved towards the inputs.
+
+>>> from symtensor import ops
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.ops.scalar import exp
+>>> from symtensor.rewrite.engine import run_phase
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float64", (None, None)), name="x")
+>>> graph = Graph([x], [dimshuffle(exp(dimshuffle(x, (1, 0))), (1, "x", 0))])
+>>> history = run_phase(graph, canonicalize)
+>>> node = graph.outputs[0].owner
+>>> node, node.inputs[0].owner
+(exp(dimshuffle[0,x,1]), dimshuffle[0,x,1](x))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symtensor.ir.node import Apply, Variable
+from symtensor.ops.contract import MatMul, swap_last
+from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.shape import NEW, Dimshuffle, Reshape, SpecifyShape, dimshuffle
+from symtensor.rewrite.engine import Context
+from symtensor.rewrite.rule import ANY, rewrite
+from symtensor.rewrite.rules import canonicalize, resolve, specialize
+from symtensor.types.dim import Size
+
+__all__ = ["is_swap", "shuffled"]
+
+
+def is_swap(variable: Variable) -> bool:
+    """Whether a variable is another with its last two axes exchanged."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Dimshuffle) or variable.type.ndim != node.inputs[0].type.ndim:
+        return False
+    order, last = node.op.order, variable.type.ndim - 1
+    return last >= 1 and order == (*range(last - 1), last, last - 1)
+
+
+def shuffled(x: Variable, order: Sequence[int]) -> Variable:
+    """`x` with its axes in an order as a Dimshuffle has it; x itself if nothing changes."""
+    return x if tuple(order) == tuple(range(x.type.ndim)) else Dimshuffle(tuple(order))(x)
+
+
+@rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[ANY])
+def axes_in_place(node: Apply, context: Context) -> Variable | None:
+    """Nothing is permuted."""
+    (x,) = node.inputs
+    return x if node.op.order == tuple(range(x.type.ndim)) else None  # type: ignore[attr-defined]
+
+
+@rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[Dimshuffle])
+def axes_twice(node: Apply, context: Context) -> Variable | None:
+    """Two permutations are one."""
+    inner = node.inputs[0].owner
+    assert inner is not None and isinstance(inner.op, Dimshuffle) and isinstance(node.op, Dimshuffle)
+    order = inner.op.order
+    return shuffled(inner.inputs[0], [NEW if axis == NEW else order[axis] for axis in node.op.order])
+
+
+@rewrite(canonicalize, ops=[Dimshuffle], operands=[ANY])
+def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
+    """Axes are permuted before an elementwise op that nothing else uses."""
+    whole, order = node.inputs[0], node.op.order  # type: ignore[attr-defined]
+    inner = whole.owner
+    if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1:
+        return None
+    return inner.op.make(*(_aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
+
+
+def _aligned(operand: Variable, ndim: int, order: Sequence[int]) -> Variable:
+    """An operand, aligned at the right of `ndim` axes, permuted as the whole is."""
+    if not operand.type.ndim:
+        return operand
+    missing = ndim - operand.type.ndim
+    return shuffled(operand, [axis - missing if axis >= missing else NEW for axis in order])
+
+
+@rewrite(canonicalize, ops=[Dimshuffle], operands=[MatMul])
+def transpose_of_product(node: Apply, context: Context) -> Variable | None:
+    """The transpose of a product is the product of the transposes, exchanged."""
+    whole = node.inputs[0]
+    if not is_swap(node.outputs[0]) or context.uses(whole) > 1:
+        return None
+    a, b = whole.owner.inputs  # type: ignore[union-attr]
+    return MatMul()(swap_last(b), swap_last(a))  # type: ignore[no-any-return]
+
+
+@rewrite(canonicalize, specialize, ops=[Reshape], operands=[ANY])
+def useless_reshape(node: Apply, context: Context) -> Variable | None:
+    """The shape is there already, or only axes of size 1 come and go."""
+    x = node.inputs[0]
+    solution = context.graph.solution
+    before = tuple(map(solution, x.type.shape))
+    after = tuple(map(solution, node.outputs[0].type.shape))
+    if before == after:
+        return x
+    order = _matching_axes(before, after)
+    return None if order is None else dimshuffle(x, ["x" if axis == NEW else axis for axis in order])
+
+
+def _matching_axes(before: Sequence[Size], after: Sequence[Size]) -> list[int] | None:
+    """The order of a dimshuffle from one shape to another that has the same sizes but for ones."""
+    kept = [axis for axis, size in enumerate(before) if size != 1]
+    if [before[axis] for axis in kept] != [size for size in after if size != 1]:
+        return None
+    remaining = iter(kept)
+    return [NEW if size == 1 else next(remaining) for size in after]
+
+
+@rewrite(canonicalize, specialize, ops=[Reshape], operands=[Reshape])
+def reshape_twice(node: Apply, context: Context) -> Variable | None:
+    """Only the last shape counts."""
+    inner = node.inputs[0].owner
+    assert inner is not None
+    return node.op(inner.inputs[0], *node.inputs[1:])  # type: ignore[no-any-return]
+
+
+@rewrite(canonicalize, specialize, ops=[Reshape], operands=[Dimshuffle])
+def reshape_of_new_axes(node: Apply, context: Context) -> Variable | None:
+    """Axes of size 1 that come or go do not change the order of the elements."""
+    inner = node.inputs[0].owner
+    assert inner is not None and isinstance(inner.op, Dimshuffle)
+    kept = [axis for axis in inner.op.order if axis != NEW]
+    return node.op(inner.inputs[0], *node.inputs[1:]) if kept == sorted(kept) else None
+
+
+@rewrite(canonicalize, ops=[Reshape], operands=[ANY])
+def reshape_before_elementwise(node: Apply, context: Context) -> Variable | None:
+    """A shape changes before an elementwise op of one array (and numbers) that nothing else uses."""
+    whole = node.inputs[0]
+    inner = whole.owner
+    if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1:
+        return None
+    if sum(v.type.ndim > 0 for v in inner.inputs) != 1:
+        return None
+    sizes = node.inputs[1:]
+    return inner.op.make(*(node.op(v, *sizes) if v.type.ndim else v for v in inner.inputs))[0]
+
+
+@rewrite(resolve, ops=[SpecifyShape], operands=[ANY])
+def promise_of_shape(node: Apply, context: Context) -> Variable | None:
+    """The promise is among the graph's equations, which are checked before anything runs."""
+    x = node.inputs[0]
+    solution = context.graph.solution
+    same = tuple(map(solution, x.type.shape)) == tuple(map(solution, node.outputs[0].type.shape))
+    return x if same else None
