@@ -16,12 +16,17 @@ from symtensor.ir import provenance
 from symtensor.ir.node import Apply, Masked, Variable, describe
 from symtensor.ops.convert import together
 from symtensor.ops.elementwise import Elementwise
+from symtensor.types.dtype import COMPLEX
 
 __all__ = ["check_derivative", "expanded", "pulled_back"]
 
 
 def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[Any]:
-    """What the op's pullback gives, one entry for each input."""
+    """What the op's pullback gives, one entry for each input. Raises GradientError where there is no derivative."""
+    if any(v.type.dtype in COMPLEX for v in node.inputs):
+        raise GradientError(f"{node.op} of complex numbers has no derivative here",
+                            where=provenance.describe(node.lines), operands=map(describe, node.inputs),
+                            fix="compute with real and imaginary parts in arrays of their own")
     try:
         results = node.op.pullback(*node.inputs, *node.outputs, *cotangents)  # type: ignore[arg-type]
     except NotImplementedError as error:

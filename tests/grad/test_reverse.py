@@ -150,6 +150,12 @@ def test_an_op_without_derivative_is_named_with_its_line():
     assert "opaque = Opaque()(x)" in str(caught.value)
 
 
+def test_complex_numbers_are_refused_rather_than_wrong():
+    z = TensorType("complex128", ())("z")
+    with pytest.raises(GradientError, match="abs of complex numbers has no derivative"):
+        grad(abs(z * z), z)
+
+
 def test_a_pullback_of_the_wrong_type_is_an_error():
     class Skewed(Op):
         def infer(self, x):
@@ -302,9 +308,9 @@ def test_a_body_whose_operand_broadcasts():
 def test_a_long_chain_needs_no_recursion():
     x = number("x")
     y = x
-    for _ in range(100_000):
+    for _ in range(30_000):
         y = Variable.__add__(y, x)
-    assert evaluate([grad(y, x)], {x: 1.0})[0] == 100_001
+    assert evaluate([grad(y, x)], {x: 1.0})[0] == 30_001
 
 
 def test_pullback_answers_none_for_exact_zero():
