@@ -152,7 +152,8 @@ class Call:
 class Resize:
     """Evaluate sizes up to number `end`, exclusive, from here on: they depend on data computed before.
 
-    The program's first segment covers sizes up to the first Resize's `begin`.
+    The program's first segment covers sizes up to the first Resize's `begin`; each Resize goes on where the
+    one before ended. A buffer that a DATA_VALUE among its sizes reads must be alive here.
     """
 
     begin: int
@@ -191,7 +192,8 @@ class Program:
     `results` gives for each result the buffer that holds it; a buffer that is not OUTPUT or DYNAMIC is
     copied out. `updates` are pairs (result number, storage number): the result's array becomes the
     storage's. Updates done in place are not listed; `written` has the storages that some instruction
-    writes in place. Only the first `returned` results go to the caller.
+    writes in place. Only the first `returned` results go to the caller. An ARENA buffer that holds a
+    result lives to the last instruction.
     """
 
     arguments: list[Argument]
