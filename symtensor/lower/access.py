@@ -32,6 +32,8 @@ SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint
 """Dtypes that generated code handles; ops on others run by their NumPy meaning."""
 MOST_DEPTH = 8
 """How many scalar ops on sizes and constants may be computed anew wherever their result is used."""
+CHEAP_TO_MOVE, CHEAP_TO_REPEAT, MOST_INLINED = 10, 2, 16
+"""Costs up to which a value with one reader is computed there: read elsewhere, read many times; and how many are."""
 _AXES = [Symbol(f"axis{number}") for number in range(64)]
 _NUMBER = {symbol: number for number, symbol in enumerate(_AXES)}
 
@@ -115,6 +117,8 @@ class Accesses:
         self._recording: dict[Read, None] = {}
         self._moves: dict[Variable, bool] = {}
         self._depth: dict[Variable, int] = {}
+        self._inlined: dict[Apply, int] = {}
+        self._inline(graph)
 
     def of(self, node: Apply) -> list[Read]:
         """The variables a node reads that are not computed on the way."""
@@ -146,6 +150,35 @@ class Accesses:
         if variable not in self._moves:
             self._moves[variable] = self._decide_free(variable)
         return self._moves[variable]
+
+    def _inline(self, graph: Graph) -> None:
+        """Let cheap values be computed where their only reader reads them out of its own place.
+
+        They could not share its kernel otherwise: parts of a concatenation, indices of a gather.
+        """
+        kept = set(map(reshaped_base, graph.roots()))
+        readers: dict[Variable, list[tuple[Apply, Read]]] = {}
+        for node in reversed(graph.nodes()):
+            output = node.outputs[0]
+            if not has_code(node):
+                kept.update(map(reshaped_base, node.inputs))
+            elif not self.is_free(output):
+                users = readers.get(output, [])
+                if len(users) == 1 and output not in kept and self._worth_inlining(node, *users[0]):
+                    self._moves[output] = True
+                    self._found.pop(users[0][0])
+                    node = users[0][0]
+                for read in self.of(node):
+                    readers.setdefault(read.variable, []).append((node, read))
+
+    def _worth_inlining(self, node: Apply, user: Apply, read: Read) -> bool:
+        if not isinstance(node.op, Elementwise) or isinstance(user.op, (Reduce, ArgReduce)):
+            return False
+        wide = sum(size != 1 for size in iteration_shape(user))
+        narrow = read.axes is not None and sum(axis is not None for axis in read.axes) < wide
+        self._inlined[user] = self._inlined.get(user, 0) + 1
+        limit = CHEAP_TO_REPEAT if narrow else CHEAP_TO_MOVE if read.axes is None else 0
+        return node.op.definition.cost <= limit and self._inlined[user] <= MOST_INLINED
 
     def _decide_free(self, variable: Variable) -> bool:
         node = variable.owner

@@ -74,8 +74,8 @@ def _in_place(planner: Any, unit: Group, output: Variable, choice: Variable) -> 
     if not unit.fused:
         op, inputs = unit.nodes[0].op, unit.nodes[0].inputs
         return isinstance(op, (Gemm, Scatter)) and all(reshaped_base(v) is not choice for v in inputs[1:])
-    if unit.reduced and unit.staged:
-        return False
+    if unit.reduced and not _is_row_value(unit, output) and not all(_is_row_value(unit, v) for v in unit.staged):
+        return False  # a later pass over the row might read what an earlier one has overwritten
     for node in unit.nodes:
         for read in planner.accesses.of(node):
             if reshaped_base(read.variable) is not choice:
@@ -87,3 +87,8 @@ def _in_place(planner: Any, unit: Group, output: Variable, choice: Variable) -> 
             if here != unit.places[output]:
                 return False
     return True
+
+
+def _is_row_value(unit: Group, variable: Variable) -> bool:
+    """Whether a variable of a group has one value for each row, written when the row is done."""
+    return {loop for loop in unit.places[variable] if loop is not None} == set(unit.parallel)

@@ -1,0 +1,121 @@
+"""What shares a kernel: the structure of the programs that common expressions become."""
+
+import numpy as np
+import pytest
+
+import symtensor as st
+import symtensor.tensor as T
+from symtensor.ir.interpret import evaluate
+from symtensor.lower.program import BufferKind, Call, Copy, Gemm, Launch
+
+
+def layer_norm(x):
+    centred = x - x.mean(axis=1, keepdims=True)
+    return centred / T.sqrt((centred * centred).mean(axis=1, keepdims=True) + 1e-5)
+
+
+def cross_entropy(x, labels):
+    return T.nnet.categorical_crossentropy(T.nnet.softmax(x), labels)
+
+
+X, Y, V, LABELS = T.dmatrix("X"), T.dmatrix("Y"), T.dvector("V"), T.lvector("LABELS")
+VALUES = {X: np.random.RandomState(0).randn(6, 7), Y: np.random.RandomState(1).randn(6, 7),
+          V: np.random.RandomState(2).randn(7), LABELS: np.array([0, 6, -1, 3, 3, 2])}
+ONE_KERNEL = {
+    "elementwise chain": lambda: [T.tanh(X * 2 + 1) * T.nnet.sigmoid(Y) + T.exp(-X * X)],
+    "several outputs": lambda: [X + Y, X - Y, T.exp(X) * (X + Y)],
+    "bias and activation": lambda: [T.tanh(X + V)],
+    "reduction with its producers": lambda: [(T.exp(X) * Y).sum(axis=1)],
+    "leading axis": lambda: [(X * Y).sum(axis=0)],
+    "leading axis, its producer kept": lambda: [T.tanh(X), T.tanh(X).sum(axis=0) * 0.1],
+    "two reductions of one matrix": lambda: [X.sum(axis=1), (X * X).sum(axis=1), X.max(axis=1)],
+    "softmax": lambda: [T.nnet.softmax(X)],
+    "softmax gradient": lambda: [st.grad((T.nnet.softmax(X) * Y).sum(), X)],
+    "log softmax": lambda: [T.log(T.nnet.softmax(X))],
+    "log softmax gradient": lambda: [st.grad((T.nnet.logsoftmax(X) * Y).sum(), X)],
+    "cross entropy": lambda: [cross_entropy(X, LABELS)],
+    "cross entropy gradient": lambda: [st.grad(cross_entropy(X, LABELS).mean(), X)],
+    "cross entropy with dense targets": lambda: [T.nnet.categorical_crossentropy(T.nnet.softmax(X), Y)],
+    "layer norm": lambda: [layer_norm(X)],
+    "layer norm gradient": lambda: [st.grad((layer_norm(X) * Y).sum(), X)],
+    "layer norm, scaled": lambda: [layer_norm(X) * V + V],
+    "log sum exp": lambda: [T.log(T.exp(X).sum(axis=1))],
+    "transposed access": lambda: [X + Y.T.T * 2],
+    "slices": lambda: [X[:, 1:] * 2 + Y[:, :-1]],
+    "a concatenation": lambda: [T.concatenate([X, Y * 2], axis=1)],
+    "a gather": lambda: [X[:, [0, 2, 2]] * 2],
+    "identity matrix": lambda: [T.eye(X.shape[0], X.shape[1]) + X],
+}
+
+
+@pytest.mark.parametrize("name", ONE_KERNEL)
+def test_one_kernel(name):
+    outputs = ONE_KERNEL[name]()
+    inputs = [v for v in VALUES]
+    f = st.function(inputs, outputs, on_unused_input="ignore")
+    assert f.launches == len(f.program.instructions) == 1, [k.name for k in f.kernels]
+    given = [VALUES[v] for v in inputs]
+    for got, want in zip(f(*given), evaluate(outputs, VALUES)):
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+def test_a_full_reduction_is_two_kernels():
+    f = st.function([X], T.exp(X).sum())
+    assert f.launches == 2
+
+
+def mlp(batch_dtype="float32"):
+    """A training step of a small network: the function and its parameters."""
+    rng = np.random.RandomState(0)
+    x, y = T.fmatrix("x"), T.lvector("y")
+    sizes = (20, 16, 12, 5)
+    weights = [st.shared(rng.randn(a, b).astype("float32") * 0.3, name=f"w{n}")
+               for n, (a, b) in enumerate(zip(sizes, sizes[1:]))]
+    biases = [st.shared(np.zeros(b, "float32"), name=f"b{n}") for n, b in enumerate(sizes[1:])]
+    hidden = x
+    for number, (w, b) in enumerate(zip(weights, biases)):
+        hidden = T.dot(hidden, w) + b
+        if number < 2:
+            hidden = T.tanh(hidden)
+    cost = cross_entropy(hidden, y).mean()
+    parameters = weights + biases
+    step = st.function([x, y], cost, updates=[(p, p - np.float32(0.1) * g)
+                                              for p, g in zip(parameters, st.grad(cost, parameters))])
+    return step, parameters
+
+
+def test_training_step_updates_in_place():
+    step, parameters = mlp()
+    program = step.program
+    kinds = [type(i) for i in program.instructions]
+    assert kinds.count(Gemm) == 8 and kinds.count(Launch) <= 8 and Copy not in kinds and Call not in kinds
+    assert sorted(program.written) == list(range(6)) and not program.updates
+    arena = [b for b in program.buffers if b.kind is BufferKind.ARENA]
+    assert len(arena) <= 10
+
+
+def test_training_step_agrees_with_numpy():
+    step, parameters = mlp()
+    rng = np.random.RandomState(1)
+    x, y = rng.randn(9, 20).astype("float32"), rng.randint(0, 5, 9)
+    with st.config.change(backend="numpy"):
+        reference, expected = mlp()
+    for _ in range(5):
+        np.testing.assert_allclose(step(x, y), reference(x, y), rtol=1e-5)
+    for got, want in zip(parameters, expected):
+        np.testing.assert_allclose(got.get_value(), want.get_value(), rtol=1e-4, atol=1e-6)
+
+
+def test_recomputation_is_bounded():
+    """Softmax keeps its exponentials in a row of scratch rather than computing them twice."""
+    (kernel,) = st.function([X], T.nnet.softmax(X)).kernels
+    assert kernel.text.count("exp(") == 1
+
+
+def test_long_chains_are_cut_into_several_kernels():
+    x = y = T.dvector("x")
+    for number in range(1000):
+        y = T.sin(y) + x
+    f = st.function([x], y)
+    assert 10 < f.launches < 20 and len(f.kernels) < 5  # most are the same kernel
+    assert np.isfinite(f(np.ones(3))).all()
