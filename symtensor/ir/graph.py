@@ -101,9 +101,17 @@ class SizeSolution:
             size = new
 
     def pairs(self) -> Iterator[tuple[Size, Size]]:
-        """What stands for what: assuming these pairs in order makes this solution again."""
-        yield from ((new, dims.of_atom(symbol)) for symbol, new in self._symbols.items())
+        """Each size for which another stands, and the other."""
+        yield from ((dims.of_atom(symbol), new) for symbol, new in self._symbols.items())
         yield from self._wholes.items()
+
+    def record(self, old: Size, new: Size) -> None:
+        """Let `new` stand for `old`: recording the pairs of a solution makes it again."""
+        lone = dims.lone_symbol(old)
+        if lone is not None and lone not in dims.symbols_of(new):
+            self._symbols[lone] = new
+        elif isinstance(old, Dim):
+            self._wholes[old] = new
 
     def assume(self, left: Size, right: Size) -> None:
         """Take two sizes as equal from now on."""

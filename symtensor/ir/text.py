@@ -98,8 +98,8 @@ class _Writer:
             sign = "==" if equation.compare == "eq" else "<="
             yield (f"equation {self._size(equation.left)} {sign} {self._size(equation.right)}"
                    f" {equation.meaning!r}{self._lines([lines])}")
-        for left, right in self.graph.solution.pairs():
-            yield f"assume {self._size(left)} == {self._size(right)}"
+        for old, new in self.graph.solution.pairs():
+            yield f"solved {self._size(old)} = {self._size(new)}"
         yield "return " + ", ".join(self.labels[v] for v in self.graph.outputs)
 
     def _source(self, symbol: Symbol) -> str:
@@ -218,7 +218,7 @@ class _Reader:
     def statement(self, line: str) -> None:
         """Read one line."""
         word, _, rest = line.partition(" ")
-        reader = {"symbol": self._symbol, "input": self._input, "equation": self._equation, "assume": self._assume,
+        reader = {"symbol": self._symbol, "input": self._input, "equation": self._equation, "solved": self._solved,
                   "return": self._return}.get(word)
         if reader is not None:
             reader(rest)
@@ -226,7 +226,7 @@ class _Reader:
             self._definition(line)
         else:
             raise TextError(f"{word!r} begins no statement",
-                            fix='one of symbol, input, equation, assume, return, or a variable such as "%1: ..."')
+                            fix='one of symbol, input, equation, solved, return, or a variable such as "%1: ..."')
 
     def finished(self) -> Graph:
         """The graph, once all lines are read."""
@@ -335,9 +335,9 @@ class _Reader:
                             ast.literal_eval(meaning), "eq" if sign == "==" else "le")
         self.graph.equations.append((equation, places[0] if places else ()))
 
-    def _assume(self, rest: str) -> None:
-        left, _, right = rest.partition(" == ")
-        self.graph.solution.assume(size_text.read(left, self.symbols), size_text.read(right, self.symbols))
+    def _solved(self, rest: str) -> None:
+        old, _, new = rest.partition(" = ")
+        self.graph.solution.record(size_text.read(old, self.symbols), size_text.read(new, self.symbols))
 
     def _return(self, rest: str) -> None:
         self.graph.outputs = [self._variable(label) for label in rest.split(", ")]

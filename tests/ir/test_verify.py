@@ -8,10 +8,12 @@ import pytest
 from symtensor.base.errors import VerifyError
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply
+from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
 from symtensor.ops import scalar, size
 from symtensor.ops.index import nonzero
 from symtensor.ops.reduce import Reduce
+from symtensor.rewrite.phases import optimize
 from symtensor.testing.random_graphs import random_graph
 from symtensor.types import dim as dims
 from symtensor.types.tensor import TensorType
@@ -23,6 +25,15 @@ vector = TensorType("float64", (None,))
 def test_random_graphs_are_well_formed(seed):
     made = random_graph(random.Random(seed))
     verify(Graph(made.inputs, made.outputs))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rewriting_keeps_them_so_and_their_text_whole(seed):
+    made = random_graph(random.Random(seed))
+    graph = Graph(made.inputs, made.outputs)
+    optimize(graph)
+    verify(graph)
+    assert to_text(from_text(to_text(graph))) == to_text(graph)
 
 
 @pytest.fixture
