@@ -1,6 +1,7 @@
 /* The C runtime of symtensor: the virtual machine that runs a Program (symtensor/lower/program.py).
  *
- * Machine    a Program decoded and validated once, constant from then on          decode.c analyse.c machine.c
+ * Machine    a Program decoded and validated once, constant from then on          reader.c decode.c analyse.c
+ *                                                                                 check.c machine.c
  * Binding    what one tuple of root sizes fixes: sizes, arena offsets, threads    bind.c layout.c
  * Workspace  what one call in flight owns: arenas, pointers, references           workspace.c
  * Function   the Python callable: arguments, results, updates, a pool of          function.c argument.c result.c
@@ -8,8 +9,9 @@
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
  *
  * run.c goes through the instructions; call.c calls Python; gemm.c multiplies matrices; parallel.c
- * spreads chunks over threads. Functions that return int return 0, or -1 with a Python exception set,
- * unless a comment says otherwise.
+ * spreads chunks over threads; pool.c holds memory freed all at once.
+ *
+ * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.
  */
 #ifndef SYMTENSOR_CORE_H
 #define SYMTENSOR_CORE_H
