@@ -11,15 +11,19 @@ TensorType(float64, (x.0,))
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from symtensor.base.errors import GradientError
 from symtensor.grad import forward, reverse
+from symtensor.grad import jacobian as jacobians
 from symtensor.ir.node import Variable
 from symtensor.ops import scalar
+from symtensor.ops.elementwise import elementwise
 from symtensor.rewrite.phases import stabilized
 
-__all__ = ["grad", "Rop", "Lop", "disconnected_grad", "zero_grad", "consider_constant"]
+__all__ = ["grad", "Rop", "Lop", "jacobian", "hessian", "subgraph_grad", "disconnected_grad", "zero_grad",
+           "consider_constant", "grad_clip", "grad_scale", "verify_grad", "GradientError"]  # noqa: F822
 
 
 def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] | None = None,
@@ -72,6 +76,55 @@ def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Iterable[Variable
     return reverse.Lop(f, wrt, eval_points, consider_constant, disconnected_inputs, simplify=stabilized)
 
 
+def jacobian(expression: Variable, wrt: Any, consider_constant: Iterable[Variable] | None = None,
+             disconnected_inputs: str = "raise") -> Any:
+    """The derivative of every element of `expression` by a variable, or by each of a list or tuple of variables.
+
+    The shape of a result is that of the expression followed by that of the variable. Raises as `grad` does.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.vector("x", shape=(3,))
+    >>> jacobian(x ** 2, x).type
+    TensorType(float64, (3, 3))
+    """
+    return jacobians.jacobian(expression, wrt, consider_constant, disconnected_inputs, simplify=stabilized)
+
+
+def hessian(cost: Variable, wrt: Any, consider_constant: Iterable[Variable] | None = None,
+            disconnected_inputs: str = "raise") -> Any:
+    """The second derivatives of a scalar by a variable, or by each of several, each with itself.
+
+    The shape of a result is twice that of the variable. Raises as `grad` does.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.vector("x", shape=(3,))
+    >>> hessian((x ** 3).sum(), x).type
+    TensorType(float64, (3, 3))
+    """
+    return jacobians.hessian(cost, wrt, consider_constant, disconnected_inputs, simplify=stabilized)
+
+
+def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: Mapping[Variable, Any] | None = None,
+                  cost: Variable | None = None) -> tuple[list[Variable], list[Variable]]:
+    """Derivatives through a part of a graph: from `start`, from `cost` or from both, back to `end`.
+
+    `start` maps variables to the derivatives that reach them, `end` are variables to stop at. The result has the
+    derivatives by `wrt` and those by `end`, which can be the `start` of another part. Raises as `grad` does.
+
+    >>> import symtensor.tensor as T
+    >>> x, w = T.dscalars("x", "w")
+    >>> h = x * w
+    >>> by_w, by_h = subgraph_grad([], [h], cost=h ** 2)
+    >>> subgraph_grad([w], [x], start={h: by_h[0]})[0][0].type
+    TensorType(float64, ())
+    """
+    if start is None and cost is None:
+        raise GradientError("subgraph_grad needs start or cost", fix="give one of them")
+    targets = [*wrt, *end]
+    found = grad(cost, targets, consider_constant=end, disconnected_inputs="ignore", known_grads=start)
+    return found[:len(wrt)], found[len(wrt):]
+
+
 def disconnected_grad(x: Any) -> Variable:
     """`x`, a constant to differentiation.
 
@@ -83,3 +136,23 @@ def disconnected_grad(x: Any) -> Variable:
 
 
 zero_grad = consider_constant = disconnected_grad
+
+
+@elementwise(kind="same", pullback=lambda x, lower_bound, upper_bound, y, dy: (
+    scalar.minimum(scalar.maximum(dy, lower_bound), upper_bound), None, None))
+def grad_clip(x, lower_bound, upper_bound):  # type: ignore[no-untyped-def]
+    """`x`, whose derivative is brought into lower_bound..upper_bound on its way back, element by element."""
+    return x
+
+
+@elementwise(kind="same", pullback=lambda x, multiplier, y, dy: (dy * multiplier, None))
+def grad_scale(x, multiplier):  # type: ignore[no-untyped-def]
+    """`x`, whose derivative is multiplied by `multiplier` on its way back."""
+    return x
+
+
+def __getattr__(name: str) -> Any:
+    if name != "verify_grad":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from symtensor.testing.verify_grad import verify_grad  # the one tool for tests under Theano's address
+    return verify_grad

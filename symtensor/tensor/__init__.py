@@ -6,7 +6,8 @@
 TensorType(float64, (batch, 10))
 
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `reduction`, `manipulation`
-(shapes), `indexing`, `selection`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods.
+(shapes), `indexing`, `selection`, `sequences`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has
+the methods.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ from symtensor.tensor.linear import *  # noqa: F403
 from symtensor.tensor.manipulation import *  # noqa: F403
 from symtensor.tensor.reduction import *  # noqa: F403
 from symtensor.tensor.selection import *  # noqa: F403
+from symtensor.tensor.sequences import *  # noqa: F403
 
 # Theano's names for what is one class here.
 TensorVariable, TensorConstant = Variable, Constant

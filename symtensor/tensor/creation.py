@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
@@ -23,7 +24,8 @@ from symtensor.tensor.arguments import complaint, settled, sizes_of
 from symtensor.types.dtype import DISCRETE, UNSIGNED, float_of, promote
 
 __all__ = ["constant", "as_tensor_variable", "as_tensor", "alloc", "full", "zeros", "ones", "full_like", "zeros_like",
-           "ones_like", "fill", "second", "arange", "linspace", "eye", "identity_like", "tri"]
+           "ones_like", "fill", "second", "arange", "linspace", "eye", "identity_like", "tri", "mgrid", "ogrid",
+           "bartlett"]
 
 
 def as_tensor_variable(x: Any, name: str | None = None, ndim: int | None = None) -> Variable:
@@ -201,3 +203,39 @@ def identity_like(x: Any) -> Variable:
     if x.type.ndim != 2:
         raise complaint(TypeMismatch, f"identity_like needs a matrix, not {x.type.ndim} axes", x)
     return eye(dimension(x, 0), dimension(x, 1), dtype=x.type.dtype)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Coordinates of a grid of points, written as an index: `mgrid[0:2, 0:3]` or `ogrid[0:2, 0:3]`.
+
+    For each slice start:stop:step, whose parts may be scalar variables, the result has a tensor of the values along
+    that axis: of the shape of the grid (`mgrid`), or of size 1 along the other axes (`ogrid`).
+
+    >>> [v.type for v in ogrid[0:2, 0:3]]
+    [TensorType(int64, (2, 1)), TensorType(int64, (1, 3))]
+    """
+
+    dense: bool
+
+    def __getitem__(self, index: slice | tuple[slice, ...]) -> list[Variable]:
+        parts = index if isinstance(index, tuple) else (index,)
+        if not all(isinstance(part, slice) and part.stop is not None for part in parts):
+            raise complaint(TypeMismatch, f"a grid is made of slices, not {index!r}", fix="mgrid[0:2, 0:3]")
+        values = [arange(part.start or 0, part.stop, 1 if part.step is None else part.step) for part in parts]
+        axes = range(len(parts))
+        open_grid = [expand_dims(v, [axis for axis in axes if axis != own]) for own, v in enumerate(values)]
+        return [broadcast_to(v, [dimension(v, 0) for v in values]) for v in open_grid] if self.dense else open_grid
+
+
+mgrid, ogrid = Grid(dense=True), Grid(dense=False)
+
+
+def bartlett(M: Any) -> Variable:
+    """The triangular window of M points, zero at both ends; a vector of floatX.
+
+    >>> bartlett(5).type
+    TensorType(float64, (5,))
+    """
+    gaps = cast(as_variable(M), "int64") - 1
+    return 1 - cast(scalar.abs_(2 * arange(M) - gaps), "floatX") / cast(scalar.maximum(gaps, 1), "floatX")

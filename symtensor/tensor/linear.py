@@ -20,13 +20,15 @@ from symtensor.ops.contract import MatMul
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import broadcast_shapes, cast
 from symtensor.ops.reduce import sum_axes
+from symtensor.ops.scalar import mul
 from symtensor.ops.shape import broadcast_to, dimshuffle, drop_axes, expand_dims, pad_left, reshape
 from symtensor.ops.size import dimension, shape_of
 from symtensor.tensor.arguments import axis_of, complaint, product
-from symtensor.tensor.manipulation import addbroadcast, flatten
+from symtensor.tensor.manipulation import addbroadcast, concatenate, flatten, squeeze, transpose
+from symtensor.tensor.reduction import mean, sum
 from symtensor.types.dtype import promote
 
-__all__ = ["dot", "matmul", "outer", "batched_dot", "tensordot", "batched_tensordot", "matrix_dot", "kron", "contract"]
+__all__ = ["dot", "matmul", "outer", "batched_dot", "tensordot", "batched_tensordot", "matrix_dot", "kron", "cov"]
 
 
 def _one_dtype(a: Any, b: Any) -> list[Variable]:
@@ -220,3 +222,37 @@ def kron(a: Any, b: Any) -> Variable:
         raise complaint(TypeMismatch, "kron takes two matrices", a, b)
     blocks = dimshuffle(a, [0, "x", 1, "x"]) * dimshuffle(b, ["x", 0, "x", 1])
     return reshape(blocks, [product([dimension(a, axis), dimension(b, axis)]) for axis in (0, 1)])
+
+
+def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None,
+        aweights: Any = None) -> Variable:
+    """The covariances of variables observed together: a square matrix, or a scalar for one variable.
+
+    Each row of `m` (column, with `rowvar` false) holds the observations of one variable, a vector those of one; `y` has
+    more variables. `fweights` says how often each observation counts, `aweights` how much. Sums are divided by the
+    weight less `ddof`, which is 1 unless `bias` is true. Raises ShapeError, TypeMismatch for more than two axes.
+
+    >>> cov([[1.0, 2.0, 4.0], [3.0, 1.0, 2.0]]).type
+    TensorType(float64, (2, 2))
+    """
+    rows = [_variables_in_rows(v, rowvar) for v in (m, y) if v is not None]
+    x = concatenate(rows) if y is not None else rows[0]
+    freedom = ddof if ddof is not None else 0 if bias else 1
+    weights = [as_variable(w) for w in (fweights, aweights) if w is not None]
+    if not weights:
+        centered = x - mean(x, 1, keepdims=True)
+        return squeeze(dot(centered, transpose(centered)) / (dimension(x, 1) - freedom))
+    weight = reduce(mul, weights)
+    total = sum(weight)
+    centered = x - expand_dims(dot(x, weight) / total, [1])
+    lost = freedom * (sum(weight * weights[-1]) / total if aweights is not None else 1)
+    return squeeze(dot(centered, transpose(centered * weight)) / (total - lost))
+
+
+def _variables_in_rows(m: Any, rowvar: bool) -> Variable:
+    m = as_variable(m)
+    if m.type.ndim not in (1, 2):
+        raise complaint(TypeMismatch, f"cov takes a vector or a matrix, not {m.type.ndim} axes", m)
+    if m.type.ndim == 1:
+        return expand_dims(m, [0])
+    return m if rowvar or m.type.shape[0] == 1 else transpose(m)

@@ -1,4 +1,5 @@
 """Creation from sizes and numbers, against NumPy."""
+# ruff: noqa: B023  (the functions made in loops are called in the same turn)
 
 import numpy as np
 import pytest
@@ -104,3 +105,21 @@ def test_constants():
         T.as_tensor_variable("text")
     with pytest.raises(TypeMismatch, match="has 1 axes, more than 0"):
         T.as_tensor_variable(x, ndim=0)
+
+
+def test_grids():
+    for place in range(2):
+        agree(lambda: T.mgrid[0:2, 1:7:2][place], lambda: np.mgrid[0:2, 1:7:2][place])
+        agree(lambda: T.ogrid[0:2, :3][place], lambda: np.ogrid[0:2, :3][place])
+    agree(lambda: T.mgrid[0:1:0.25][0], lambda: np.mgrid[0:1:0.25])
+    n = T.lscalar("n")
+    assert value(T.mgrid[:n, :2][0], {n: 3}).tolist() == [[0, 0], [1, 1], [2, 2]]
+    with pytest.raises(TypeMismatch, match="a grid is made of slices, not 3"):
+        T.mgrid[3]
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 5, 8])
+def test_bartlett(points):
+    agree(lambda: T.bartlett(points), lambda: np.bartlett(points))
+    n = T.iscalar("n")
+    np.testing.assert_allclose(value(T.bartlett(n), {n: points}), np.bartlett(points))

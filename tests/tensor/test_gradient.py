@@ -39,6 +39,44 @@ def test_inputs_that_do_not_matter():
     assert value(st.grad(x * 2, y, disconnected_inputs="ignore"), {y: 1.0}) == 0.0
 
 
+def test_derivatives_changed_on_their_way():
+    x = T.dvector("x")
+    point = {x: np.array([1.0, -0.1, 5.0])}
+    clipped = st.grad((st.gradient.grad_clip(3 * x, -1, 1) ** 2).sum(), x)
+    np.testing.assert_allclose(value(clipped, point), [3.0, -1.8, 3.0])
+    assert value(st.gradient.grad_clip(x, -1, 1), point).tolist() == [1.0, -0.1, 5.0]
+    scaled = st.grad((st.gradient.grad_scale(x, -0.5) ** 2).sum(), x)
+    assert value(scaled, point).tolist() == [-1.0, 0.1, -5.0]
+    np.testing.assert_allclose(clipped.eval(point), [3.0, -1.8, 3.0])
+
+
+def test_jacobian_and_hessian():
+    x = T.dvector("x")
+    point = {x: np.array([1.0, 2.0])}
+    assert value(st.gradient.jacobian(x ** 2, x), point).tolist() == [[2, 0], [0, 4]]
+    assert value(st.gradient.hessian((x ** 3).sum(), x), point).tolist() == [[6, 0], [0, 12]]
+
+
+def test_derivatives_of_parts_of_a_graph():
+    x, w, b = T.dscalars("x", "w", "b")
+    h = x * w
+    cost = (h + b) ** 2
+    (by_b,), (by_h,) = st.gradient.subgraph_grad([b], [h], cost=cost)
+    (by_w,), (by_x,) = st.gradient.subgraph_grad([w], [x], start={h: by_h})
+    point = {x: 2.0, w: 3.0, b: 1.0}
+    found = [float(value(v, point)) for v in (by_b, by_h, by_w, by_x)]
+    assert found == [14.0, 14.0, 28.0, 42.0]
+    with pytest.raises(st.gradient.GradientError, match="subgraph_grad needs start or cost"):
+        st.gradient.subgraph_grad([w], [x])
+
+
+def test_verify_grad_has_theanos_address():
+    st.gradient.verify_grad(lambda x: T.tanh(x).sum(), [numbers(3)], rng=np.random.default_rng(0))
+    with pytest.raises(st.gradient.GradientError):
+        st.gradient.verify_grad(lambda x: st.gradient.grad_scale(x, 2).sum(), [numbers(3)],
+                                rng=np.random.default_rng(0))
+
+
 COMPOSITIONS = {
     "softmax": lambda x: T.nnet.softmax(x), "logsoftmax": lambda x: T.nnet.logsoftmax(x),
     "logsumexp": lambda x: T.nnet.logsumexp(x, 0), "var": lambda x: T.var(x, 1), "std": lambda x: T.std(x),

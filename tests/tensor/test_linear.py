@@ -81,6 +81,20 @@ def test_other_products():
     agree(T.matrix_dot, lambda *a: np.linalg.multi_dot(a), numbers(2, 3), numbers(3, 4), numbers(4, 2))
 
 
+COVARIANCES = [{}, {"bias": True}, {"ddof": 0}, {"ddof": 2}, {"fweights": np.array([1, 2, 1, 3])},
+               {"aweights": np.array([0.5, 1, 2, 0.25])},
+               {"aweights": np.array([0.5, 1, 2, 0.25]), "fweights": np.array([1, 2, 1, 3])},
+               {"aweights": np.array([0.5, 1, 2, 0.25]), "bias": True}]
+
+
+@pytest.mark.parametrize("options", COVARIANCES, ids=str)
+def test_cov(options):
+    agree(lambda x: T.cov(x, **options), lambda a: np.cov(a, **options), numbers(3, 4))
+    agree(lambda x: T.cov(x, **options), lambda a: np.cov(a, **options), numbers(4))
+    agree(lambda x: T.cov(x, rowvar=False, **options), lambda a: np.cov(a, rowvar=False, **options), numbers(4, 2))
+    agree(lambda x, y: T.cov(x, y, **options), lambda a, b: np.cov(a, b, **options), numbers(2, 4), numbers(4, seed=1))
+
+
 EINSUMS = ["ij,jk->ik", "ij,jk", "ij,kj->ik", "ij->ji", "ij->", "ij->j", "ii->i", "ii", "iij->ij", "ij,ij->",
            "ij,ij->ij",
            "i,j->ij", "i,i", "bij,bjk->bik", "bij,bkj->bik", "bi,bi->b", "bi,bij->bj", "ij,jk,kl->il",
@@ -151,6 +165,7 @@ MISUSES = {
     "batched_tensordot: [[0], [1]] names an axis twice, or that of the batch":
         lambda x: T.batched_tensordot(x, x, [[0], [1]]),
     "batched_dot: a scalar has no first axis": lambda x: T.batched_dot(x, 2),
+    "cov takes a vector or a matrix, not 3 axes": lambda x: T.cov(T.tensor3("c")),
     "kron takes two matrices": lambda x: T.kron(x, x[0]),
 }
 

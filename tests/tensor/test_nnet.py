@@ -69,6 +69,17 @@ def test_softmax_with_bias():
     agree(nnet.softmax_with_bias, lambda a, b: scipy.special.softmax(a + b, -1), numbers(2, 3), numbers(3))
 
 
+def test_softmax_in_two_steps():
+    x, w1, b1, w2, b2 = (numbers(*shape, seed=i) for i, shape in enumerate([(5, 4), (4, 3), (3,), (3, 4, 2), (3, 2)]))
+    target = np.array([0, 5, 3, 2, 1])
+    within = scipy.special.softmax(np.einsum("bf,cfo->bco", x, w2) + b2, -1)
+    every = (scipy.special.softmax(x @ w1 + b1, -1)[:, :, None] * within).reshape(5, 6)
+    agree(lambda *a: nnet.h_softmax(a[0], 5, 6, 3, 2, *a[1:]), lambda *a: every, x, w1, b1, w2, b2)
+    agree(lambda *a: nnet.h_softmax(a[0], 5, 5, 3, 2, *a[1:]), lambda *a: every[:, :5], x, w1, b1, w2, b2)
+    agree(lambda *a: nnet.h_softmax(a[0], 5, 6, 3, 2, *a[1:]), lambda *a: every[np.arange(5), target],
+          x, w1, b1, w2, b2, target)
+
+
 def distributions(*shape, seed=0):
     return scipy.special.softmax(numbers(*shape, seed=seed), -1)
 

@@ -17,14 +17,20 @@ from symtensor.ir.node import Variable
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
+from symtensor.ops.index import gather, subtensor
 from symtensor.ops.scalar import sigmoid, softplus
+from symtensor.ops.shape import expand_dims
 from symtensor.tensor.arguments import complaint
+from symtensor.tensor.creation import arange
 from symtensor.tensor.elementwise import clip
+from symtensor.tensor.linear import batched_dot, dot, tensordot
+from symtensor.tensor.manipulation import flatten, reshape
 from symtensor.tensor.reduction import Axis, max, sum
 from symtensor.types.dtype import float_of
 
 __all__ = ["sigmoid", "ultra_fast_sigmoid", "hard_sigmoid", "softplus", "softsign", "relu", "elu", "selu", "softmax",
-           "logsoftmax", "log_softmax", "logsumexp", "softmax_with_bias", "softmax_graph"]
+           "logsoftmax", "log_softmax", "logsumexp", "softmax_with_bias", "softmax_graph",
+           "h_softmax"]
 
 
 def _float(x: Any) -> Variable:
@@ -150,3 +156,29 @@ def softmax_with_bias(x: Any, b: Any) -> Variable:
     TensorType(float64, (1, 2))
     """
     return softmax(as_variable(x) + b)
+
+
+def h_softmax(x: Any, batch_size: Any, n_outputs: int, n_classes: int, n_outputs_per_class: int, W1: Any, b1: Any,
+              W2: Any, b2: Any, target: Any = None) -> Variable:
+    """A softmax in two steps: over classes, then over the outputs of a class, each with weights of its own.
+
+    `x` is a matrix of `batch_size` rows; `W1` (features, n_classes) and `b1` (n_classes) belong to the first step,
+    `W2` (n_classes, features, n_outputs_per_class) and `b2` (n_classes, n_outputs_per_class) to the second. With `target`, an
+    integer for each row, the result is the probability of that output: only its class is computed. Without, it is the
+    probabilities of all `n_outputs` outputs. Raises ShapeError, TypeMismatch.
+
+    >>> import symtensor.tensor as T
+    >>> x, w1, w2 = T.ones((5, 4)), T.ones((4, 3)), T.ones((3, 4, 2))
+    >>> h_softmax(x, 5, 6, 3, 2, w1, T.zeros(3), w2, T.zeros((3, 2))).type
+    TensorType(float64, (5, 6))
+    """
+    x, W2, b2 = as_variable(x), as_variable(W2), as_variable(b2)
+    classes = softmax(dot(x, W1) + b1)
+    if target is None:
+        within = softmax(tensordot(x, W2, [[1], [1]]) + b2)
+        every = reshape(expand_dims(classes, [2]) * within, (batch_size, n_classes * n_outputs_per_class))
+        return subtensor(every, (slice(None), slice(None, n_outputs)))
+    target = flatten(target)
+    rows, own_class, place = arange(batch_size), target // n_outputs_per_class, target % n_outputs_per_class
+    within = softmax(batched_dot(x, gather(W2, {0: own_class})) + gather(b2, {0: own_class}))
+    return gather(classes, {0: rows, 1: own_class}) * gather(within, {0: rows, 1: place})

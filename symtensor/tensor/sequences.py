@@ -1,0 +1,37 @@
+"""Functions along an axis in which the order of the elements matters.
+
+>>> from symtensor.tensor.inputs import tensor
+>>> diff(tensor("float64", shape=("n", 4))).type
+TensorType(float64, (n, 3))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Variable
+from symtensor.ops import scalar
+from symtensor.ops.convert import as_variable
+from symtensor.ops.index import subtensor
+from symtensor.tensor.arguments import axis_of, complaint
+
+__all__ = ["diff"]
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
+    """Differences of neighbours along `axis`, taken `n` times; of bools, whether they differ.
+
+    The result is n shorter along the axis. Raises ShapeError, TypeMismatch for a negative n.
+
+    >>> diff([1, 4, 9]).type
+    TensorType(int64, (2,))
+    """
+    x = as_variable(x)
+    if n < 0:
+        raise complaint(TypeMismatch, f"diff cannot be taken {n} times", x)
+    before = (slice(None),) * axis_of(x, axis, "diff")
+    for _ in range(n):
+        later, earlier = subtensor(x, (*before, slice(1, None))), subtensor(x, (*before, slice(None, -1)))
+        x = scalar.neq(later, earlier) if x.type.dtype == "bool" else later - earlier
+    return x
