@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +151,11 @@ class Accesses:
         if variable not in self._moves:
             self._moves[variable] = self._decide_free(variable)
         return self._moves[variable]
+
+    def compute_where_used(self, variables: Iterable[Variable]) -> None:
+        """Take variables as free from now on."""
+        self._moves.update(dict.fromkeys(variables, True))
+        self._found.clear()
 
     def _inline(self, graph: Graph) -> None:
         """Let cheap values be computed where their only reader reads them out of its own place.

@@ -25,6 +25,7 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.lower.access import Accesses, Read, has_code, iteration_shape, reshaped_base
 from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Dimshuffle
 from symtensor.ops.size import size_of
@@ -35,6 +36,8 @@ __all__ = ["Group", "Place", "group", "matrix_operand", "reduced_axes", "whole_i
 
 MOST_NODES = 160
 MOST_BUFFERS = 32
+CHEAP = 8
+"""The cost, in additions, up to which a value is computed again rather than written and read."""
 
 Place = tuple[int | None, ...]
 """For each axis of a variable the loop that runs along it; None for an axis of size 1."""
@@ -73,7 +76,14 @@ class Group:
 
 def group(graph: Graph, accesses: Accesses | None = None) -> list[Group]:
     """The groups of a graph in an order in which they can run."""
-    return _Grouping(graph, accesses or Accesses(graph)).run()
+    accesses = accesses or Accesses(graph)
+    grouping = _Grouping(graph, accesses)
+    units = grouping.run()
+    cheap = grouping.cheap_to_repeat()
+    if not cheap:
+        return units
+    accesses.compute_where_used(cheap)
+    return _Grouping(graph, accesses).run()
 
 
 def needed(graph: Graph) -> list[Apply]:
@@ -380,6 +390,50 @@ class _Grouping:
             if loop is not None:
                 result[axis] = loop
         return result
+
+    # -- what is better computed twice than kept ---------------------------------------------------
+
+    def cheap_to_repeat(self) -> list[Variable]:
+        """Values kept for other groups that follow cheaply from others that are kept, with what leads to them."""
+        outputs = {reshaped_base(v) for v in self.graph.roots()}
+        found: dict[Variable, None] = {}
+        for unit in self._groups():
+            kept = [v for v in unit.places if unit.fused and self._read_outside(v, unit)]
+            for variable in kept:
+                if variable in outputs or variable in unit.staged:
+                    continue
+                sources = {v for v in kept if v is not variable and v not in found} | self.accesses.inputs | outputs
+                found.update(dict.fromkeys(self._way_to(variable, unit, sources)))
+        return list(found)
+
+    def _read_outside(self, variable: Variable, unit: Group) -> bool:
+        return any(self.home[node.outputs[0]] is not unit for node in self.readers.get(variable, ()))
+
+    def _way_to(self, goal: Variable, unit: Group, sources: set[Variable]) -> list[Variable]:
+        """The variables to compute on the way from `sources` to `goal`, if that is cheap; else none."""
+        way: dict[Variable, None] = {}
+        used: set[Variable] = set()
+        cost = 0
+        pending = [goal]
+        while pending:
+            variable = pending.pop()
+            if variable in way:
+                continue
+            node = variable.owner
+            if node is None or variable not in unit.places or not isinstance(node.op, Elementwise):
+                return []
+            if any(not has_code(reader) for reader in self.readers.get(variable, ())):
+                return []
+            way[variable] = None
+            cost += node.op.definition.cost
+            for read in self.reads(node):
+                if read.variable in sources:
+                    used.add(read.variable)
+                else:
+                    pending.append(read.variable)
+            if cost > CHEAP or len(used) > 2:
+                return []
+        return list(way)
 
     # -- dependence between groups ----------------------------------------------------------------
 

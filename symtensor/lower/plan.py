@@ -85,6 +85,7 @@ class _Planner:
         self.messages: list[Any] = []
         self.sizes = SizeTable({})
         self.swapped: list[tuple[int, int]] = []
+        self.numbers: dict[tuple[int, str], Constant] = {}
 
     def run(self) -> Program:
         self._roots()
@@ -339,7 +340,7 @@ class _Planner:
         else:
             a, b = node.inputs
             flags = False, False
-            alpha, beta = Constant(np.ones((), dtype)), Constant(np.zeros((), dtype))
+            alpha, beta = self._number(1, dtype), self._number(0, dtype)
             c = None
         output = self.buffer(node.outputs[0])
         if c is not None and not _is_zero(beta):
@@ -354,6 +355,10 @@ class _Planner:
         self._emit(GemmInstruction(
             self.buffer(a_base), self.buffer(b_base), output, self.buffer(reshaped_base(alpha)),
             self.buffer(reshaped_base(beta)), flags[0] != a_swapped, flags[1] != b_swapped, *numbers), node)
+
+    def _number(self, value: int, dtype: str) -> Constant:
+        """The constant factor of a matrix product."""
+        return self.numbers.setdefault((value, dtype), Constant(np.asarray(value, dtype)))
 
     def _copies(self) -> None:
         for base, target in self.copied:
@@ -373,9 +378,20 @@ class _Planner:
         return Program(
             [Argument(v.name or f"argument {n}", v.type.dtype, v.type.ndim) for n, v in enumerate(self.arguments)],
             [Argument(v.name or f"shared {n}", v.type.dtype, v.type.ndim) for n, v in enumerate(self.shared)],
-            self.constants, self.sizes.sizes.entries, self.checks, with_lifetimes(self.buffers, self.instructions),
+            self.constants, self.sizes.sizes.entries, self.checks, self._lifetimes(),
             self.instructions, self.results, self.swapped, self.returned, self.kernels, list(self.callables),
             self.messages, [self._origin(o) for o in self.origins], self._written())
+
+    def _lifetimes(self) -> list[Buffer]:
+        """The buffers with the first and last instruction that needs each in the arena."""
+        spans: dict[int, list[int]] = {}
+        for number, instruction in enumerate(self.instructions):
+            for buffer in _buffers_of(instruction, self.sizes.sizes.entries):
+                while self.buffers[buffer].kind is BufferKind.ALIAS:
+                    buffer = self.buffers[buffer].source
+                spans.setdefault(buffer, []).append(number)
+        return [replace(b, first=spans[n][0], last=spans[n][-1]) if b.kind is BufferKind.ARENA and n in spans else b
+                for n, b in enumerate(self.buffers)]
 
     def _written(self) -> list[int]:
         """The storages that are updated in place."""
@@ -403,7 +419,7 @@ def _is_zero(variable: Variable) -> bool:
     return isinstance(variable, Constant) and not variable.data.any()
 
 
-def buffers_of(instruction: Instruction) -> tuple[int, ...]:
+def _buffers_of(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tuple[int, ...]:
     """The buffers an instruction reads or writes."""
     if isinstance(instruction, Launch):
         return instruction.buffers
@@ -411,17 +427,7 @@ def buffers_of(instruction: Instruction) -> tuple[int, ...]:
         return (instruction.a, instruction.b, instruction.c, instruction.alpha, instruction.beta)
     if isinstance(instruction, Copy):
         return (instruction.source, instruction.target)
-    return () if isinstance(instruction, Resize) else instruction.inputs + instruction.outputs
-
-
-def with_lifetimes(buffers: Sequence[Buffer], instructions: Sequence[Instruction]) -> list[Buffer]:
-    """The buffers with the first and last instruction that needs each in the arena."""
-    spans: dict[int, list[int]] = {}
-    for number, instruction in enumerate(instructions):
-        for buffer in buffers_of(instruction):
-            while buffers[buffer].kind is BufferKind.ALIAS:
-                buffer = buffers[buffer].source
-            spans.setdefault(buffer, []).append(number)
-    return [Buffer(b.kind, b.source, b.dtype, b.shape, spans[n][0], spans[n][-1])
-            if b.kind is BufferKind.ARENA and n in spans else b
-            for n, b in enumerate(buffers)]
+    if isinstance(instruction, Resize):
+        return tuple(a for code, a, _ in sizes[instruction.begin:instruction.end]
+                     if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM))
+    return instruction.inputs + instruction.outputs
