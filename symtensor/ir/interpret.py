@@ -168,7 +168,6 @@ class _Run:
                                   operands=operands, fix=f"correct infer or evaluate of {type(node.op).__name__}")
             self.known[variable] = array
 
-
     def _sizes_fit(self, type: TensorType, shape: Sequence[int]) -> bool:
         """Whether no size known so far contradicts a shape."""
         return all(self.size(size) in (None, actual) for size, actual in zip(type.shape, shape))
