@@ -82,16 +82,22 @@ class Read:
 
 
 class Element:
-    """An input as an op's `element` sees it: elements are asked for by index."""
+    """An input as an op's `element` sees it: elements are asked for by index.
 
-    def __init__(self, reader: Any, variable: Variable) -> None:
+    `outer` is a guard under which the element of the op itself was asked for.
+    """
+
+    def __init__(self, reader: Any, variable: Variable, outer: Value | None = None) -> None:
         self.reader = reader
         self.variable = variable
+        self.outer = outer
         self.type = variable.type
         self.scope: Scope = reader.scope
 
     def at(self, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element at `index`; with a guard, nothing is read where it does not hold."""
+        if self.outer is not None:
+            guard = self.outer if guard is None else self.outer & guard
         return self.reader.at(self.variable, index, guard)
 
     def as_size(self) -> Size:
@@ -99,9 +105,9 @@ class Element:
         return self.reader.solution(size_of(self.variable))
 
 
-def apply_element(reader: Any, node: Apply, index: tuple[Size, ...]) -> Value:
-    """A node's element at `index`, its inputs read through `reader`."""
-    elements = [Element(reader, v) for v in node.inputs]
+def apply_element(reader: Any, node: Apply, index: tuple[Size, ...], guard: Value | None = None) -> Value:
+    """A node's element at `index`, its inputs read through `reader`, where `guard` holds."""
+    elements = [Element(reader, v, guard) for v in node.inputs]
     if not node.op.reads(node.inputs):
         return node.op.element(index, *elements, scope=reader.scope)  # type: ignore[attr-defined]
     return node.op.element(index, *elements)  # type: ignore[attr-defined]
@@ -139,7 +145,7 @@ class Accesses:
             return self.scope.literal(variable.data, variable.type.dtype)
         if self.is_free(variable):
             assert variable.owner is not None
-            return apply_element(self, variable.owner, index)
+            return apply_element(self, variable.owner, index, guard)
         self._recording[Read(variable, _axes(index, variable.type.shape))] = None
         offset: Size = 0
         for position in index:

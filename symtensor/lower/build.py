@@ -144,7 +144,7 @@ class _Builder:
             return self.scope.literal(variable.data.flat[0], variable.type.dtype)
         base = reshaped_base(variable)
         if self.accesses.is_free(variable) and (base in self.values or self.accesses.is_free(base)):
-            return apply_element(self, variable.owner, index)  # type: ignore[arg-type]
+            return apply_element(self, variable.owner, index, guard)  # type: ignore[arg-type]
         offset = flat_offset(index, variable.type.shape)
         return self.scope.load(self._slot(self.places.of(base)), offset, base.type.dtype, guard)
 
