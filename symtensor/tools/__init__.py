@@ -1,0 +1,1 @@
+"""What one runs beside the compiler: the `symtensor` command, tables of ops and rules, explanations of functions."""

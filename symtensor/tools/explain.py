@@ -1,0 +1,109 @@
+"""From the user's lines to kernels: what became of each node of an expression, and by which rules.
+
+>>> import symtensor.tensor as T
+>>> x = T.dmatrix("x")
+>>> print(explain(T.log(1 + x).sum(axis=1), lines=False))
+kernel log1p_sum
+  %0 = log1p(x)    log_one_plus
+  %1 = sum[1](%0)
+  returns %1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.graph import Graph, leaves
+from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.lower.access import SUPPORTED, Accesses
+from symtensor.lower.build import Places, build
+from symtensor.lower.group import Group, group
+from symtensor.lower.scatter import scatter_kernel
+from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.index import Scatter
+from symtensor.rewrite.engine import History
+from symtensor.rewrite.phases import optimize
+
+__all__ = ["explain", "Part", "parts_of"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Nodes that one kernel, one library call or one call of Python computes."""
+
+    title: str
+    nodes: Sequence[Apply]
+
+
+def explain(obj: Any, lines: bool = True) -> str:
+    """What computes an expression, a list of them, or a compiled function.
+
+    One paragraph for each kernel, library call and call of Python, in an order in which they can run; in it each node
+    with the rules that made it what it is, the first to fire first, and with `lines` the places in the user's
+    program that it stands for. Raises TypeMismatch for what is no expression.
+    """
+    graph, history = _optimized(obj)
+    labels = _Labels(graph)
+    return "\n\n".join("\n".join([part.title, *_described(part, graph, history, labels, lines)])
+                       for part in parts_of(graph))
+
+
+def _optimized(obj: Any) -> tuple[Graph, History]:
+    """The optimised graph of what was given, and the history of its optimisation."""
+    source = getattr(obj, "source", None)
+    if source is not None:  # a compiled function: its graph is rewritten when first asked for
+        graph = source.optimized()
+        return graph, source.history
+    expressions = [obj] if isinstance(obj, Variable) else list(obj) if isinstance(obj, (list, tuple)) else []
+    if not expressions or not all(isinstance(v, Variable) for v in expressions):
+        raise TypeMismatch(f"{obj!r} is no expression to explain",
+                           fix="give a variable, a list of them, or a compiled function")
+    inputs = [v for v in leaves(expressions) if not isinstance(v, Constant)]
+    graph = Graph(inputs, expressions)
+    return graph, optimize(graph)
+
+
+def parts_of(graph: Graph) -> list[Part]:
+    """What a graph's nodes are grouped to, each part after those it reads from."""
+    accesses = Accesses(graph)
+    return [Part(_title(graph, unit, accesses), unit.nodes) for unit in group(graph, accesses)]
+
+
+def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
+    if unit.fused:
+        everything = {v for node in unit.nodes for v in node.outputs}
+        built = build(graph, unit, accesses, Places(), everything)
+        return "kernel " + ", ".join(kernel.name for kernel in built.kernels)
+    (node,) = unit.nodes
+    if isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64"):
+        return f"library {node.op}"
+    if isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
+        return f"kernel {scatter_kernel(node)[0].name}"
+    return f"Python {node.op}"
+
+
+class _Labels:
+    """Names of variables: the user's, else a number."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._names = {v: f"%{number}" for number, v in enumerate(
+            v for node in graph.nodes() for v in node.outputs)}
+
+    def of(self, variables: Iterable[Variable]) -> str:
+        """The labels of variables, with commas between them."""
+        return ", ".join(self._names.get(v) or repr(v) for v in variables)
+
+
+def _described(part: Part, graph: Graph, history: History, labels: _Labels, lines: bool) -> list[str]:
+    text = []
+    for node in part.nodes:
+        rules = ", ".join(history.rules_of(node))
+        statement = f"  {labels.of(node.outputs)} = {node.op}({labels.of(node.inputs)})"
+        text.append(f"{statement}    {rules}" if rules else statement)
+        if lines:
+            text += [f"      {place[0]}" for place in graph.lines_of(node) if place]
+    returned = [v for v in graph.outputs if v.owner in part.nodes]
+    return [*text, f"  returns {labels.of(returned)}"] if returned else text

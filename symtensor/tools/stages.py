@@ -1,0 +1,68 @@
+"""The stages of the compiler, each run alone on a graph as text.
+
+>>> graph = from_text('''symbol n
+... input %x: float64 (n,)
+... %1: float64 () = constant 1.0
+... %2: float64 (n,) = exp(%x)
+... %3: float64 (n,) = add(%1, %2)
+... %4: float64 (n,) = log(%3)
+... return %4''')
+>>> print(rewritten(graph))
+symbol n
+input %x: float64 (n,)
+%0: float64 (n,) = softplus(%x)
+return %0
+>>> print(groups(graph))
+kernel softplus: softplus
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from symtensor import ops  # noqa: F401  (text finds an op by name among those that are imported)
+from symtensor.codegen.c import print_kernel
+from symtensor.ir.graph import Graph
+from symtensor.ir.text import from_text, to_text
+from symtensor.ir.verify import verify
+from symtensor.lower.plan import plan
+from symtensor.rewrite.phases import optimize
+from symtensor.runtime.compiled import describe_program
+from symtensor.tools.explain import parts_of
+
+__all__ = ["STAGES", "read", "rewritten", "groups", "kernels", "program"]
+
+
+def read(file: TextIO) -> Graph:
+    """The graph in a file, verified. Raises TextError or VerifyError."""
+    graph = from_text(file.read())
+    verify(graph)
+    return graph
+
+
+def rewritten(graph: Graph) -> str:
+    """a graph as text, optimised"""
+    optimize(graph)
+    return to_text(graph)
+
+
+def groups(graph: Graph) -> str:
+    """which nodes of a graph share a kernel; the graph is taken as it is"""
+    return "\n".join(f"{part.title}: {' '.join(str(node.op) for node in part.nodes)}" for part in parts_of(graph))
+
+
+def kernels(graph: Graph) -> str:
+    """the C text of a graph's kernels; the graph is taken as it is"""
+    made = plan(graph, len(graph.inputs), [], print_kernel).kernels
+    return "\n".join(text.replace("KERNEL", name) for name, text in made).rstrip()
+
+
+def program(graph: Graph) -> str:
+    """the program of a graph: sizes, buffers, instructions; the graph is taken as it is"""
+    return describe_program(plan(graph, len(graph.inputs), [], print_kernel))
+
+
+STAGES: dict[str, Callable[[Graph], str]] = {
+    "rewrite": rewritten, "groups": groups, "kernels": kernels, "program": program}
+"""The stages that are commands; the docstrings are their help."""

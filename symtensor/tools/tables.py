@@ -1,0 +1,133 @@
+"""Tables of all ops and all rules, read from the registries: what `symtensor ops` and `symtensor rules` print.
+
+>>> elementwise, *families = ops()
+>>> next(row for row in elementwise.rows if row[0] == "tanh(x)")
+('tanh(x)', 'float', 'yes', 'Hyperbolic tangent.')
+>>> print(Table("Fruit", "", ("name", "colour"), [("apple", "red"), ("fig", "blue")]).plain())
+Fruit
+  name   colour
+  apple  red
+  fig    blue
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from itertools import chain, groupby
+
+from symtensor import ops as ops_package
+from symtensor.ir.node import Op
+from symtensor.ops.elementwise import Elementwise, primitives
+from symtensor.rewrite.phases import PIPELINE
+from symtensor.rewrite.rule import KEEPS, Equation, GraphPass, Phase, Rule
+
+__all__ = ["TABLES", "Table", "ops", "rules", "written"]
+
+Member = Rule | GraphPass
+"""What a phase is made of."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a sentence on what the rows are, the heads of the columns, the rows."""
+
+    title: str
+    doc: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+    def plain(self) -> str:
+        """The table for a terminal; the last column is as long as it is."""
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+                 for row in (self.header, *self.rows)]
+        return "\n  ".join(filter(None, [self.title, self.doc, *lines]))
+
+    def markdown(self) -> str:
+        """The table for a page."""
+        rows = [self.header, ("---",) * len(self.header), *self.rows]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        return "\n".join([f"## {self.title}", "", *([self.doc, ""] if self.doc else []), *lines])
+
+
+def written(name: str, markdown: bool = False) -> str:
+    """The tables called `name`, for a terminal or as the page `docs/reference/<name>.md`."""
+    tables = TABLES[name]()
+    if not markdown:
+        return "\n\n".join(table.plain() for table in tables)
+    head = f"# All {name}\n\nWritten by `symtensor {name} --markdown`; not to be edited."
+    return "\n\n".join([head, *(table.markdown() for table in tables)])
+
+
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").split("\n\n")[0].replace("\n", " ")
+
+
+# -- ops --------------------------------------------------------------------------------------------------
+
+def ops() -> list[Table]:
+    """the primitive operations"""
+    modules = [import_module(f"{ops_package.__name__}.{found.name}")
+               for found in pkgutil.iter_modules(ops_package.__path__)]
+    own = [op for op in primitives.values() if op.definition.body is None]
+    tables = [Table("Elementwise", "Each is a scalar function with its NumPy meaning, its C text and its derivative.",
+                    ("op", "dtypes", "derivative", "meaning"), [_elementwise(op) for op in own])]
+    for module in modules:
+        classes = [cls for cls in vars(module).values() if inspect.isclass(cls) and issubclass(cls, Op)
+                   and cls.__module__ == module.__name__ and cls not in (Op, Elementwise)]
+        if classes:
+            tables.append(Table(module.__name__.rpartition(".")[2].capitalize(), _first_line(module),
+                                ("op", "parameters", "code", "derivative", "meaning"), list(map(_class, classes))))
+    return tables
+
+
+def _elementwise(op: Elementwise) -> tuple[str, ...]:
+    definition = op.definition
+    arguments = ", ".join("xyz"[:definition.arity])
+    return (f"{op.name}({arguments})", definition.kind, "yes" if definition.pullback else "no", definition.doc)
+
+
+def _class(cls: type[Op]) -> tuple[str, ...]:
+    parameters = ", ".join(field.name for field in fields(cls))  # type: ignore[arg-type]
+    code = "index expression" if hasattr(cls, "element") else "own"
+    derivative = "no" if cls.pullback is Op.pullback else "yes"
+    return (cls.__name__, parameters, code, derivative, _first_line(cls))
+
+
+# -- rules ------------------------------------------------------------------------------------------------
+
+def rules() -> list[Table]:
+    """the rewrite rules, by family, with the phases they belong to and what they keep"""
+    phases = list(dict.fromkeys(phase for level in PIPELINE.values() for phase in level))
+    tables = [Table("Phases", "", ("phase", "does"), [(phase.name, _first_line(phase)) for phase in phases]),
+              Table("What a rule keeps", "From the strictest class to the loosest.", ("class", "promise"),
+                    list(KEEPS.items()))]
+    members = dict.fromkeys(chain.from_iterable(map(_members, phases)))
+    for home, own in groupby(sorted(members, key=_home), _home):
+        tables.append(Table(home.rpartition(".")[2].capitalize(), _first_line(sys.modules[home]),
+                            ("rule", "from and to", "phases", "keeps", "why"),
+                            [_rule(one, phases) for one in own]))
+    return tables
+
+
+def _members(phase: Phase) -> list[Member]:
+    return [*phase.rules, *phase.passes]
+
+
+def _home(one: Member) -> str:
+    return str(one.function.__module__)
+
+
+def _rule(one: Member, phases: Iterable[Phase]) -> tuple[str, ...]:
+    where = [phase.name for phase in phases if one in _members(phase)]
+    equation = repr(one) if isinstance(one, Equation) else "(whole graph)" if isinstance(one, GraphPass) else ""
+    return (one.name, equation, ", ".join(where), getattr(one, "keeps", "exact"), _first_line(one))
+
+
+TABLES: dict[str, Callable[[], list[Table]]] = {"ops": ops, "rules": rules}
+"""The tables that are commands; the docstrings are their help."""
