@@ -21,8 +21,20 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from symtensor.codegen.preamble import C_TYPES
-from symtensor.lower.kernel import (Compute, Kernel, Literal, Load, Loop, PrintedKernel, Reduction, Result, SizeScalar,
-                                    Store, Value, index_values)
+from symtensor.lower.kernel import (
+    Compute,
+    Kernel,
+    Literal,
+    Load,
+    Loop,
+    PrintedKernel,
+    Reduction,
+    Result,
+    SizeScalar,
+    Store,
+    Value,
+    index_values,
+)
 from symtensor.lower.schedule import Schedule
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
@@ -72,7 +84,7 @@ class _Printer:
                              work * max(1, cost // 8), self._scratch_bytes())
 
     def _plain_extent(self, loop: Loop) -> Size:
-        own = {l.symbol for l in self.kernel.parallel + self.kernel.reduce}
+        own = {each.symbol for each in self.kernel.parallel + self.kernel.reduce}
         return 1 if own & set(dims.symbols_of(loop.extent)) else loop.extent
 
     def _pointer(self, slot: int) -> str:
@@ -191,8 +203,8 @@ class _Printer:
         self.open("for (long c = 0; c < columns; ++c)")
         self.emit(f"const long {counter} = first + c;")
         saved = dict(self.names)
-        for number, reduction in enumerate(self.kernel.reductions):
-            self.names[self.schedule.results[number]] = f"total{number}[c]"
+        for number, result in self.schedule.results.items():
+            self.names[result] = f"total{number}[c]"
         self._body(self.schedule.row_stores)
         self.names = saved
         self.close()
@@ -346,9 +358,9 @@ class _Printer:
     def _values_at(self, level: int, stages: tuple[int, ...]) -> None:
         """Define what does not change in the loops inside: level 0 before all loops, level 1 once a point of P."""
         for value in self.schedule.order:
-            if self.schedule.level_of[value] == level and (level == 0 or self.schedule.stage_of[value] in stages):
-                if value not in self.names:
-                    self._statement(value)
+            here = self.schedule.level_of[value] == level and (level == 0 or self.schedule.stage_of[value] in stages)
+            if here and value not in self.names:
+                self._statement(value)
 
     def _define(self, wanted: Iterable[Value]) -> None:
         """Statements for values not yet named, and for what they need."""

@@ -6,7 +6,7 @@ True
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 __all__ = ["preamble", "C_TYPES"]
 
@@ -17,8 +17,8 @@ C_TYPES = {
 }
 """The C type of each dtype that generated code handles (LP64)."""
 
-_VECTOR = ("exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc"
-           " cbrt").split()
+_VECTOR = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan",
+           "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt"]
 _VECTOR_TWO = ["pow", "atan2"]
 _SCALAR = ["lgamma", "tgamma"]
 # These become instructions: they must not be declared as calls into the vector library.
@@ -86,7 +86,7 @@ static inline long wrap_index(long index, long size, int *status) {
 """
 
 
-@lru_cache(maxsize=None)
+@cache
 def preamble(vector: bool) -> str:
     """The text before generated kernels; `vector` declares the vector forms that libmvec has."""
     simd = '__attribute__((simd("notinbranch"))) ' if vector else ""

@@ -34,7 +34,8 @@ _SHOWN_LINES = 12
 # flush denormals to zero.
 _COMMON = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-w")
 _OPTIONAL = ("-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd",
-             "-fno-strict-aliasing", "-fwrapv", "-fno-semantic-interposition", "-fno-stack-protector", "-fcf-protection=none",
+             "-fno-strict-aliasing", "-fwrapv", "-fno-semantic-interposition", "-fno-stack-protector",
+             "-fcf-protection=none",
              "-fno-asynchronous-unwind-tables", "-fno-ident")
 _OPTIONAL_OF = {"gcc": ("-pipe",), "clang": ("-ffp-contract=fast", "-fveclib=libmvec"),
                 "zig": ("-ffp-contract=fast", "-fveclib=libmvec", "-fno-sanitize=undefined")}

@@ -22,7 +22,7 @@ from symtensor.lower.kernel import Scope, Value
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
-from symtensor.ops.size import SizeValue, size_of
+from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 

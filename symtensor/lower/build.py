@@ -260,10 +260,9 @@ def shape_of(kernel: Kernel) -> str:
         return "map"
     positions = {loop.symbol: number for number, loop in enumerate(kernel.order)}
     inner = [positions[loop.symbol] for loop in kernel.reduce]
-    if kernel.parallel and positions[kernel.parallel[-1].symbol] > max(inner):
-        if not any(r.kind.startswith("arg") or _needs_result(r.value) for r in kernel.reductions):
-            return "column"
-    return "row"
+    innermost = bool(kernel.parallel) and positions[kernel.parallel[-1].symbol] > max(inner)
+    plain = not any(r.kind.startswith("arg") or _needs_result(r.value) for r in kernel.reductions)
+    return "column" if innermost and plain else "row"
 
 
 def collapse(kernel: Kernel) -> Kernel:

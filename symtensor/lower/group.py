@@ -217,9 +217,8 @@ class _Grouping:
         dropped = reduced_axes(node) if reduces else ()
         axes = [axis for axis in range(len(iteration_shape(node))) if axis not in dropped]
         target.places[node.outputs[0]] = tuple(loop_of.get(axis) for axis in axes)
-        if reduces and any(axis in loop_of for axis in dropped):
-            target.staged.add(node.outputs[0])
-        elif any(read.variable in target.staged for read in self.reads(node)):
+        reduced = reduces and any(axis in loop_of for axis in dropped)
+        if reduced or any(read.variable in target.staged for read in self.reads(node)):
             target.staged.add(node.outputs[0])
 
     def _join(self, node: Apply, target: Group, reads: list[Read]) -> bool:
@@ -254,6 +253,22 @@ class _Grouping:
     def _loops_of(self, node: Apply, target: Group, reads: list[Read]) -> dict[int, int] | None:
         """Which loop of the group runs along each axis of a node (None if they do not fit)."""
         shape = iteration_shape(node)
+        loop_of = self._loops_read(target, reads)
+        if loop_of is None:
+            return None
+        free = [loop for loop in range(len(target.loops)) if loop not in loop_of.values()]
+        for axis, size in enumerate(shape):
+            if size != 1 and axis not in loop_of:
+                if not free or target.loops[free[0]] != size or not target.reduced:
+                    return None
+                loop_of[axis] = free.pop(0)
+        ordered = [loop_of[axis] for axis in sorted(loop_of)]
+        if any(target.loops[loop] != shape[axis] for axis, loop in loop_of.items()) or ordered != sorted(set(ordered)):
+            return None
+        return loop_of
+
+    def _loops_read(self, target: Group, reads: list[Read]) -> dict[int, int] | None:
+        """Which loop runs along each axis by which a node reads the group's variables (None if they disagree)."""
         loop_of: dict[int, int] = {}
         for read in reads:
             if self.home.get(read.variable) is not target:
@@ -266,15 +281,6 @@ class _Grouping:
                         return None
                 elif loop_of.setdefault(axis, loop) != loop:
                     return None
-        free = [loop for loop in range(len(target.loops)) if loop not in loop_of.values()]
-        for axis, size in enumerate(shape):
-            if size != 1 and axis not in loop_of:
-                if not free or target.loops[free[0]] != size or not target.reduced:
-                    return None
-                loop_of[axis] = free.pop(0)
-        ordered = [loop_of[axis] for axis in sorted(loop_of)]
-        if any(target.loops[loop] != shape[axis] for axis, loop in loop_of.items()) or ordered != sorted(set(ordered)):
-            return None
         return loop_of
 
     # -- merging whole groups ---------------------------------------------------------------------

@@ -251,7 +251,8 @@ class Kernel:
     `shape` says how it is run: "map" (no reduction), "row" (for each point of P the loops over R, once for each
     stage), "column" (the innermost loop of P inside R; results are used over P only), "scatter" (nothing is
     reduced, but points of R may store to the same place: R runs in order, inside a run of the innermost loop of P).
-    `order` holds all loops from the outermost, as they lie in memory. `dtypes` are those of the buffers by slot; a slot both loaded and stored is updated in place.
+    `order` holds all loops from the outermost, as they lie in memory. `dtypes` are those of the buffers by slot;
+    a slot both loaded and stored is updated in place.
     """
 
     name: str
@@ -283,7 +284,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class PrintedKernel:
-    """The text a printer made of a kernel, and what its launch needs: parameters, units, estimated work, bytes of scratch."""
+    """The text a printer made of a kernel, and what a launch needs: parameters, units, work, bytes of scratch."""
 
     name: str
     text: str

@@ -25,8 +25,19 @@ from symtensor.lower.group import Group, group, matrix_operand, whole_inputs
 from symtensor.lower.kernel import Kernel, PrintedKernel
 from symtensor.lower.memory import reuse
 from symtensor.lower.order import in_order
-from symtensor.lower.program import (Argument, Buffer, BufferKind, Call, Check, Copy, Instruction, Launch, Program,
-                                     Resize, SizeCode)
+from symtensor.lower.program import (
+    Argument,
+    Buffer,
+    BufferKind,
+    Call,
+    Check,
+    Copy,
+    Instruction,
+    Launch,
+    Program,
+    Resize,
+    SizeCode,
+)
 from symtensor.lower.program import Gemm as GemmInstruction
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import SizeTable
@@ -246,7 +257,8 @@ class _Planner:
             return False
         if self._is_dynamic(base):
             return False
-        return base.type.shape == variable.type.shape or has_code(base.owner) or isinstance(base.owner.op, (MatMul, Gemm))
+        own_shape = base.type.shape == variable.type.shape
+        return own_shape or has_code(base.owner) or isinstance(base.owner.op, (MatMul, Gemm))
 
     def _new(self, key: Variable | Partial, buffer: Buffer) -> int:
         self.buffer_of[key] = self._add(buffer)

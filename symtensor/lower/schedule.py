@@ -21,8 +21,18 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
-from symtensor.lower.kernel import (Compute, Kernel, Literal, Load, Result, SizeScalar, Store, Value,
-                                    loop_symbols, operands)
+from symtensor.lower.kernel import (
+    Compute,
+    Kernel,
+    Literal,
+    Load,
+    Result,
+    SizeScalar,
+    Store,
+    Value,
+    loop_symbols,
+    operands,
+)
 from symtensor.types import dim as dims
 
 __all__ = ["Stage", "Schedule"]

@@ -1,7 +1,8 @@
 """Sizes by number: how each symbol is found from the arguments, and each size from the symbols.
 
->>> n = dims.symbol("n")
->>> table = SizeTable({dims.lone_symbol(n): (SizeCode.INPUT_DIM, 0, 0)})
+>>> from symtensor.types.dim import lone_symbol, symbol
+>>> n = symbol("n")
+>>> table = SizeTable({lone_symbol(n): (SizeCode.INPUT_DIM, 0, 0)})
 >>> table.number(n * 2 + 1), table.sizes.entries[-1] == (SizeCode.ADD, 2, 3)
 (4, True)
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from symtensor.lower.program import SizeCode, Sizes
-from symtensor.types import dim as dims
 from symtensor.types.dim import Atom, Dim, Size, Symbol
 
 __all__ = ["SizeTable"]

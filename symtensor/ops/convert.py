@@ -15,7 +15,7 @@ import numpy as np
 
 from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.types import dtype as dtypes
 
 __all__ = ["constant", "as_variable", "together", "is_weak"]
@@ -33,7 +33,7 @@ def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype
     (TensorType(int16, ()), TensorType(float64, (1, 1)))
     """
     if isinstance(value, Variable):
-        raise TypeMismatch(f"{value!r} is already a variable", fix="use as_tensor_variable")
+        raise complaint(TypeMismatch, f"{value!r} is already a variable", value, fix="use as_tensor_variable")
     if dtype is None and isinstance(value, int) and not isinstance(value, bool):
         dtype = dtypes.weak_dtype(value, "int8")
     elif dtype is None and isinstance(value, float):
@@ -48,12 +48,18 @@ def _array(value: Any, dtype: str | None) -> np.ndarray:
     try:
         array = np.asarray(value, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        raise TypeMismatch(f"{value!r} is not a tensor: {error}",
-                           fix="give a number, an array or a nested list of numbers") from None
+        raise complaint(TypeMismatch, f"{_short(value)} is not a tensor: {error}",
+                        fix="give a number, an array or a nested list of numbers") from None
     if array.dtype.name not in dtypes.ALL:
-        raise TypeMismatch(f"an array of {array.dtype} is not a tensor", operands=[repr(value)[:80]],
-                           fix="one of " + ", ".join(dtypes.ALL))
+        raise complaint(TypeMismatch, f"{_short(value)} is not a tensor: its dtype is {array.dtype}",
+                        fix="one of " + ", ".join(dtypes.ALL))
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _short(value: Any) -> str:
+    """A value in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."
 
 
 def is_weak(value: Any) -> bool:
@@ -78,7 +84,7 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
 def _padded(value: Variable, ndim: int) -> Variable:
     from symtensor.ops.shape import pad_left
     if value.type.ndim > ndim:
-        raise TypeMismatch(f"{value!r} has {value.type.ndim} axes, more than {ndim}")
+        raise complaint(TypeMismatch, f"{value!r} has {value.type.ndim} axes, more than {ndim}", value)
     return pad_left(value, ndim - value.type.ndim)
 
 

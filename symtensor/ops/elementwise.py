@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ class Definition:
 
     `numpy` is the value; `c` the C expression in `{0}`, `{1}`... with `{f}` for the suffix of math functions
     ("f" for float32) and `{s}` for that of the preamble's functions ("_float32"); `c_integer` and `c_bool` are the
-    same for integers (and bool) and for bool where they differ. An op with a `body` needs neither: both come from tracing the body.
+    same for integers (and bool) and for bool where they differ. An op with a `body` needs none of them: its trace
+    gives them.
     """
 
     name: str
@@ -247,7 +248,7 @@ class Cast(Elementwise):
 _definitions["cast"] = Definition("cast", 1, "same", doc="Conversion to another dtype.")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _cast_op(dtype: str) -> Cast:
     return Cast("cast", dtype)
 
@@ -265,7 +266,7 @@ def cast(x: Any, dtype: Any) -> Variable:
     if isinstance(variable, Constant) and not variable.type.ndim and not variable.name:
         with np.errstate(all="ignore"):
             return Constant(variable.data.astype(dtype))
-    return _cast_op(dtype)(variable) if not variable.type.dtype == dtype else variable
+    return _cast_op(dtype)(variable)
 
 
 Cast.prepare = lambda self, *arguments: together(arguments)  # type: ignore[method-assign]

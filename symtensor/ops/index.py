@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Op, Variable, at_most, equal_sizes
+from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import broadcast_index, broadcast_shapes, cast, zeros_like
@@ -174,7 +174,7 @@ class SetSubtensor(Op):
         return result
 
     def pullback(self, *values: Variable) -> Any:
-        x, y, bounds, dz = values[0], values[1], values[2:-2], values[-1]
+        y, bounds, dz = values[1], values[2:-2], values[-1]
         part = Subtensor(self.entries)(dz, *bounds)
         dx = dz if self.add else SetSubtensor(self.entries, False)(dz, zeros_like(dz), *bounds)
         return [dx, unbroadcast(part, y)] + [None] * len(bounds)
@@ -353,7 +353,7 @@ class Scatter(Op):
         return result
 
     def pullback(self, *values: Variable) -> Any:
-        x, y, indices, dz = values[0], values[1], values[2:-2], values[-1]
+        y, indices, dz = values[1], values[2:-2], values[-1]
         part = Gather(self.axes)(dz, *indices)
         dx = dz if self.add else Scatter(self.axes, False)(dz, zeros_like(dz), *indices)
         return [dx, unbroadcast(part, y)] + [None] * len(indices)
@@ -399,8 +399,7 @@ def set_subtensor(x: Variable, index: Sequence[Any], y: Variable, add: bool = Fa
 def parse_basic(x: Variable, index: Sequence[Any]) -> tuple[tuple[Entry, ...], list[Variable]]:
     """Entries and integer inputs of a basic index, filled up with full slices. Raises ShapeError, TypeMismatch."""
     if len(index) > x.type.ndim:
-        raise ShapeError(f"{len(index)} indices for {x!r}, which has {x.type.ndim} axes",
-                         operands=[x.type.describe()])
+        raise complaint(ShapeError, f"{len(index)} indices for {x!r}, which has {x.type.ndim} axes", x)
     entries: list[Entry] = []
     bounds: list[Variable] = []
     for entry in index:
@@ -418,8 +417,8 @@ def parse_basic(x: Variable, index: Sequence[Any]) -> tuple[tuple[Entry, ...], l
 def _fixed_step(step: Any) -> int:
     size = size_of(as_size(step))
     if not isinstance(size, int) or size == 0:
-        raise TypeMismatch(f"the step of a slice must be a number other than 0, not {step!r}",
-                           fix="index with arange(start, stop, step)")
+        raise complaint(TypeMismatch, f"the step of a slice must be a number other than 0, not {step!r}",
+                        fix="index with arange(start, stop, step)")
     return size
 
 
@@ -427,11 +426,11 @@ def join(axis: int, parts: Sequence[Any]) -> Variable:
     """Tensors one after the other along `axis`; dtypes are promoted. Raises ShapeError, TypeMismatch."""
     variables = together(parts)
     if not variables:
-        raise TypeMismatch("join needs at least one tensor")
+        raise complaint(TypeMismatch, "join needs at least one tensor")
     dtype = promote(*(v.type.dtype for v in variables))
     ndim = variables[0].type.ndim
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"join: axis {axis} is not an axis of {variables[0]!r}, which has {ndim}")
+        raise complaint(ShapeError, f"join: axis {axis} is not one of {ndim} axes", *variables)
     if len(variables) == 1:
         return variables[0]
     return Join(axis % ndim)(*(cast(v, dtype) for v in variables))
@@ -450,8 +449,8 @@ def _checked(x: Variable, indices: Mapping[int, Any]) -> tuple[tuple[int, ...], 
     for axis in axes:
         index = as_variable(indices[axis])
         if index.type.dtype not in INTEGERS:
-            raise TypeMismatch(f"an index must be of integers, not {index.type.dtype}", operands=[repr(index)],
-                               fix='cast it: index.astype("int64")')
+            raise complaint(TypeMismatch, f"an index must be of integers, not {index.type.dtype}", index,
+                            fix='cast it: index.astype("int64")')
         found.append(scalar.wrap_index(cast(index, "int64"), dimension(x, axis)))
     return axes, found
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable, extend_variables
+from symtensor.ir.node import Variable, complaint, extend_variables
 from symtensor.ops import scalar
 
 __all__: list[str] = []
@@ -109,5 +109,5 @@ class _Operators:
         return scalar.invert(self)
 
     def __bool__(self) -> bool:
-        raise TypeMismatch(f"{self!r} has no truth value: it is a symbolic expression",
-                           fix="use switch(condition, a, b) or ifelse; x.eval() for a number")
+        raise complaint(TypeMismatch, f"{self!r} has no truth value: it is a symbolic expression", self,
+                        fix="use switch(condition, a, b) or ifelse; x.eval() for a number")

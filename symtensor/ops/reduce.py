@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Masked, Op, Variable, at_most
+from symtensor.ir.node import Masked, Op, Variable, at_most, complaint
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise, cast
 from symtensor.types.dtype import COMPLEX
@@ -107,7 +107,7 @@ def reduce_axes(kind: str, x: Variable, axes: Sequence[int]) -> Variable:
     """`x` reduced over `axes` (not negative, in any order); x itself when there are none."""
     axes = tuple(sorted(axes))
     if len(set(axes)) != len(axes) or any(not 0 <= axis < x.type.ndim for axis in axes):
-        raise ShapeError(f"{kind}: axes {axes} do not fit {x!r}", operands=[x.type.describe()])
+        raise complaint(ShapeError, f"{kind}: axes {axes} do not fit {x.type.ndim} axes", x)
     return Reduce(kind, axes)(x) if axes else x
 
 

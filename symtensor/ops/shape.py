@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Op, Variable, at_most, equal_sizes
+from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import broadcast_index
 from symtensor.ops.reduce import sum_axes
@@ -76,8 +76,8 @@ def dimshuffle(x: Any, pattern: Sequence[Any]) -> Variable:
         elif isinstance(entry, (int, np.integer)) and -x.type.ndim <= entry < x.type.ndim:
             order.append(int(entry) % x.type.ndim)
         else:
-            raise ShapeError(f"dimshuffle: {entry!r} is not an axis of {x!r}", operands=[x.type.describe()],
-                             fix=f'axes from 0 to {x.type.ndim - 1}, or "x"')
+            raise complaint(ShapeError, f"dimshuffle: {entry!r} is not an axis of {x!r}", x,
+                            fix=f'axes from 0 to {x.type.ndim - 1}, or "x"')
     return x if order == list(range(x.type.ndim)) else Dimshuffle(tuple(order))(x)
 
 
@@ -167,14 +167,12 @@ def reshape(x: Any, shape: Sequence[Any]) -> Variable:
     sizes: list[Any] = list(shape)
     unknown = [axis for axis, size in enumerate(sizes) if isinstance(size, (int, np.integer)) and size == -1]
     if len(unknown) > 1:
-        raise ShapeError(f"reshape of {x!r}: only one size may be -1, not {len(unknown)}",
-                         operands=[x.type.describe()])
+        raise complaint(ShapeError, f"reshape: only one size may be -1, not {len(unknown)}", x)
     if unknown:
         known = _product([size_of(as_size(s)) for axis, s in enumerate(sizes) if axis != unknown[0]])
         total = _product(x.type.shape)
         if isinstance(total, int) and isinstance(known, int) and (not known or total % known):
-            raise ShapeError(f"reshape of {x!r}: {total} elements do not fill rows of {known}",
-                             operands=[x.type.describe()])
+            raise complaint(ShapeError, f"reshape: {total} elements do not fill rows of {known}", x)
         number: Variable = integer(1)
         for size in shape_of(x):
             number = number * size

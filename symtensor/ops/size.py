@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Constant, Op, Variable
+from symtensor.ir.node import Constant, Op, Variable, complaint
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size
@@ -113,8 +113,8 @@ def size_of(variable: Variable) -> Size:
     Raises TypeMismatch when the variable is not an integer scalar.
     """
     if variable.type.ndim or variable.type.dtype not in INTEGERS:
-        raise TypeMismatch(f"a size must be an integer scalar, not {variable.type.describe()}",
-                           operands=[repr(variable)], fix="cast it to int64")
+        raise complaint(TypeMismatch, f"a size must be an integer scalar, not {variable.type.describe()}", variable,
+                        fix="cast it to int64")
     pending = [variable]
     while pending:
         current = pending[-1]

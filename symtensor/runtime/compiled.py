@@ -213,7 +213,7 @@ if core is not None:
                 return int(self.shared[a].storage.array.shape[b])
             if code == SizeCode.SHARED_VALUE:
                 return int(self.shared[a].storage.array)
-            declared = self.signature.inputs[a].name
+            declared = self.signature.inputs[a].name or ""
             if declared not in sizes:
                 raise CompileError(f"peak_bytes needs the shape of the input {declared!r}",
                                    fix=f"f.peak_bytes({{{declared!r}: shape}})")

@@ -21,7 +21,7 @@ from symtensor.ir import provenance
 from symtensor.ir.graph import Graph, leaves, substitute
 from symtensor.ir.node import Constant, Variable, describe
 from symtensor.ops.convert import as_variable
-from symtensor.runtime.arguments import In, Out, Signature
+from symtensor.runtime.arguments import In, Out
 from symtensor.runtime.compiled import compile_graph
 from symtensor.runtime.shared import SharedVariable
 

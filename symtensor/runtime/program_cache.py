@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from types import CodeType
 
 import numpy as np
@@ -59,7 +59,7 @@ def _code(code: CodeType) -> str:
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _package() -> str:
     """The state of this package's own files."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -178,5 +178,5 @@ def _op(name: str) -> Callable[..., Variable]:
 
 
 _STEPS: list[Callable[[random.Random, Variable, list[Variable]], Variable | None]] = [
-    _unary, _unary, _binary, _binary, _binary, _constant, _switch, _reduce, _reduce, _extremum, _normalized, _normalized,
-    _shuffle, _slice, _set, _reshape, _join, _gather, _matmul, _broadcast]
+    _unary, _unary, _binary, _binary, _binary, _constant, _switch, _reduce, _reduce, _extremum, _normalized,
+    _normalized, _shuffle, _slice, _set, _reshape, _join, _gather, _matmul, _broadcast]

@@ -22,10 +22,11 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Union
+from typing import Any
 
-__all__ = ["lone_symbol", "Symbol", "Compound", "Atom", "Dim", "Size", "symbol", "minimum", "maximum", "floordiv", "modulo",
-           "of_atom", "polynomial", "lower_bound", "upper_bound", "substitute", "symbols_of", "evaluate", "linear_in", "known_different", "indicator_negative"]
+__all__ = ["Atom", "Compound", "Dim", "Size", "Symbol", "evaluate", "floordiv", "indicator_negative",
+           "known_different", "linear_in", "lone_symbol", "lower_bound", "maximum", "minimum", "modulo", "of_atom",
+           "polynomial", "substitute", "symbol", "symbols_of", "upper_bound"]
 
 _serial = itertools.count()
 
@@ -66,7 +67,7 @@ class Compound:
         return f"({self.left} {sign} {self.right})" if sign else f"{self.kind}({self.left}, {self.right})"
 
 
-Atom = Union[Symbol, Compound]
+Atom = Symbol | Compound
 Monomial = tuple[Atom, ...]
 
 
@@ -128,7 +129,7 @@ class Dim:
         return " + ".join(parts).replace("+ -", "- ")
 
 
-Size = Union[int, Dim]
+Size = int | Dim
 
 
 def symbol(name: str, source: Any = None, axis: int | None = None) -> Dim:

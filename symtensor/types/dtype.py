@@ -13,7 +13,7 @@ integers with float32 is kept at float32, as Theano documents.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def check_dtype(dtype: object) -> str:
     return str(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def numpy_dtype(dtype: str) -> np.dtype:
     """The NumPy dtype object of a dtype name."""
     return np.dtype(dtype)
@@ -60,7 +60,7 @@ def itemsize(dtype: str) -> int:
     return int(numpy_dtype(dtype).itemsize)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _numpy_promote(dtypes: tuple[str, ...]) -> str:
     return str(np.result_type(*dtypes).name)
 

@@ -115,7 +115,7 @@ def test_recomputation_is_bounded():
 
 def test_long_chains_are_cut_into_several_kernels():
     x = y = T.dvector("x")
-    for number in range(1000):
+    for _ in range(1000):
         y = T.sin(y) + x
     f = st.function([x], y)
     assert 10 < f.launches < 20 and len(f.kernels) < 5  # most are the same kernel

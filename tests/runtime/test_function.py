@@ -7,8 +7,14 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import (GraphError, IndexOutOfRange, MissingInputError, ShapeError, TypeMismatch,
-                                   UnusedInputError, VerifyError)
+from symtensor.base.errors import (
+    GraphError,
+    IndexOutOfRange,
+    MissingInputError,
+    ShapeError,
+    TypeMismatch,
+    UnusedInputError,
+)
 
 BACKENDS = ["c", "numpy"]
 
@@ -31,7 +37,8 @@ def test_forms_of_outputs(backend):
     value = np.array([1.0, 2.0])
     assert st.function([x], x * 2)(value).tolist() == [2.0, 4.0]
     assert [r.tolist() for r in st.function([x], [x + 1, x.sum()])(value)] == [[2.0, 3.0], 3.0]
-    assert {k: r.tolist() for k, r in st.function([x], {"b": x, "a": x[0]})(value).items()} == {"a": 1.0, "b": [1.0, 2.0]}
+    named = st.function([x], {"b": x, "a": x[0]})(value)
+    assert {key: result.tolist() for key, result in named.items()} == {"a": 1.0, "b": [1.0, 2.0]}
     assert st.function([], [])() == []
     assert st.function([x], None, on_unused_input="ignore")(value) is None
     assert st.function([x], st.Out(x - 1, borrow=True))(value).tolist() == [0.0, 1.0]
