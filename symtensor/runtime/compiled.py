@@ -3,9 +3,9 @@
 >>> from symtensor import ops
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float64", ())("x")
->>> f = compile_graph(Graph([x], [x * x]), declared=[In(x)], shared=[], wrap="single", updates=[])
+>>> f = compile_graph(Graph([x], [-x]), declared=[In(x)], shared=[], wrap="single", updates=[])
 >>> f(3.0), [kernel.name for kernel in f.kernels]
-(array(9.), ['mul'])
+(array(-3.), ['neg'])
 """
 
 from __future__ import annotations
