@@ -152,9 +152,16 @@ def match(pattern: Pattern, variable: Variable) -> Bindings | None:
             if node is None or len(node.inputs) != len(wanted.inputs) or not _same_op(wanted, node.op, bindings):
                 return None
             pending += zip(wanted.inputs, node.inputs)
-        elif (value := uniform(found)) is None or value != wanted:
+        elif not _has_value(found, wanted):
             return None
     return bindings
+
+
+def _has_value(variable: Variable, wanted: Any) -> bool:
+    value = uniform(variable)
+    if value is None or (isinstance(wanted, bool) and not isinstance(value, bool)):
+        return False
+    return bool(value == wanted)
 
 
 def _same_op(wanted: Applied, op: Op, bindings: Bindings) -> bool:

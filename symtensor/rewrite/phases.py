@@ -25,7 +25,8 @@ from symtensor.rewrite.engine import History, run_phase
 from symtensor.rewrite.rule import Phase
 from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
 from symtensor.rewrite.rules import (  # noqa: F401  (their rules join the phases in this order)
-    sizes, folding, spreading, views, indexing, gathering, reductions, arithmetic, sums, products, logic, stability, matrices)
+    sizes, folding, spreading, views, indexing, gathering, reductions, arithmetic, sums, products, logic, stability, normalizing, cheaper,
+    matrices)
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
 
@@ -69,7 +70,7 @@ def stabilized(outputs: Iterable[Variable], keep: Iterable[Variable] = ()) -> li
     kept = [v for v in dict.fromkeys(keep) if not isinstance(v, Constant)]
     graph = Graph(kept, list(outputs))
     history = History()
-    for phase in (canonicalize, stabilize):
+    for phase in (canonicalize, stabilize, canonicalize):
         run_phase(graph, phase, history)
     return _users_expressions(graph)
 

@@ -39,8 +39,9 @@ ANY: Any = object
 KEEPS = {
     "exact": "The same bits for all inputs.",
     "value": "Equal values for all inputs: only the sign of a zero may differ.",
-    "nearer": "As near to the value over the reals as before, or nearer; the same infinities and NaN, except that"
-              " those an overflow made may become the number meant.",
+    "nearer": "As near to the value over the reals as before, or nearer, within some units in the last place; the same"
+              " infinities and NaN, except that those an overflow made may become the number meant; what is too small"
+              " to be a normal number may become zero.",
     "finite": "As `nearer` where the inputs are finite and the result was a number.",
     "real": "Equal over the reals where both sides are defined and nothing overflows; rounding may differ"
             " by some units in the last place of the largest value on the way.",
@@ -118,12 +119,12 @@ class Equation(Rule):
         return apply
 
     def admits(self, bindings: Bindings, context: Context | None = None) -> bool:
-        """Whether the rule's conditions on dtype and its `when` hold."""
+        """Whether the rule's conditions on dtype and its `when` hold; what is asked of no context is taken to hold."""
         if len(self.dtypes) < len(ALL):
             first = next(bindings[hole] for hole in self.holes if isinstance(bindings[hole], Variable))
             if first.type.dtype not in self.dtypes:
                 return False
-        if self.when is None:
+        if self.when is None or (context is None and "context" in self._asked):
             return True
         named: dict[str, Any] = {str(hole.name): bound for hole, bound in bindings.items()}
         named["context"] = context

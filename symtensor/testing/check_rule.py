@@ -226,10 +226,10 @@ def _error(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
 
 
 def _slack(scale: np.ndarray, dtype: str) -> np.ndarray:
-    """Some units in the last place of numbers as large as `scale`."""
+    """Some units in the last place of numbers as large as `scale`; what is below the normal numbers may vanish."""
     info = np.finfo(dtype)
     sizes = np.where(_is_finite(scale), scale, mpmath.mpf(0))
-    return _ULPS * (sizes * mpmath.mpf(float(info.eps)) + mpmath.mpf(float(info.smallest_subnormal)))
+    return _ULPS * sizes * mpmath.mpf(float(info.eps)) + mpmath.mpf(float(info.tiny))
 
 
 def _is_finite(values: np.ndarray) -> np.ndarray:

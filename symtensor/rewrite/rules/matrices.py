@@ -19,13 +19,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symtensor.ir.node import Apply, Constant, Variable
-from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.contract import Gemm, MatMul, swap_last
 from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.reduce import Reduce
 from symtensor.ops.scalar import add, mul, neg, sub
+from symtensor.ops.shape import NEW, expand_dims
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
-from symtensor.rewrite.rules import contract
-from symtensor.rewrite.rules.views import is_swap
+from symtensor.rewrite.rules import canonicalize, contract, specialize
+from symtensor.rewrite.rules.views import is_swap, shuffled
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
 __all__: list[str] = []
@@ -34,6 +36,64 @@ __all__: list[str] = []
 def _same_shape(left: Variable, right: Variable) -> bool:
     return left.type.shape == right.type.shape
 
+
+# -- products that are found ------------------------------------------------------------------------------
+
+@rewrite(contract, ops=[Reduce], operands=[mul], keeps="real")
+def sum_of_outer_product(node: Apply, context: Context) -> Variable | None:
+    """sum over k of a[i, k] b[k, j], written with new axes, is a matrix product."""
+    (whole,) = node.inputs
+    assert isinstance(node.op, Reduce)
+    a, b = (_with_all_axes(v, whole.type.ndim) for v in whole.owner.inputs)  # type: ignore[union-attr]
+    if node.op.kind != "sum" or len(node.op.axes) != 1 or whole.type.dtype not in FLOATS or context.uses(whole) > 1:
+        return None
+    (k,) = node.op.axes
+    rest = [axis for axis in range(whole.type.ndim) if axis != k and whole.type.shape[axis] != 1]
+    only_a = [axis for axis in rest if b.type.shape[axis] == 1]
+    only_b = [axis for axis in rest if a.type.shape[axis] == 1]
+    batch = [axis for axis in rest if axis not in only_a + only_b]
+    if len(only_a) != 1 or len(only_b) != 1 or 1 in (a.type.shape[k], b.type.shape[k]):
+        return None
+    product = MatMul()(shuffled(a, [*batch, *only_a, k]), shuffled(b, [*batch, k, *only_b]))
+    made = [*batch, *only_a, *only_b]
+    return shuffled(product, [made.index(axis) if axis in made else NEW
+                              for axis in range(whole.type.ndim) if axis != k])
+
+
+def _with_all_axes(x: Variable, ndim: int) -> Variable:
+    return shuffled(x, [NEW] * (ndim - x.type.ndim) + list(range(x.type.ndim)))
+
+
+@rewrite(specialize, ops=[MatMul])
+def product_over_single_elements(node: Apply, context: Context) -> Variable | None:
+    """A column times a row is a product element by element; a row times a column is a sum."""
+    a, b = node.inputs
+    if a.type.shape[-1] == 1 and b.type.shape[-2] == 1:
+        return a * b
+    if a.type.shape[-2] == 1 and b.type.shape[-1] == 1:
+        last = a.type.ndim - 1
+        return expand_dims(Reduce("sum", (last,))(a * swap_last(b)), [last])
+    return None
+
+
+@rewrite(canonicalize, ops=[MatMul], keeps="real")
+def scalar_out_of_product(node: Apply, context: Context) -> Variable | None:
+    """Scalars and signs go out of matrix products, where they meet others or become alpha."""
+    for position, operand in enumerate(node.inputs):
+        inner = operand.owner
+        if inner is None or context.uses(operand) > 1:
+            continue
+        others = list(node.inputs)
+        if inner.op is neg:
+            others[position] = inner.inputs[0]
+            return -node.op(*others)  # type: ignore[no-any-return]
+        if inner.op is mul and 0 in (v.type.ndim for v in inner.inputs):
+            scalar, others[position] = sorted(inner.inputs, key=lambda v: v.type.ndim)
+            return scalar * node.op(*others)  # type: ignore[no-any-return]
+    return None
+
+
+# -- products that are accumulated ------------------------------------------------------------------------
 
 @dataclass(frozen=True)
 class _Term:

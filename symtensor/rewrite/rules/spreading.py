@@ -60,6 +60,26 @@ def spread_after_elementwise(node: Apply, context: Context) -> Variable | None:
     return made  # the engine spreads it, if it must
 
 
+@rewrite(canonicalize, specialize, ops=[Elementwise])
+def implicit_axes(node: Apply, context: Context) -> Variable | None:
+    """New axes in front need not be made where another operand has them: operands align at the right."""
+    padded = [_without_new_axes(v) for v in node.inputs]
+    ndim = node.outputs[0].type.ndim
+    if all(inner is None for inner in padded) or not any(v.type.ndim == ndim for v, inner in zip(node.inputs, padded) if inner is None):
+        return None
+    return node.op.make(*(v if inner is None else inner for v, inner in zip(node.inputs, padded)))[0]
+
+
+def _without_new_axes(variable: Variable) -> Variable | None:
+    """What new axes were put in front of, and nothing else was done to."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Dimshuffle):
+        return None
+    (x,) = node.inputs
+    missing = variable.type.ndim - x.type.ndim
+    return x if missing > 0 and node.op.order[missing:] == tuple(range(x.type.ndim)) else None
+
+
 @rewrite(canonicalize, specialize, ops=[Broadcast], operands=[ANY])
 def useless_spreading(node: Apply, context: Context) -> Variable | None:
     """What has the shape already, or is spread twice."""
@@ -68,6 +88,7 @@ def useless_spreading(node: Apply, context: Context) -> Variable | None:
     if tuple(map(solution, x.type.shape)) == tuple(map(solution, node.outputs[0].type.shape)):
         return x
     inner = spread_of(x)
+    inner = _without_new_axes(x) if inner is None else inner
     return None if inner is None else node.op(inner, *sizes)  # type: ignore[no-any-return]
 
 

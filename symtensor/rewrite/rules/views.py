@@ -64,7 +64,7 @@ def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
     """Axes are permuted before an elementwise op that nothing else uses."""
     whole, order = node.inputs[0], node.op.order  # type: ignore[attr-defined]
     inner = whole.owner
-    if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1:
+    if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1 or not whole.type.ndim:
         return None
     return inner.op.make(*(_aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
 
