@@ -14,10 +14,9 @@ from typing import Any
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.graph import leaves, substitute
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
-from symtensor.tensor.arguments import complaint
 
 __all__ = ["clone"]
 

@@ -32,7 +32,7 @@ from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Placeholder", "Tag", "equal_sizes",
-           "at_most", "extend_variables", "constant_key", "describe"]
+           "at_most", "extend_variables", "constant_key", "describe", "complaint"]
 
 _serial = itertools.count()
 
@@ -263,7 +263,12 @@ class Op:
         for argument in arguments:
             if isinstance(argument, Placeholder):
                 return argument.receive(self, arguments)
-        outputs = self.make(*self.prepare(*arguments))
+        try:
+            inputs = self.prepare(*arguments)
+        except SymtensorError as error:
+            _explain(error, self, [v for v in arguments if isinstance(v, Variable)])
+            raise
+        outputs = self.make(*inputs)
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
     def __repr__(self) -> str:
@@ -304,6 +309,15 @@ def at_most(left: Size, right: Size, meaning: str) -> None:
 def describe(variable: Variable) -> str:
     """A variable as an operand in a message: name, dtype, shape."""
     return f"{variable!r}: {variable.type.describe()}"
+
+
+def complaint(kind: type[SymtensorError], what: str, *operands: Variable, fix: str | None = None) -> SymtensorError:
+    """An error to raise about what the user is writing: it says where that is, and what the operands are.
+
+    >>> complaint(ShapeError, "too long", Constant([1, 2])).operands
+    ('[1, 2]: int64 (2,)',)
+    """
+    return kind(what, where=provenance.describe(provenance.here()), operands=map(describe, operands), fix=fix)
 
 
 def _explain(error: SymtensorError, op: Op, inputs: Sequence[Variable]) -> None:

@@ -15,28 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import ShapeError, SymtensorError, TypeMismatch
-from symtensor.ir import provenance
-from symtensor.ir.node import Constant, Variable, describe
+from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable
 from symtensor.ops.index import Join, stack, subtensor
 from symtensor.ops.shape import NEW, Dimshuffle
 from symtensor.ops.size import integer, size_of
 from symtensor.types.dtype import INTEGERS
 
-__all__ = ["complaint", "axis_of", "axes_of", "sizes_of", "elements_of", "vector_of", "product", "settled"]
+__all__ = ["axis_of", "axes_of", "sizes_of", "elements_of", "vector_of", "product", "settled"]
 
 _MOST_AXES = 64
 """Vectors longer than NumPy's largest rank are no shapes: nobody looks into them."""
-
-
-def complaint(kind: type[SymtensorError], what: str, *operands: Variable, fix: str | None = None) -> SymtensorError:
-    """An error to raise that says where the user is and what the operands are.
-
-    >>> print(complaint(ShapeError, "too long", as_variable(3)).operands[0])
-    3: int8 ()
-    """
-    return kind(what, where=provenance.describe(provenance.here()), operands=map(describe, operands), fix=fix)
 
 
 def axis_of(x: Variable, axis: Any, function: str, extra: int = 0) -> int:
@@ -115,8 +105,7 @@ def sizes_of(shape: Any, function: str, ndim: int | None = None) -> list[Any]:
     else:
         sizes = [shape]
     if ndim is not None and len(sizes) != ndim:
-        raise ShapeError(f"{function}: the shape has {len(sizes)} sizes, not {ndim}",
-                         where=provenance.describe(provenance.here()), fix="leave ndim out")
+        raise complaint(ShapeError, f"{function}: the shape has {len(sizes)} sizes, not {ndim}")
     return [_size(size, function) for size in sizes]
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, constant, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota
 from symtensor.ops.shape import broadcast_like, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer
-from symtensor.tensor.arguments import complaint, settled, sizes_of
+from symtensor.tensor.arguments import settled, sizes_of
 from symtensor.types.dtype import DISCRETE, UNSIGNED, float_of, promote
 
 __all__ = ["constant", "as_tensor_variable", "as_tensor", "alloc", "full", "zeros", "ones", "full_like", "zeros_like",

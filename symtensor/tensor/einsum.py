@@ -17,12 +17,11 @@ from itertools import combinations
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops.convert import together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import dimshuffle, drop_axes
-from symtensor.tensor.arguments import complaint
 from symtensor.tensor.linear import contract
 from symtensor.tensor.selection import diagonal
 from symtensor.types.dtype import promote

@@ -14,12 +14,11 @@ import math
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.scalar import *  # noqa: F403  (every primitive is public under its own name)
-from symtensor.tensor.arguments import complaint
 from symtensor.tensor.reduction import all
 from symtensor.types.dtype import DISCRETE
 

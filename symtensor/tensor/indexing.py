@@ -22,13 +22,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from symtensor.base.errors import GraphError, ShapeError, TypeMismatch
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Entry, SetSubtensor, Subtensor, gather, nonzero, parse_basic, scatter
 from symtensor.ops.shape import Dimshuffle, SpecifyShape, dimshuffle, pad_left
 from symtensor.ops.size import Dimension, shape_of
-from symtensor.tensor.arguments import complaint, elements_of, vector_of
+from symtensor.tensor.arguments import elements_of, vector_of
 from symtensor.types.dtype import INTEGERS
 
 __all__ = ["getitem", "set_subtensor", "inc_subtensor"]

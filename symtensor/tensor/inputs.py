@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir import provenance
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.types.tensor import TensorType
 
 PATTERNS: dict[str, tuple[int | None, ...]] = {
@@ -43,8 +42,7 @@ def tensor(dtype: Any = None, broadcastable: Sequence[Any] | None = None, name: 
     (TensorType(float32, (x.0, 1)), TensorType(int64, (n, 3)))
     """
     if (broadcastable is None) == (shape is None):
-        raise TypeMismatch("tensor needs either broadcastable or shape",
-                           where=provenance.describe(provenance.here()), fix="give shape=() for a scalar")
+        raise complaint(TypeMismatch, "tensor needs either broadcastable or shape", fix="give shape=() for a scalar")
     sizes = broadcastable if shape is None else shape
     return TensorType("floatX" if dtype is None else dtype, sizes)(name)  # type: ignore[arg-type]
 
@@ -53,8 +51,7 @@ def _constructor(kind: str, pattern: tuple[int | None, ...]) -> Callable[..., Va
     def construct(name: str | None = None, dtype: Any = None, shape: Sequence[Any] | None = None) -> Variable:
         sizes = pattern if shape is None else tuple(shape)
         if len(sizes) != len(pattern) or any(want == 1 != got for want, got in zip(pattern, sizes)):
-            raise ShapeError(f"{sizes} is not the shape of a {kind}", where=provenance.describe(provenance.here()),
-                             fix="use tensor(dtype, shape=...)")
+            raise complaint(ShapeError, f"{sizes} is not the shape of a {kind}", fix="use tensor(dtype, shape=...)")
         return tensor(dtype, name=name, shape=sizes)
 
     construct.__name__ = construct.__qualname__ = kind

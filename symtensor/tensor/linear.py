@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops.contract import MatMul
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import broadcast_shapes, cast
@@ -23,7 +23,7 @@ from symtensor.ops.reduce import sum_axes
 from symtensor.ops.scalar import mul
 from symtensor.ops.shape import broadcast_to, dimshuffle, drop_axes, expand_dims, pad_left, reshape
 from symtensor.ops.size import dimension, shape_of
-from symtensor.tensor.arguments import axis_of, complaint, product
+from symtensor.tensor.arguments import axis_of, product
 from symtensor.tensor.manipulation import addbroadcast, concatenate, flatten, squeeze, transpose
 from symtensor.tensor.reduction import mean, sum
 from symtensor.types.dtype import promote

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops import shape as shapes
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.reduce import reduce_axes
 from symtensor.ops.size import dimension, shape_of
-from symtensor.tensor.arguments import axes_of, axis_of, complaint, product, settled, sizes_of, vector_of
+from symtensor.tensor.arguments import axes_of, axis_of, product, settled, sizes_of, vector_of
 from symtensor.tensor.creation import arange
 from symtensor.types.dtype import INTEGERS
 

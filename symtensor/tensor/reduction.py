@@ -17,7 +17,7 @@ from typing import Any
 
 from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import as_bool, cast
@@ -25,7 +25,7 @@ from symtensor.ops.index import stack
 from symtensor.ops.reduce import ArgReduce, reduce_axes
 from symtensor.ops.shape import dimshuffle, expand_dims, reshape
 from symtensor.ops.size import dimension
-from symtensor.tensor.arguments import axes_of, complaint, elements_of, product
+from symtensor.tensor.arguments import axes_of, elements_of, product
 from symtensor.types.dtype import COMPLEX, CONTINUOUS, INTEGERS, accumulator, check_dtype
 
 __all__ = ["sum", "prod", "mean", "var", "std", "max", "min", "argmax", "argmin", "max_and_argmax", "any", "all", "ptp",

@@ -13,13 +13,13 @@ from functools import reduce
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import as_bool, broadcast_shapes, cast, zeros_like
 from symtensor.ops.shape import as_size, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer, shape_of
-from symtensor.tensor.arguments import axis_of, complaint, settled, sizes_of
+from symtensor.tensor.arguments import axis_of, settled, sizes_of
 from symtensor.tensor.creation import arange, eye, tri
 from symtensor.tensor.manipulation import flatten, moveaxis, stack
 from symtensor.tensor.reduction import sum

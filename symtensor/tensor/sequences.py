@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.index import subtensor
-from symtensor.tensor.arguments import axis_of, complaint
+from symtensor.tensor.arguments import axis_of
 
 __all__ = ["diff"]
 

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Constant, Variable, extend_variables
+from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
 from symtensor.ops.size import shape_of
 from symtensor.tensor import creation, elementwise, indexing, linear, manipulation, reduction, selection
-from symtensor.tensor.arguments import complaint, product
+from symtensor.tensor.arguments import product
 
 __all__: list[str] = []
 

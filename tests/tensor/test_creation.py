@@ -101,7 +101,7 @@ def test_constants():
     assert T.constant(2, dtype="float32", ndim=2).type.static_shape == (1, 1)
     x = T.dvector("x")
     assert T.as_tensor_variable(x) is x and T.as_tensor_variable(x, ndim=2).broadcastable == (True, False)
-    with pytest.raises(TypeMismatch, match="'text' is not a tensor|an array of <U4"):
+    with pytest.raises(TypeMismatch, match="'text' is not a tensor: its dtype is"):
         T.as_tensor_variable("text")
     with pytest.raises(TypeMismatch, match="has 1 axes, more than 0"):
         T.as_tensor_variable(x, ndim=0)

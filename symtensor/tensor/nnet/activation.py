@@ -13,14 +13,13 @@ from __future__ import annotations
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import gather, subtensor
 from symtensor.ops.scalar import sigmoid, softplus
 from symtensor.ops.shape import expand_dims
-from symtensor.tensor.arguments import complaint
 from symtensor.tensor.creation import arange
 from symtensor.tensor.elementwise import clip
 from symtensor.tensor.linear import batched_dot, dot, tensordot
@@ -162,10 +161,10 @@ def h_softmax(x: Any, batch_size: Any, n_outputs: int, n_classes: int, n_outputs
               W2: Any, b2: Any, target: Any = None) -> Variable:
     """A softmax in two steps: over classes, then over the outputs of a class, each with weights of its own.
 
-    `x` is a matrix of `batch_size` rows; `W1` (features, n_classes) and `b1` (n_classes) belong to the first step,
-    `W2` (n_classes, features, n_outputs_per_class) and `b2` (n_classes, n_outputs_per_class) to the second. With `target`, an
-    integer for each row, the result is the probability of that output: only its class is computed. Without, it is the
-    probabilities of all `n_outputs` outputs. Raises ShapeError, TypeMismatch.
+    `x` is a matrix of `batch_size` rows; `W1` (features, n_classes) and `b1` (n_classes) belong to the first step, `W2`
+    (n_classes, features, n_outputs_per_class) and `b2` (n_classes, n_outputs_per_class) to the second. With `target`,
+    an integer for each row, the result is the probability of that output: only its class is computed. Without, it is
+    the probabilities of all `n_outputs` outputs. Raises ShapeError, TypeMismatch.
 
     >>> import symtensor.tensor as T
     >>> x, w1, w2 = T.ones((5, 4)), T.ones((4, 3)), T.ones((3, 4, 2))

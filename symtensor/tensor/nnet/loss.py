@@ -11,13 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.index import gather
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
-from symtensor.tensor.arguments import complaint
 from symtensor.tensor.creation import arange
 from symtensor.tensor.linear import dot
 from symtensor.tensor.nnet.activation import logsoftmax, softmax

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
-from symtensor.tensor.arguments import axes_of, complaint, product
+from symtensor.tensor.arguments import axes_of, product
 from symtensor.tensor.manipulation import addbroadcast
 from symtensor.tensor.reduction import Axis, mean, var
 
