@@ -335,5 +335,6 @@ class Graph:
 
 
 def sizes_in(variable: Variable) -> Sequence[Size]:
-    """Sizes in a variable's type, and in the parameters of the op that computes it."""
-    return (*variable.type.shape, *(variable.owner.op.sizes() if variable.owner is not None else ()))
+    """Sizes in a variable's type, the one it is as a scalar, and those in the op that computes it."""
+    own = () if variable.known_size is None else (variable.known_size,)
+    return (*variable.type.shape, *own, *(variable.owner.op.sizes() if variable.owner is not None else ()))

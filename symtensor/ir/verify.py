@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 from symtensor.base.errors import SymtensorError, VerifyError
 from symtensor.ir import provenance
-from symtensor.ir.graph import Graph
+from symtensor.ir.graph import Graph, sizes_in
 from symtensor.ir.node import Apply, Constant, Variable, describe
 from symtensor.types import dim as dims
 from symtensor.types.dim import Symbol
@@ -129,7 +129,7 @@ def _verify_symbols(graph: Graph, nodes: Iterable[Apply]) -> None:
         for size in (*variable.type.shape, *graph.origin.get(variable, variable).type.shape):
             known.update(dims.symbols_of(graph.solution(size)))
     for node in nodes:
-        sizes = [size for output in node.outputs for size in output.type.shape] + list(node.op.sizes())
+        sizes = [size for variable in (*node.inputs, *node.outputs) for size in sizes_in(variable)]
         for symbol in (s for size in sizes for s in dims.symbols_of(graph.solution(size))):
             if symbol not in known:
                 _fail(graph, f"the size {symbol} of {node.op} is not the size of an input, and has no source",

@@ -11,7 +11,7 @@ from symtensor.ir.node import Apply
 from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
 from symtensor.ops import scalar, size
-from symtensor.ops.index import nonzero
+from symtensor.ops.index import nonzero, set_subtensor
 from symtensor.ops.reduce import Reduce
 from symtensor.rewrite.phases import optimize
 from symtensor.testing.random_graphs import random_graph
@@ -34,6 +34,16 @@ def test_rewriting_keeps_them_so_and_their_text_whole(seed):
     optimize(graph)
     verify(graph)
     assert to_text(from_text(to_text(graph))) == to_text(graph)
+
+
+def test_pruning_keeps_the_sources_of_bounds_that_no_type_mentions():
+    x, i = vector("x"), TensorType("int64", ())("i")
+    graph = Graph([x, i], [set_subtensor(x, (slice(i, None),), x * 0)])
+    graph.prune()
+    verify(graph)
+    graph.sources.clear()
+    with pytest.raises(VerifyError, match="the size i of .* has no source"):
+        verify(graph)
 
 
 @pytest.fixture
