@@ -42,8 +42,10 @@ from symtensor.types.dtype import DISCRETE
 
 __all__ = ["print_kernel"]
 
-COLUMNS = 256
-"""Columns that a unit of a column kernel reduces side by side: their accumulators fit in the first cache."""
+COLUMNS = 4096
+"""Columns that a unit of a column kernel reduces side by side: long runs of memory, accumulators that stay cached."""
+TOGETHER, SHORT = 4, 24
+"""Rows of a column kernel that are read together, which saves passes over the accumulators; values up to which it is."""
 ROWS = 128
 """Rows summed before a column's partial sum joins its total, which bounds the rounding error."""
 
@@ -224,12 +226,38 @@ class _Printer:
         self.emit(f"const long stop = {rows} - rows < {ROWS} ? {rows} : rows + {ROWS};")
         for number, reduction in enumerate(self.kernel.reductions):
             self.emit(f"for (long c = 0; c < columns; ++c) part{number}[c] = {_initial(reduction)};")
-        self.open(f"for (long {row} = rows; {row} < stop; ++{row})")
-        for loop in others:
-            self._for(loop)
+        self.emit(f"long {row} = rows;")
+        if not others and len(self.schedule.order) <= SHORT:
+            self._column_points(f"for (; {row} + {TOGETHER} <= stop; {row} += {TOGETHER})", TOGETHER, ())
+        self._column_points(f"for (; {row} < stop; ++{row})", 1, others)
+        for number, reduction in enumerate(self.kernel.reductions):
+            total, part = f"total{number}[c]", f"part{number}[c]"
+            self.emit(f"for (long c = 0; c < columns; ++c) {total} = {_combined(reduction, total, part)};")
+        self.close()
+
+    def _column_points(self, loop: str, together: int, others: Sequence[Loop]) -> None:
+        """The loop over rows, several of them `together`, and inside it the loop over columns."""
+        row, column = self.kernel.reduce[0].symbol, self.counters[self.kernel.parallel[-1].symbol]
+        own = self.counters[row]
+        self.open(loop)
+        for other in others:
+            self._for(other)
         self._pragma(())
         self.open("for (long c = 0; c < columns; ++c)")
-        self.emit(f"const long {counter} = first + c;")
+        self.emit(f"const long {column} = first + c;")
+        for number in range(together):
+            self.counters[row] = f"({own} + {number})" if number else own
+            if together > 1:
+                self.emit("{")
+                self.depth += 1
+            self._column_point()
+            if together > 1:
+                self.close()
+        self.counters[row] = own
+        for _ in range(len(others) + 2):
+            self.close()
+
+    def _column_point(self) -> None:
         saved = dict(self.names)
         self._define([r.value for r in self.kernel.reductions] + [s.value for s in self.schedule.point_stores])
         for number, reduction in enumerate(self.kernel.reductions):
@@ -237,12 +265,6 @@ class _Printer:
             self.emit(f"{name} = {_combined(reduction, name, self.names[reduction.value])};")
         self._stores(self.schedule.point_stores)
         self.names = saved
-        for _ in range(len(others) + 2):
-            self.close()
-        for number, reduction in enumerate(self.kernel.reductions):
-            total, part = f"total{number}[c]", f"part{number}[c]"
-            self.emit(f"for (long c = 0; c < columns; ++c) {total} = {_combined(reduction, total, part)};")
-        self.close()
 
     # -- reductions over a row --------------------------------------------------------------------
 

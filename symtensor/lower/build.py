@@ -30,8 +30,9 @@ from symtensor.types.dim import Size
 
 __all__ = ["Places", "Built", "Partial", "build"]
 
-SPLIT = 16384
-"""Elements that one unit of a full reduction combines: partial results are combined in a second kernel."""
+SPLIT, SPLIT_COLUMNS, FEWEST_ROWS = 16384, 262144, 128
+"""Elements that one unit of a reduction over everything, or over rows, combines (of at least so many rows): partial
+results are combined in a second kernel. They do not depend on the number of threads, so neither do the bits."""
 
 
 class Places:
@@ -94,10 +95,10 @@ class _Builder:
         kernel = collapse(kernel)
         built = Built()
         if self._splits(kernel):
-            first, second = self._split(kernel)
-            built.kernels = [first, second]
+            built.kernels = list(self._split(kernel))
         else:
-            built.kernels = [replace(kernel, shape=shape_of(kernel))]
+            built.kernels = [kernel]
+        built.kernels = [replace(each, shape=shape_of(each)) for each in built.kernels]
         for number, each in enumerate(built.kernels):
             built.kernels[number], buffers = self._with_buffers(each)
             built.buffers.append(buffers)
@@ -151,41 +152,51 @@ class _Builder:
     def _slot(self, key: Variable | Partial) -> int:
         return self.slots.setdefault(key, len(self.slots))
 
-    # -- splitting a full reduction ---------------------------------------------------------------
+    # -- splitting a reduction --------------------------------------------------------------------
 
     def _splits(self, kernel: Kernel) -> bool:
-        """Whether all loops are reduced over and the work is worth dividing."""
-        if kernel.parallel or not kernel.reduce or any(r.kind.startswith("arg") for r in kernel.reductions):
+        """Whether the outermost loop is reduced over, in one pass, so that blocks of it can be done side by side."""
+        if not kernel.reductions or kernel.order[0] not in kernel.reduce:
             return False
+        if kernel.parallel and (shape_of(kernel) != "column" or len(kernel.parallel) > 1):
+            return False
+        if any(r.kind.startswith("arg") or _needs_result(r.value) for r in kernel.reductions):
+            return False
+        if any(_needs_result(store.value) for store in self._point_stores(kernel)):
+            return False
+        total = _product(kernel.order)
+        return not (isinstance(total, int) and total <= SPLIT)
+
+    def _point_stores(self, kernel: Kernel) -> list[Store]:
+        """The stores made at every point of R."""
         inner = {loop.symbol for loop in kernel.reduce}
-        for store in kernel.stores:
-            varies = any(s in inner for s in dims.symbols_of(store.offset))
-            if varies and _needs_result(store.value):
-                return False
-        total = _product(kernel.reduce)
-        return not any(_needs_result(r.value) for r in kernel.reductions) and not (
-            isinstance(total, int) and total <= SPLIT)
+        return [s for s in kernel.stores if any(symbol in inner for symbol in dims.symbols_of(s.offset))]
 
     def _split(self, kernel: Kernel) -> tuple[Kernel, Kernel]:
         """Partial results of blocks of the outermost loop, then their combination and what follows from it."""
-        outermost, *others = kernel.reduce
-        rows: Size = dims.maximum(dims.floordiv(SPLIT, dims.maximum(_product(others), 1)), 1) if others else SPLIT
+        outermost, *others = kernel.order
+        width = _product(others)
+        rows: Size = SPLIT
+        if others:
+            most = SPLIT_COLUMNS if kernel.parallel else SPLIT
+            rows = dims.maximum(dims.floordiv(most, dims.maximum(width, 1)), FEWEST_ROWS if kernel.parallel else 1)
         block = Loop.make("block", dims.floordiv(outermost.extent + rows - 1, rows))
         inside = Loop.make("j", dims.minimum(rows, outermost.extent - block.counter * rows))
-        inner = {loop.symbol for loop in kernel.reduce}
-        point = [s for s in kernel.stores if any(symbol in inner for symbol in dims.symbols_of(s.offset))]
-        partials = [Partial(r.value.dtype, block.extent) for r in kernel.reductions]
+        point = self._point_stores(kernel)
+        columns = _product(kernel.parallel)
+        column: Size = kernel.parallel[0].counter if kernel.parallel else 0
+        partials = [Partial(r.value.dtype, block.extent * columns) for r in kernel.reductions]
         moved = Rewriter(self.scope, {outermost.symbol: block.counter * rows + inside.counter})
-        first = Kernel(kernel.name, "row", [block], [inside, *others],
+        first = Kernel(kernel.name, "", [block, *kernel.parallel], [inside, *kernel.reduce[1:]],
                        [Reduction(r.kind, moved.value(r.value)) for r in kernel.reductions],
                        [moved.store(s) for s in point]
-                       + [Store(self._slot(p), block.counter, self.scope.result(n, p.dtype))
+                       + [Store(self._slot(p), block.counter * columns + column, self.scope.result(n, p.dtype))
                           for n, p in enumerate(partials)], [], [block, inside, *others], kernel.lines)
         again = Loop.make("block", block.extent)
-        loads = [self.scope.load(self._slot(p), again.counter, p.dtype) for p in partials]
-        second = Kernel(kernel.name + "_total", "row", [], [again],
+        loads = [self.scope.load(self._slot(p), again.counter * columns + column, p.dtype) for p in partials]
+        second = Kernel(kernel.name + "_total", "", kernel.parallel, [again],
                         [Reduction(r.kind, load) for r, load in zip(kernel.reductions, loads)],
-                        [s for s in kernel.stores if s not in point], [], [again], kernel.lines)
+                        [s for s in kernel.stores if s not in point], [], [again, *kernel.parallel], kernel.lines)
         return first, second
 
     # -- naming -----------------------------------------------------------------------------------
