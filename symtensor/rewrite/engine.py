@@ -210,7 +210,6 @@ class _Normalisation:
         self.normal[old] = new
         if old is new:
             return
-        self.context.stands_for(new, old)
         if old.name and not new.name and new.owner is not None:
             new.name = old.name
         self._hand_on_sizes(old, new)
@@ -240,6 +239,8 @@ class _Normalisation:
         outputs = self.graph.apply(node.op, inputs, places[0] if places else ())
         owner = outputs[0].owner
         assert owner is not None
+        for old, new in zip(node.outputs, outputs):
+            self.context.stands_for(new, old)
         if existed is not None:
             self.context.removed(node)
         self.graph.credit(owner, places[1:])
@@ -308,6 +309,8 @@ class _Normalisation:
 
     def _accept(self, one: Rule, node: Apply, results: list[Variable]) -> list[Variable]:
         self.context.added(results)
+        for old, new in zip(node.outputs, results):
+            self.context.stands_for(new, old)
         self.context.removed(node)
         self.recent.append(one.name)
         self.history.fired[one.name] += 1

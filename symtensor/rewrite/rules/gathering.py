@@ -23,9 +23,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symtensor.ir.node import Apply, Variable
+from symtensor.ir import provenance
+from symtensor.ir.node import Apply, Equation, Variable
 from symtensor.ops.elementwise import Elementwise, zeros_like
-from symtensor.ops.index import Gather, Iota, Scatter
+from symtensor.ops.index import Gather, Iota, Scatter, set_subtensor
 from symtensor.ops.reduce import Reduce
 from symtensor.ops.scalar import eq, switch, wrap_index
 from symtensor.ops.shape import Dimshuffle, drop_axes, expand_dims
@@ -41,24 +42,31 @@ from symtensor.types.dim import Size
 __all__: list[str] = []
 
 
-def _counts(index: Variable, size: Size) -> bool:
+def _counts(index: Variable) -> bool:
+    """Whether an index is 0, 1, 2..."""
+    return index.owner is not None and isinstance(index.owner.op, Iota)
+
+
+def _counts_all(index: Variable, size: Size) -> bool:
     """Whether an index goes through all positions of an axis of this size, in order."""
-    node = index.owner
-    return node is not None and isinstance(node.op, Iota) and index.type.shape[0] == size
+    return _counts(index) and index.type.shape[0] == size
 
 
 @rewrite(canonicalize, ops=[wrap_index])
 def index_in_range(node: Apply, context: Context) -> Variable | None:
-    """Counting to a size no larger, or an index checked already, needs no check."""
+    """A count is in range if it ends in range: one equation instead of a check of each; no index is checked twice."""
     index, size = node.inputs
-    inner = index.owner
-    if inner is None or size.type.ndim:
+    if size.type.ndim or index.owner is None:
         return None
-    if inner.op is wrap_index and inner.inputs[1] is size:
+    if index.owner.op is wrap_index and index.owner.inputs[1] is size:
         return index
-    if isinstance(inner.op, Iota) and dims.lower_bound(size_of(size) - index.type.shape[0]) >= 0:
-        return index
-    return None
+    if not _counts(index):
+        return None
+    end, limit = index.type.shape[0], size_of(size)
+    if dims.lower_bound(limit - end) < 0:
+        meaning = f"index {end - 1} is out of range for an axis of size {limit}"
+        context.graph.equations.append((Equation(end, limit, meaning, "le"), provenance.here()))
+    return index
 
 
 @rewrite(canonicalize, ops=[Gather], operands=[ANY])
@@ -66,7 +74,18 @@ def gather_of_everything(node: Apply, context: Context) -> Variable | None:
     """Reading all positions of an axis in order reads the whole."""
     x, *indices = node.inputs
     axes = node.op.axes  # type: ignore[attr-defined]
-    return x if len(axes) == 1 and _counts(indices[0], x.type.shape[axes[0]]) else None
+    return x if len(axes) == 1 and _counts_all(indices[0], x.type.shape[axes[0]]) else None
+
+
+@rewrite(canonicalize, ops=[Scatter], operands=[ANY])
+def scatter_by_counting(node: Apply, context: Context) -> Variable | None:
+    """Writing the first positions of an axis in order is writing a slice."""
+    x, y, *indices = node.inputs
+    assert isinstance(node.op, Scatter)
+    if len(indices) != 1 or not _counts(indices[0]):
+        return None
+    (axis,) = node.op.axes
+    return set_subtensor(x, [slice(None)] * axis + [slice(None, size_value(indices[0].type.shape[0]))], y, node.op.add)
 
 
 @rewrite(canonicalize, ops=[Gather], operands=[ANY])
@@ -115,11 +134,14 @@ def one_hot(node: Apply, context: Context) -> Variable | None:
     if inner is None or number(inner) != 0 or node.op.axes != (0, 1) or x.type.ndim != 2:
         return None
     rows, columns = indices
-    if not _counts(rows, x.type.shape[0]) or columns.type.shape != rows.type.shape:
+    if not _counts(rows) or columns.type.shape != rows.type.shape:
         return None
     positions = Iota()(size_value(x.type.shape[1]))
     value = expand_dims(y, [1]) if y.type.ndim else y
-    return switch(eq(positions, expand_dims(columns, [1])), value, zeros_like(y))  # type: ignore[no-any-return]
+    rows_written = switch(eq(positions, expand_dims(columns, [1])), value, zeros_like(y))
+    if _counts_all(rows, x.type.shape[0]):
+        return rows_written  # type: ignore[no-any-return]
+    return set_subtensor(x, [slice(None, size_value(rows.type.shape[0]))], rows_written)
 
 
 @rewrite(canonicalize, stabilize, ops=[Reduce], keeps="value")
