@@ -84,7 +84,8 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
 def _padded(value: Variable, ndim: int) -> Variable:
     from symtensor.ops.shape import pad_left
     if value.type.ndim > ndim:
-        raise complaint(TypeMismatch, f"{value!r} has {value.type.ndim} axes, more than {ndim}", value)
+        raise complaint(TypeMismatch, f"{value!r} has {value.type.ndim} axes, more than {ndim}", value,
+                        fix="use flatten, or leave ndim out")
     return pad_left(value, ndim - value.type.ndim)
 
 

@@ -211,7 +211,7 @@ class Join(Op):
         shape = list(first.type.shape)
         for part in parts:
             if part.type.ndim != first.type.ndim or part.type.dtype != first.type.dtype:
-                raise TypeMismatch("parts joined must have one rank and one dtype")
+                raise TypeMismatch("parts joined must have one rank and one dtype", fix="add axes with dimshuffle")
             for axis, size in enumerate(part.type.shape):
                 if axis != self.axis:
                     shape[axis] = equal_sizes(shape[axis], size, f"sizes of axis {axis} of the parts joined")
@@ -399,7 +399,8 @@ def set_subtensor(x: Variable, index: Sequence[Any], y: Variable, add: bool = Fa
 def parse_basic(x: Variable, index: Sequence[Any]) -> tuple[tuple[Entry, ...], list[Variable]]:
     """Entries and integer inputs of a basic index, filled up with full slices. Raises ShapeError, TypeMismatch."""
     if len(index) > x.type.ndim:
-        raise complaint(ShapeError, f"{len(index)} indices for {x!r}, which has {x.type.ndim} axes", x)
+        raise complaint(ShapeError, f"{len(index)} indices for {x!r}, which has {x.type.ndim} axes", x,
+                        fix="write None for each new axis")
     entries: list[Entry] = []
     bounds: list[Variable] = []
     for entry in index:
@@ -426,11 +427,12 @@ def join(axis: int, parts: Sequence[Any]) -> Variable:
     """Tensors one after the other along `axis`; dtypes are promoted. Raises ShapeError, TypeMismatch."""
     variables = together(parts)
     if not variables:
-        raise complaint(TypeMismatch, "join needs at least one tensor")
+        raise complaint(TypeMismatch, "join needs at least one tensor", fix="give it a list that is not empty")
     dtype = promote(*(v.type.dtype for v in variables))
     ndim = variables[0].type.ndim
     if not -ndim <= axis < ndim:
-        raise complaint(ShapeError, f"join: axis {axis} is not one of {ndim} axes", *variables)
+        raise complaint(ShapeError, f"join: axis {axis} is not one of {ndim} axes", *variables,
+                        fix=f"an axis from {-ndim} to {ndim - 1}")
     if len(variables) == 1:
         return variables[0]
     return Join(axis % ndim)(*(cast(v, dtype) for v in variables))

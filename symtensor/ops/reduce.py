@@ -45,7 +45,7 @@ class Reduce(Op):
             raise TypeMismatch(f"{self.kind} reduces bool, not {x.type.dtype}", fix="compare with 0 first")
         if self.kind in ("max", "min"):
             if x.type.dtype in COMPLEX:
-                raise TypeMismatch("complex numbers have no order")
+                raise TypeMismatch("complex numbers have no order", fix="use abs(x)")
             for axis in self.axes:
                 at_most(1, x.type.shape[axis], f"{self.kind} of no elements: axis {axis} is empty")
         return TensorType.of(x.type.dtype, tuple(s for a, s in enumerate(x.type.shape) if a not in self.axes))
@@ -89,7 +89,7 @@ class ArgReduce(Op):
 
     def infer(self, x: Variable) -> TensorType:
         if x.type.dtype in COMPLEX:
-            raise TypeMismatch("complex numbers have no order")
+            raise TypeMismatch("complex numbers have no order", fix="use abs(x)")
         at_most(1, x.type.shape[self.axis], f"{self.kind} of no elements: axis {self.axis} is empty")
         return TensorType.of("int64", tuple(s for a, s in enumerate(x.type.shape) if a != self.axis))
 
@@ -107,7 +107,8 @@ def reduce_axes(kind: str, x: Variable, axes: Sequence[int]) -> Variable:
     """`x` reduced over `axes` (not negative, in any order); x itself when there are none."""
     axes = tuple(sorted(axes))
     if len(set(axes)) != len(axes) or any(not 0 <= axis < x.type.ndim for axis in axes):
-        raise complaint(ShapeError, f"{kind}: axes {axes} do not fit {x.type.ndim} axes", x)
+        raise complaint(ShapeError, f"{kind}: axes {axes} do not fit {x.type.ndim} axes", x,
+                        fix="name axes that there are, each once")
     return Reduce(kind, axes)(x) if axes else x
 
 

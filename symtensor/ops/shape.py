@@ -167,12 +167,14 @@ def reshape(x: Any, shape: Sequence[Any]) -> Variable:
     sizes: list[Any] = list(shape)
     unknown = [axis for axis, size in enumerate(sizes) if isinstance(size, (int, np.integer)) and size == -1]
     if len(unknown) > 1:
-        raise complaint(ShapeError, f"reshape: only one size may be -1, not {len(unknown)}", x)
+        raise complaint(ShapeError, f"reshape: only one size may be -1, not {len(unknown)}", x,
+                        fix="give the other sizes")
     if unknown:
         known = _product([size_of(as_size(s)) for axis, s in enumerate(sizes) if axis != unknown[0]])
         total = _product(x.type.shape)
         if isinstance(total, int) and isinstance(known, int) and (not known or total % known):
-            raise complaint(ShapeError, f"reshape: {total} elements do not fill rows of {known}", x)
+            raise complaint(ShapeError, f"reshape: {total} elements do not fill rows of {known}", x,
+                            fix="give sizes whose product is the number of elements")
         number: Variable = integer(1)
         for size in shape_of(x):
             number = number * size

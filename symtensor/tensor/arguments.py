@@ -37,7 +37,8 @@ def axis_of(x: Variable, axis: Any, function: str, extra: int = 0) -> int:
     if isinstance(axis, Constant) and not axis.type.ndim and axis.type.dtype in INTEGERS:
         axis = int(axis.data)
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise complaint(TypeMismatch, f"{function}: an axis must be a fixed integer, not {axis!r}", x)
+        raise complaint(TypeMismatch, f"{function}: an axis must be a fixed integer, not {axis!r}", x,
+                        fix="give a Python int")
     ndim = x.type.ndim + extra
     if not -ndim <= axis < ndim:
         fix = f"an axis from {-ndim} to {ndim - 1}" if ndim else "leave the axis out"
@@ -55,7 +56,8 @@ def axes_of(x: Variable, axis: Any, function: str) -> tuple[int, ...]:
     several = axis if isinstance(axis, (list, tuple, np.ndarray)) else [axis]
     axes = sorted(axis_of(x, one, function) for one in several)
     if len(set(axes)) != len(axes):
-        raise complaint(ShapeError, f"{function}: an axis is named twice in {tuple(several)}", x)
+        raise complaint(ShapeError, f"{function}: an axis is named twice in {tuple(several)}", x,
+                        fix="name each axis once")
     return tuple(axes)
 
 
@@ -105,7 +107,8 @@ def sizes_of(shape: Any, function: str, ndim: int | None = None) -> list[Any]:
     else:
         sizes = [shape]
     if ndim is not None and len(sizes) != ndim:
-        raise complaint(ShapeError, f"{function}: the shape has {len(sizes)} sizes, not {ndim}")
+        raise complaint(ShapeError, f"{function}: the shape has {len(sizes)} sizes, not {ndim}",
+                        fix=f"give {ndim} sizes")
     return [_size(size, function) for size in sizes]
 
 
@@ -124,7 +127,8 @@ def _entries(shape: Variable, function: str, ndim: int | None) -> Sequence[Any]:
     if shape.type.ndim == 0:
         return [shape]
     if shape.type.ndim != 1:
-        raise complaint(TypeMismatch, f"{function}: a shape must be a vector of integers", shape)
+        raise complaint(TypeMismatch, f"{function}: a shape must be a vector of integers", shape,
+                        fix="give a tuple of sizes, or x.shape")
     elements = elements_of(shape)
     if elements is not None:
         return elements

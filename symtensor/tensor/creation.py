@@ -135,7 +135,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Va
         start, stop = 0, start
     found = together([start, stop, step])
     if any(v.type.ndim for v in found):
-        raise complaint(ShapeError, "arange takes scalars", *found)
+        raise complaint(ShapeError, "arange takes scalars", *found, fix="index the vector: v[0]")
     joined = promote(*(v.type.dtype for v in found))
     inner = "int64" if joined in DISCRETE else joined
     start, stop, step = (cast(v, inner) for v in found)
@@ -201,7 +201,8 @@ def identity_like(x: Any) -> Variable:
     """
     x = as_variable(x)
     if x.type.ndim != 2:
-        raise complaint(TypeMismatch, f"identity_like needs a matrix, not {x.type.ndim} axes", x)
+        raise complaint(TypeMismatch, f"identity_like needs a matrix, not {x.type.ndim} axes", x,
+                        fix="use eye(n)")
     return eye(dimension(x, 0), dimension(x, 1), dtype=x.type.dtype)
 
 

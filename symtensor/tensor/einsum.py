@@ -83,7 +83,7 @@ def _parsed(subscripts: str, operands: Sequence[Variable]) -> tuple[list[str], s
     inputs = left.split(",")
     if len(inputs) != len(operands):
         raise complaint(TypeMismatch, f"einsum: {subscripts!r} is for {len(inputs)} operands, not {len(operands)}",
-                        *operands)
+                        *operands, fix="give the labels of each operand, with commas between")
     free = [letter for letter in string.ascii_letters if letter not in text]
     dots = ""
     for labels, operand in zip(inputs, operands):
@@ -114,9 +114,11 @@ def _check_labels(subscripts: str, inputs: str, output: str) -> None:
         raise complaint(TypeMismatch, f"einsum: {strange[0]!r} in {subscripts!r} is not a label", fix="use letters")
     missing = [label for label in output if label not in inputs]
     if missing:
-        raise complaint(TypeMismatch, f"einsum: the result of {subscripts!r} has {missing[0]!r}, which no operand has")
+        raise complaint(TypeMismatch, f"einsum: the result of {subscripts!r} has {missing[0]!r}, which no operand has",
+                        fix="use labels of the operands after the arrow")
     if len(set(output)) != len(output):
-        raise complaint(TypeMismatch, f"einsum: the result of {subscripts!r} has a label twice")
+        raise complaint(TypeMismatch, f"einsum: the result of {subscripts!r} has a label twice",
+                        fix="use each label once after the arrow, and diag to make a matrix of a diagonal")
 
 
 # -- terms ------------------------------------------------------------------------------------------------
@@ -130,7 +132,8 @@ def _without_repeats(term: Term) -> Term:
         rest = "".join(own for axis, own in enumerate(term.labels) if axis not in (first, second))
         sizes = [term.value.type.shape[axis] for axis in (first, second)]
         if all(isinstance(size, int) for size in sizes) and sizes[0] != sizes[1]:
-            raise complaint(ShapeError, f"einsum: {label!r} is both {sizes[0]} and {sizes[1]} long", term.value)
+            raise complaint(ShapeError, f"einsum: {label!r} is both {sizes[0]} and {sizes[1]} long", term.value,
+                            fix="use two labels")
         term = Term(diagonal(term.value, axis1=first, axis2=second), rest + label)
     return term
 

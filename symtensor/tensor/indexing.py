@@ -73,7 +73,8 @@ class Place:
     def _unordered(self, y: Variable, part: Variable) -> Variable:
         """`y` with its axes as they were before `order`."""
         if y.type.ndim > part.type.ndim:
-            raise complaint(ShapeError, f"a value of {y.type.ndim} axes for a part of {part.type.ndim}", part, y)
+            raise complaint(ShapeError, f"a value of {y.type.ndim} axes for a part of {part.type.ndim}", part, y,
+                            fix="index or reshape the value")
         if self.order == tuple(range(len(self.order))):
             return y
         y = pad_left(y, part.type.ndim - y.type.ndim)
@@ -173,9 +174,9 @@ def _items(x: Variable, index: tuple[Any, ...]) -> list[Any]:
     entries = [entry if _is_basic(entry) else _array(x, entry) for entry in index]
     taken = sum(_axes_taken(entry) for entry in entries)
     if taken > x.type.ndim:
-        raise complaint(ShapeError, f"{taken} indices for {x.type.ndim} axes", x)
+        raise complaint(ShapeError, f"{taken} indices for {x.type.ndim} axes", x, fix="write None for each new axis")
     if sum(entry is Ellipsis for entry in entries) > 1:
-        raise complaint(TypeMismatch, "an index has at most one ellipsis", x)
+        raise complaint(TypeMismatch, "an index has at most one ellipsis", x, fix="write : for single axes")
     items: list[Any] = []
     axis = 0
     for entry in entries:

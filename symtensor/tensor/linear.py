@@ -50,7 +50,20 @@ def dot(a: Any, b: Any) -> Variable:
     a, b = _one_dtype(a, b)
     if not a.type.ndim or not b.type.ndim:
         return a * b
-    return contract(a, b, [a.type.ndim - 1], [max(b.type.ndim - 2, 0)])
+    try:
+        return contract(a, b, [a.type.ndim - 1], [max(b.type.ndim - 2, 0)])
+    except ShapeError as error:
+        error.fix = error.fix or _transposed_fit(a, b)
+        raise
+
+
+def _transposed_fit(a: Variable, b: Variable) -> str | None:
+    """The product of the two matrices that would fit, if transposing one of them does it."""
+    if a.type.ndim == b.type.ndim == 2 and a.type.shape[1] == b.type.shape[1]:
+        return f"dot({a!r}, {b!r}.T)"
+    if a.type.ndim == 2 and a.type.shape[0] == b.type.shape[0]:
+        return f"dot({a!r}.T, {b!r})"
+    return None
 
 
 def contract(a: Variable, b: Variable, axes_a: Sequence[int], axes_b: Sequence[int], batch: int = 0) -> Variable:
@@ -151,7 +164,7 @@ def batched_dot(a: Any, b: Any) -> Variable:
     """
     a, b = _one_dtype(a, b)
     if not a.type.ndim or not b.type.ndim:
-        raise complaint(TypeMismatch, "batched_dot: a scalar has no first axis", a, b)
+        raise complaint(TypeMismatch, "batched_dot: a scalar has no first axis", a, b, fix="use a * b")
     if a.type.ndim == 1 or b.type.ndim == 1:  # each a[i] or b[i] is a scalar
         rank = max(a.type.ndim, b.type.ndim)
         left, right = (expand_dims(v, range(v.type.ndim, v.type.ndim + rank - v.type.ndim)) for v in (a, b))
@@ -189,8 +202,10 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
 def _paired_axes(a: Variable, b: Variable, axes: Any, batch: int, function: str) -> tuple[list[int], list[int]]:
     """The axes of a and of b that are summed together. Raises ShapeError."""
     if isinstance(axes, (int, np.integer)):
-        if not 0 <= axes <= min(a.type.ndim, b.type.ndim) - batch:
-            raise complaint(ShapeError, f"{function}: there are no {axes} axes to sum over", a, b)
+        most = min(a.type.ndim, b.type.ndim) - batch
+        if not 0 <= axes <= most:
+            raise complaint(ShapeError, f"{function}: there are no {axes} axes to sum over", a, b,
+                            fix=f"a number from 0 to {most}")
         return list(range(a.type.ndim - axes, a.type.ndim)), list(range(batch, batch + axes))
     both = [list(np.atleast_1d(side)) for side in axes]
     if len(both) != 2 or len(both[0]) != len(both[1]):
@@ -198,7 +213,8 @@ def _paired_axes(a: Variable, b: Variable, axes: Any, batch: int, function: str)
                         fix="axes=[[axes of a], [axes of b]]")
     found = [axis_of(a, axis, function) for axis in both[0]], [axis_of(b, axis, function) for axis in both[1]]
     if any(len(set(side)) != len(side) or min(side, default=batch) < batch for side in found):
-        raise complaint(ShapeError, f"{function}: {axes} names an axis twice, or that of the batch", a, b)
+        raise complaint(ShapeError, f"{function}: {axes} names an axis twice, or that of the batch", a, b,
+                        fix="name each axis to sum over once")
     return found
 
 
@@ -219,7 +235,7 @@ def kron(a: Any, b: Any) -> Variable:
     """
     a, b = as_variable(a), as_variable(b)
     if a.type.ndim != 2 or b.type.ndim != 2:
-        raise complaint(TypeMismatch, "kron takes two matrices", a, b)
+        raise complaint(TypeMismatch, "kron takes two matrices", a, b, fix="use shape_padleft on a vector")
     blocks = dimshuffle(a, [0, "x", 1, "x"]) * dimshuffle(b, ["x", 0, "x", 1])
     return reshape(blocks, [product([dimension(a, axis), dimension(b, axis)]) for axis in (0, 1)])
 
@@ -252,7 +268,8 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
 def _variables_in_rows(m: Any, rowvar: bool) -> Variable:
     m = as_variable(m)
     if m.type.ndim not in (1, 2):
-        raise complaint(TypeMismatch, f"cov takes a vector or a matrix, not {m.type.ndim} axes", m)
+        raise complaint(TypeMismatch, f"cov takes a vector or a matrix, not {m.type.ndim} axes", m,
+                        fix="use flatten(m, 2)")
     if m.type.ndim == 1:
         return expand_dims(m, [0])
     return m if rowvar or m.type.shape[0] == 1 else transpose(m)

@@ -68,7 +68,8 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Variable:
         return shapes.transpose(x)
     order = [axis_of(x, axis, "transpose") for axis in axes]
     if sorted(order) != list(range(x.type.ndim)):
-        raise complaint(ShapeError, f"transpose: {tuple(axes)} is not a permutation of {x.type.ndim} axes", x)
+        raise complaint(ShapeError, f"transpose: {tuple(axes)} is not a permutation of {x.type.ndim} axes", x,
+                        fix="name every axis once")
     return shapes.transpose(x, order)
 
 
@@ -94,7 +95,8 @@ def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[in
     a = as_variable(a)
     moved, places = ([axis_of(a, axis, "moveaxis") for axis in np.atleast_1d(axes)] for axes in (source, destination))
     if len(set(moved)) != len(set(places)) or len(moved) != len(set(moved)) or len(places) != len(moved):
-        raise complaint(ShapeError, f"moveaxis: {source} and {destination} do not pair axes one to one", a)
+        raise complaint(ShapeError, f"moveaxis: {source} and {destination} do not pair axes one to one", a,
+                        fix="as many destinations as sources, each once")
     order = [axis for axis in range(a.type.ndim) if axis not in moved]
     for place, axis in sorted(zip(places, moved)):
         order.insert(place, axis)
@@ -199,7 +201,8 @@ def specify_shape(x: Any, shape: Any) -> Variable:
     x = as_variable(x)
     given = list(shape) if isinstance(shape, (list, tuple)) else sizes_of(shape, "specify_shape", x.type.ndim)
     if len(given) != x.type.ndim:
-        raise complaint(ShapeError, f"specify_shape: {len(given)} sizes for {x.type.ndim} axes", x)
+        raise complaint(ShapeError, f"specify_shape: {len(given)} sizes for {x.type.ndim} axes", x,
+                        fix="give None for a size that may be any")
     sizes = [dimension(x, axis) if size is None else size for axis, size in enumerate(given)]
     return shapes.SpecifyShape(x.type.ndim)(x, *map(shapes.as_size, sizes_of(sizes, "specify_shape")))
 
@@ -242,7 +245,8 @@ def patternbroadcast(x: Any, broadcastable: Sequence[bool]) -> Variable:
     """
     x = as_variable(x)
     if len(broadcastable) != x.type.ndim:
-        raise complaint(ShapeError, f"patternbroadcast: a pattern of {len(broadcastable)} for {x.type.ndim} axes", x)
+        raise complaint(ShapeError, f"patternbroadcast: a pattern of {len(broadcastable)} for {x.type.ndim} axes", x,
+                        fix="give one flag for each axis")
     return addbroadcast(x, *(axis for axis, flag in enumerate(broadcastable) if flag))
 
 
@@ -353,7 +357,7 @@ def tile(x: Any, reps: Any, ndim: int | None = None) -> Variable:
     times = sizes_of(reps, "tile")
     rank = max(x.type.ndim, len(times))
     if ndim is not None and ndim < rank:
-        raise complaint(ShapeError, f"tile: ndim {ndim} is less than {rank}", x)
+        raise complaint(ShapeError, f"tile: ndim {ndim} is less than {rank}", x, fix="leave ndim out")
     rank = rank if ndim is None else ndim
     times = [1] * (rank - len(times)) + times
     x = shapes.pad_left(x, rank - x.type.ndim)
@@ -378,7 +382,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     axis = axis_of(x, axis, "repeat")
     if repeats.type.ndim > 1 or repeats.type.dtype not in INTEGERS:
         raise complaint(TypeMismatch, "repeat: the numbers of repeats must be an integer or a vector of integers",
-                        repeats)
+                        repeats, fix='cast them: repeats.astype("int64")')
     if repeats.type.ndim:
         return _repeated_each(x, repeats, axis)
     count = shapes.as_size(sizes_of(repeats, "repeat")[0])

@@ -72,7 +72,7 @@ def compress(condition: Any, x: Any, axis: int | None = None) -> Variable:
     """
     mask = as_bool(as_variable(condition))
     if mask.type.ndim != 1:
-        raise complaint(TypeMismatch, "compress: the condition must be a vector", mask)
+        raise complaint(TypeMismatch, "compress: the condition must be a vector", mask, fix="use x[condition]")
     return take(x, index.nonzero(mask)[0], axis)
 
 
@@ -168,7 +168,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variabl
     a = as_variable(a)
     first, second = axis_of(a, axis1, "diagonal"), axis_of(a, axis2, "diagonal")
     if first == second:
-        raise complaint(ShapeError, f"diagonal: axis {first} is named twice", a)
+        raise complaint(ShapeError, f"diagonal: axis {first} is named twice", a, fix="name two axes")
     a = moveaxis(a, (first, second), (-2, -1))
     rows, columns = dimension(a, -2 % a.type.ndim), dimension(a, -1 % a.type.ndim)
     down, right = max(-offset, 0), max(offset, 0)
@@ -186,7 +186,8 @@ def diag(v: Any, k: int = 0) -> Variable:
     if v.type.ndim == 2:
         return diagonal(v, k)
     if v.type.ndim != 1:
-        raise complaint(TypeMismatch, f"diag takes a vector or a matrix, not {v.type.ndim} axes", v)
+        raise complaint(TypeMismatch, f"diag takes a vector or a matrix, not {v.type.ndim} axes", v,
+                        fix="use diagonal(x, axis1=, axis2=)")
     padding = broadcast_to(zeros_like(v), [abs(k)])
     row = v if k == 0 else index.join(0, [padding, v] if k > 0 else [v, padding])
     return scalar.switch(eye(dimension(row, 0), k=k, dtype="bool"), row, 0)
@@ -232,7 +233,7 @@ def triu(m: Any, k: int = 0) -> Variable:
 
 def _lower(m: Variable, k: int, function: str) -> Variable:
     if m.type.ndim < 2:
-        raise complaint(TypeMismatch, f"{function} needs at least two axes", m)
+        raise complaint(TypeMismatch, f"{function} needs at least two axes", m, fix="use tri for a mask of any shape")
     return tri(dimension(m, m.type.ndim - 2), dimension(m, m.type.ndim - 1), k, "bool")
 
 
@@ -244,7 +245,7 @@ def fill_diagonal(a: Any, val: Any) -> Variable:
     """
     a = as_variable(a)
     if a.type.ndim < 2:
-        raise complaint(TypeMismatch, "fill_diagonal needs at least two axes", a)
+        raise complaint(TypeMismatch, "fill_diagonal needs at least two axes", a, fix="use set_subtensor")
     positions = list(_own_positions(a, 0).values())
     on_diagonal = reduce(scalar.and_, (scalar.eq(positions[0], other) for other in positions[1:]))
     return scalar.switch(on_diagonal, cast(val, a.type.dtype), a)
@@ -258,7 +259,7 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
     """
     a = as_variable(a)
     if a.type.ndim != 2:
-        raise complaint(TypeMismatch, "fill_diagonal_offset needs a matrix", a)
+        raise complaint(TypeMismatch, "fill_diagonal_offset needs a matrix", a, fix="use set_subtensor")
     on_diagonal = eye(dimension(a, 0), dimension(a, 1), offset, "bool")
     return scalar.switch(on_diagonal, cast(val, a.type.dtype), a)
 
@@ -322,7 +323,8 @@ def inverse_permutation(perm: Any) -> Variable:
     """
     perm = as_variable(perm)
     if perm.type.ndim not in (1, 2):
-        raise complaint(TypeMismatch, "a permutation is a vector or the rows of a matrix", perm)
+        raise complaint(TypeMismatch, "a permutation is a vector or the rows of a matrix", perm,
+                        fix="use flatten(perm, 2)")
     where = _own_positions(perm, 0)
     last = perm.type.ndim - 1
     order = broadcast_to(where[last], shape_of(perm))

@@ -29,7 +29,7 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
     """
     x = as_variable(x)
     if n < 0:
-        raise complaint(TypeMismatch, f"diff cannot be taken {n} times", x)
+        raise complaint(TypeMismatch, f"diff cannot be taken {n} times", x, fix="give n >= 0")
     before = (slice(None),) * axis_of(x, axis, "diff")
     for _ in range(n):
         later, earlier = subtensor(x, (*before, slice(1, None))), subtensor(x, (*before, slice(None, -1)))

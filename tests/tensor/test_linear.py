@@ -177,6 +177,14 @@ def test_misuse_says_what_is_wrong(message):
     assert message in str(caught.value)
 
 
+def test_a_product_that_fits_transposed_is_proposed():
+    x, w, v = T.matrix("x", shape=(None, 5)), T.matrix("w", shape=(3, 5)), T.vector("v", shape=(3,))
+    with pytest.raises(ShapeError, match=r"fix      dot\(x, w.T\)$"):
+        T.dot(x, w)
+    with pytest.raises(ShapeError, match=r"fix      dot\(w.T, v\)$"):
+        T.dot(w, v)
+
+
 def test_axes_summed_together_do_not_broadcast():
     with pytest.raises(ShapeError):
         T.dot(T.zeros(1), T.zeros(3))

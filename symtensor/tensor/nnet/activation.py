@@ -105,7 +105,7 @@ def selu(x: Any) -> Variable:
 def _shifted(x: Variable, axis: Axis) -> Variable:
     """`x` less its largest element, so that exp cannot overflow; the shift is a constant to differentiation."""
     if not x.type.ndim:
-        raise complaint(TypeMismatch, "softmax needs at least one axis", x)
+        raise complaint(TypeMismatch, "softmax needs at least one axis", x, fix="use sigmoid for a single score")
     return x - scalar.stop_gradient(max(x, axis, keepdims=True))
 
 

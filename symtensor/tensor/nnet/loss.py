@@ -134,7 +134,8 @@ def confusion_matrix(actual: Any, pred: Any) -> list[Variable]:
     """
     actual, pred = as_variable(actual), as_variable(pred)
     if any(v.type.ndim != 1 or v.type.dtype not in INTEGERS for v in (actual, pred)):
-        raise complaint(TypeMismatch, "confusion_matrix takes two vectors of integer labels", actual, pred)
+        raise complaint(TypeMismatch, "confusion_matrix takes two vectors of integer labels", actual, pred,
+                        fix="use argmax(axis=1) on rows of scores")
     order = arange(scalar.maximum(max(actual), max(pred)) + 1)
     rows, columns = (scalar.eq(expand_dims(v, [1]), order).astype("int64") for v in (actual, pred))
     return [dot(rows.T, columns), order]

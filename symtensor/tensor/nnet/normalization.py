@@ -71,7 +71,8 @@ def batch_normalization_train(inputs: Any, gamma: Any, beta: Any, axes: str | Se
     inputs = as_variable(inputs)
     over = _axes(inputs, axes, "batch_normalization_train")
     if (running_mean is None) != (running_var is None):
-        raise complaint(TypeMismatch, "batch_normalization_train: running_mean and running_var go together", inputs)
+        raise complaint(TypeMismatch, "batch_normalization_train: running_mean and running_var go together", inputs,
+                        fix="give both or neither")
     center, spread = mean(inputs, over, keepdims=True), var(inputs, over, keepdims=True)
     inverse = scalar.reciprocal(scalar.sqrt(spread + epsilon))
     gamma, beta = _parameter(gamma, inputs, over), _parameter(beta, inputs, over)
