@@ -32,7 +32,7 @@ __all__ = ["explain", "Part", "parts_of"]
 
 @dataclass(frozen=True)
 class Part:
-    """Nodes that one kernel, one library call or one call of Python computes."""
+    """Nodes that one kernel, one library call or one call of Python computes; cheap ones may be in several."""
 
     title: str
     nodes: Sequence[Apply]
@@ -69,7 +69,21 @@ def _optimized(obj: Any) -> tuple[Graph, History]:
 def parts_of(graph: Graph) -> list[Part]:
     """What a graph's nodes are grouped to, each part after those it reads from."""
     accesses = Accesses(graph)
-    return [Part(_title(graph, unit, accesses), unit.nodes) for unit in group(graph, accesses)]
+    position = {node: number for number, node in enumerate(graph.nodes())}
+    return [Part(_title(graph, unit, accesses), sorted(_computed(unit, accesses), key=position.__getitem__))
+            for unit in group(graph, accesses)]
+
+
+def _computed(unit: Group, accesses: Accesses) -> set[Apply]:
+    """The nodes of a unit, and those computed on the way to their elements."""
+    found: set[Apply] = set()
+    pending = list(unit.nodes)
+    while pending:
+        node = pending.pop()
+        if node not in found:
+            found.add(node)
+            pending += [v.owner for v in node.inputs if v.owner is not None and accesses.is_free(v)]
+    return found
 
 
 def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:

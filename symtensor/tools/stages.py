@@ -26,12 +26,14 @@ from symtensor.codegen.c import print_kernel
 from symtensor.ir.graph import Graph
 from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
+from symtensor.lower.kernel import Kernel, PrintedKernel
 from symtensor.lower.plan import plan
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.compiled import describe_program
 from symtensor.tools.explain import parts_of
+from symtensor.tools.kernel_text import kernel_text
 
-__all__ = ["STAGES", "read", "rewritten", "groups", "kernels", "program"]
+__all__ = ["STAGES", "read", "rewritten", "groups", "loops", "kernels", "program"]
 
 
 def read(file: TextIO) -> Graph:
@@ -52,6 +54,18 @@ def groups(graph: Graph) -> str:
     return "\n".join(f"{part.title}: {' '.join(str(node.op) for node in part.nodes)}" for part in parts_of(graph))
 
 
+def loops(graph: Graph) -> str:
+    """a graph's kernels as loops and scalars, before they are C; the graph is taken as it is"""
+    found: list[str] = []
+
+    def note(kernel: Kernel) -> PrintedKernel:
+        found.append(kernel_text(kernel))
+        return print_kernel(kernel)
+
+    plan(graph, len(graph.inputs), [], note)
+    return "\n\n".join(found)
+
+
 def kernels(graph: Graph) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
     made = plan(graph, len(graph.inputs), [], print_kernel).kernels
@@ -64,5 +78,5 @@ def program(graph: Graph) -> str:
 
 
 STAGES: dict[str, Callable[[Graph], str]] = {
-    "rewrite": rewritten, "groups": groups, "kernels": kernels, "program": program}
+    "rewrite": rewritten, "groups": groups, "loops": loops, "kernels": kernels, "program": program}
 """The stages that are commands; the docstrings are their help."""
