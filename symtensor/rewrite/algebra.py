@@ -18,9 +18,10 @@ from symtensor.ir.node import Constant, Op, Variable
 from symtensor.ops.elementwise import Elementwise
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.pattern import uniform
+from symtensor.types.dim import Size
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
-__all__ = ["number", "rounded", "is_exact", "literal", "flows_into", "cost"]
+__all__ = ["number", "rounded", "is_exact", "literal", "flows_into", "by_shape", "cost"]
 
 
 def number(variable: Variable) -> Fraction | None:
@@ -57,8 +58,21 @@ def literal(value: Fraction, dtype: str) -> Constant:
 
 
 def flows_into(variable: Variable, root: Variable, context: Context) -> bool:
-    """Whether `variable` exists only to compute `root`, of the same shape: it may be taken apart."""
-    return variable is root or (context.uses(variable) == 1 and variable.type.shape == root.type.shape)
+    """Whether `variable` exists only to compute `root`: it may be taken apart."""
+    return variable is root or context.uses(variable) == 1
+
+
+def extent(variable: Variable) -> tuple[int, int]:
+    """An order in which what has fewer elements comes first, as far as that is known."""
+    return sum(size != 1 for size in variable.type.shape), variable.type.ndim
+
+
+def by_shape(operands: Iterable[Variable]) -> list[list[Variable]]:
+    """Operands in groups of one shape, small ones first: each group is combined before it meets larger ones."""
+    groups: dict[tuple[Size, ...], list[Variable]] = {}
+    for operand in operands:
+        groups.setdefault(operand.type.shape, []).append(operand)
+    return sorted(groups.values(), key=lambda group: extent(group[0]))
 
 
 def cost(expression: Variable, leaves: Iterable[Variable]) -> tuple[int, int, int]:

@@ -37,6 +37,7 @@ from symtensor.base.errors import RewriteError
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph, applications
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
+from symtensor.ir.verify import verify
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import Broadcast
 from symtensor.ops.size import size_value
@@ -95,6 +96,8 @@ class Context:
 
     def stands_for(self, new: Variable, old: Variable) -> None:
         """All users of `old` use `new` from now on."""
+        if new is old:
+            return
         self._uses[new] = self._uses.get(new, 0) + self._uses.get(old, 0)
         if old in self._user:
             self._user[new] = self._user[old]
@@ -135,6 +138,8 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
             one.function(graph)
     if any(new is not old for new, old in zip(graph.outputs, outputs)):
         nodes = _Normalisation(graph, graph.nodes(), index, history).run()
+    if config.verify:
+        verify(graph)
     seconds = time.perf_counter() - started
     history.phases.append((phase.name, seconds, before, len(nodes)))
     if config.debug >= 1:

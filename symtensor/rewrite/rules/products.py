@@ -8,18 +8,20 @@
 >>> graph = Graph([x, y], [2.0 * x * y / (x * x) * 3.0])
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
->>> node, node.inputs[0].owner
-(true_div(mul, x), mul(6.0, y))
+>>> node, node.inputs[1].owner
+(mul(6.0, true_div), true_div(y, x))
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
+from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import mul, neg, power, reciprocal, sqrt, square, true_div
-from symtensor.rewrite.algebra import cost, flows_into, is_exact, literal, number, rounded
+from symtensor.rewrite.algebra import by_shape, cost, flows_into, is_exact, literal, number, rounded
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -97,46 +99,43 @@ class _Product:
     @property
     def may_shrink(self) -> bool:
         """Whether another form might be cheaper than the one found."""
-        small = sum(v.type.ndim == 0 for v in self.factors) if self.root.type.ndim else 0
+        regroups = len(self.factors) + (self.constants > 0) > 2 and len({v.type.shape for v in self.factors}) > 1
         divisors = sum(e < 0 for e in self.factors.values())
         repeated = len(self.leaves) > len(self.factors) + self.constants
         mixed = self.taken > 1 and self.signs + self.powers > 0
-        return repeated or mixed or self.has_power or self.constants > 1 or small > 1 or divisors > 1
+        return repeated or mixed or self.has_power or self.constants > 1 or regroups or divisors > 1
 
     def expression(self) -> Variable | None:
         """The product as an expression; None if the constant fits no number of the dtype."""
-        above = self._powers(1)
-        below = self._powers(-1)
         constant = abs(self.constant) if abs(self.constant) == 1 else self.constant
         is_divisor = self.dtype in FLOATS and not is_exact(constant, self.dtype) and is_exact(1 / constant, self.dtype)
-        if rounded(1 / constant if is_divisor else constant, self.dtype) is None:
+        factor = 1 / constant if is_divisor else constant
+        if rounded(factor, self.dtype) is None:
             return None
-        if is_divisor:
-            below.insert(0, literal(1 / constant, self.dtype))
-        elif constant != 1 or not (above or below):
-            above.insert(0, literal(constant, self.dtype))
-        result = self._quotient(above, below)
-        return neg(result) if self.constant == -1 and constant == 1 else result
+        raised = {_raised(v, abs(e)): e < 0 for v, e in self.factors.items() if e}
+        if factor != 1 or not raised:
+            raised[literal(factor, self.dtype)] = is_divisor
+        ordered = sorted(raised, key=lambda v: not isinstance(v, Constant))  # constants first, so that they fold
+        joined = [reduce(_joined, [_Factor(v, raised[v]) for v in group]) for group in by_shape(ordered)]
+        total = reduce(_joined, joined)
+        result = reciprocal(total.value) if total.is_divisor else total.value
+        return neg(result) if self.constant == -1 else result  # type: ignore[no-any-return]
 
-    def _powers(self, sign: int) -> list[Variable]:
-        """The factors whose exponents have a sign, raised to them; constants first, so that they fold."""
-        ordered = sorted(self.factors, key=lambda v: not isinstance(v, Constant))
-        return [_raised(v, abs(self.factors[v])) for v in ordered if self.factors[v] * sign > 0]
 
-    def _quotient(self, above: list[Variable], below: list[Variable]) -> Variable:
-        if not below:
-            return self._multiplied(above)
-        if not above:
-            return reciprocal(self._multiplied(below))  # type: ignore[no-any-return]
-        return self._multiplied(above) / self._multiplied(below)
+class _Factor(NamedTuple):
+    """A factor and whether it divides."""
 
-    def _multiplied(self, factors: list[Variable]) -> Variable:
-        """Scalars are multiplied with each other first: that is done once, not for each element."""
-        result: Variable | None = None
-        for factor in sorted(factors, key=lambda v: v.type.ndim > 0):
-            result = factor if result is None else result * factor
-        assert result is not None
-        return result
+    value: Variable
+    is_divisor: bool
+
+
+def _joined(left: _Factor, right: _Factor) -> _Factor:
+    """Both together: one division if they differ, which goes outwards if both divide."""
+    if left.is_divisor == right.is_divisor:
+        return _Factor(left.value * right.value, left.is_divisor)
+    if left.is_divisor:
+        left, right = right, left
+    return _Factor(left.value / right.value, False)
 
 
 def _degree(node: Apply) -> Fraction | None:
@@ -178,9 +177,7 @@ def collect_factors(node: Apply, context: Context) -> Variable | None:
 
 def _is_inside(root: Variable, context: Context) -> bool:
     user = context.sole_user(root)
-    if user is None or user.outputs[0].type.shape != root.type.shape:
-        return False
-    if user.op is power:
+    if user is not None and user.op is power:
         exponent = number(user.inputs[1])
         return exponent is not None and exponent.denominator == 1
-    return user.op in (mul, true_div, neg, square, reciprocal)
+    return user is not None and user.op in (mul, true_div, neg, square, reciprocal)

@@ -8,18 +8,20 @@
 >>> graph = Graph([x, y], [x + y - (x - 2 * y) + 1.0])
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
->>> node, node.inputs[0].owner
-(add(mul, 1.0), mul(3.0, y))
+>>> node, node.inputs[1].owner
+(add(1.0, mul), mul(3.0, y))
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
+from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import add, mul, neg, sub
-from symtensor.rewrite.algebra import cost, flows_into, literal, number, rounded
+from symtensor.rewrite.algebra import by_shape, cost, flows_into, literal, number, rounded
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -66,7 +68,7 @@ class _Sum:
         if node.op is mul:
             for factor, rest in (node.inputs, node.inputs[::-1]):
                 value = number(factor)
-                if value is not None and rest.type.shape == variable.type.shape:
+                if value is not None:
                     return [(rest, value)]
         return None
 
@@ -83,38 +85,42 @@ class _Sum:
     @property
     def may_shrink(self) -> bool:
         """Whether another form might be cheaper than the one found."""
-        distinct = len(self.terms) + self.constants
-        return len(self.leaves) > distinct or self.constants > 1 or self.negations > 0 or 0 in self.terms.values()
+        repeated = len(self.leaves) > len(self.terms) + self.constants
+        shapes = [v.type.shape for v in self.terms]
+        regroups = len(set(shapes)) > 1 and len(shapes) > 2
+        return repeated or regroups or self.constants > 1 or self.negations > 0 or 0 in self.terms.values()
 
     def expression(self) -> Variable | None:
         """The sum as an expression; None if a coefficient fits no number of the dtype."""
         terms = {v: c for v, c in self.terms.items() if c}
         if any(rounded(c, self.dtype) is None for c in (self.constant, *terms.values())):
             return None
-        ordered = sorted(terms, key=lambda v: not isinstance(v, Constant))  # constants first, so that they fold
-        positive = [self._term(v, terms[v]) for v in ordered if terms[v] > 0]
-        negative = [self._term(v, -terms[v]) for v in ordered if terms[v] < 0]
-        constant = literal(abs(self.constant), self.dtype)
-        if self.constant > 0 or not (positive or negative):
-            positive.append(constant)
-        elif self.constant < 0:
-            negative.append(constant)
-        if not positive:
-            return neg(_joined(negative))  # type: ignore[no-any-return]
-        total = _joined(positive)
-        for term in negative:
-            total = total - term
-        return total
+        scaled = {self._scaled(v, abs(c)): c < 0 for v, c in terms.items()}
+        if self.constant or not scaled:
+            scaled[literal(abs(self.constant), self.dtype)] = self.constant < 0
+        ordered = sorted(scaled, key=lambda v: not isinstance(v, Constant))  # constants first, so that they fold
+        joined = [reduce(_joined, [_Signed(v, scaled[v]) for v in group]) for group in by_shape(ordered)]
+        total = reduce(_joined, joined)
+        return neg(total.value) if total.is_negative else total.value  # type: ignore[no-any-return]
 
-    def _term(self, variable: Variable, coefficient: Fraction) -> Variable:
+    def _scaled(self, variable: Variable, coefficient: Fraction) -> Variable:
         return variable if coefficient == 1 else literal(coefficient, self.dtype) * variable
 
 
-def _joined(terms: list[Variable]) -> Variable:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+class _Signed(NamedTuple):
+    """A summand and whether it is taken away."""
+
+    value: Variable
+    is_negative: bool
+
+
+def _joined(left: _Signed, right: _Signed) -> _Signed:
+    """Both together: the sign of either is used, and what is left of it goes outwards."""
+    if left.is_negative == right.is_negative:
+        return _Signed(left.value + right.value, left.is_negative)
+    if left.is_negative:
+        left, right = right, left
+    return _Signed(left.value - right.value, False)
 
 
 @rewrite(canonicalize, specialize, ops=[add, sub], keeps="real")
@@ -136,10 +142,8 @@ def _is_inside(root: Variable, context: Context) -> bool:
     """Whether a larger sum takes `root` apart, perhaps through a sign and a coefficient."""
     for _ in range(3):
         user = context.sole_user(root)
-        if user is None or user.outputs[0].type.shape != root.type.shape:
-            return False
-        if user.op in (add, sub):
-            return True
+        if user is None or user.op in (add, sub):
+            return user is not None
         if user.op is not neg and not (user.op is mul and any(number(v) is not None for v in user.inputs)):
             return False
         root = user.outputs[0]

@@ -45,9 +45,14 @@ def shuffled(x: Variable, order: Sequence[int]) -> Variable:
 
 @rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[ANY])
 def axes_in_place(node: Apply, context: Context) -> Variable | None:
-    """Nothing is permuted."""
+    """Nothing is permuted but axes of size 1."""
     (x,) = node.inputs
-    return x if node.op.order == tuple(range(x.type.ndim)) else None  # type: ignore[attr-defined]
+    sizes, order = x.type.shape, node.op.order  # type: ignore[attr-defined]
+    if len(order) != len(sizes):
+        return None
+    stays = all(axis == place or (sizes[place] == 1 and (axis == NEW or sizes[axis] == 1))
+                for place, axis in enumerate(order))
+    return x if stays else None
 
 
 @rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[Dimshuffle])
