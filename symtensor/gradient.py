@@ -141,13 +141,25 @@ zero_grad = consider_constant = disconnected_grad
 @elementwise(kind="same", pullback=lambda x, lower_bound, upper_bound, y, dy: (
     scalar.minimum(scalar.maximum(dy, lower_bound), upper_bound), None, None))
 def grad_clip(x, lower_bound, upper_bound):  # type: ignore[no-untyped-def]
-    """`x`, whose derivative is brought into lower_bound..upper_bound on its way back, element by element."""
+    """`x`, whose derivative is brought into lower_bound..upper_bound on its way back, element by element.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> grad(grad_clip(x, -1, 1) ** 2, x).eval({x: 3.0})
+    array(1.)
+    """
     return x
 
 
 @elementwise(kind="same", pullback=lambda x, multiplier, y, dy: (dy * multiplier, None))
 def grad_scale(x, multiplier):  # type: ignore[no-untyped-def]
-    """`x`, whose derivative is multiplied by `multiplier` on its way back."""
+    """`x`, whose derivative is multiplied by `multiplier` on its way back.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> grad(grad_scale(x, 0.5) ** 2, x).eval({x: 3.0})
+    array(3.)
+    """
     return x
 
 

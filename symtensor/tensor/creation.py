@@ -21,7 +21,7 @@ from symtensor.ops.index import Iota
 from symtensor.ops.shape import broadcast_like, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer
 from symtensor.tensor.arguments import settled, sizes_of
-from symtensor.types.dtype import DISCRETE, UNSIGNED, float_of, promote
+from symtensor.types.dtype import CONTINUOUS, DISCRETE, UNSIGNED, promote
 
 __all__ = ["constant", "as_tensor_variable", "as_tensor", "alloc", "full", "zeros", "ones", "full_like", "zeros_like",
            "ones_like", "fill", "second", "arange", "linspace", "eye", "identity_like", "tri", "mgrid", "ogrid",
@@ -47,8 +47,9 @@ def alloc(value: Any, *shape: Any) -> Variable:
 
     Raises TypeMismatch, ShapeError.
 
-    >>> alloc(1.5, 2, 3).type
-    TensorType(float64, (2, 3))
+    >>> alloc(1.5, 2, 3).eval()
+    array([[1.5, 1.5, 1.5],
+           [1.5, 1.5, 1.5]])
     """
     return broadcast_to(value, sizes_of(shape[0] if len(shape) == 1 else shape, "alloc"))
 
@@ -58,8 +59,9 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Variable:
 
     Raises TypeMismatch, ShapeError.
 
-    >>> full((2, 3), 7, "int32").type
-    TensorType(int32, (2, 3))
+    >>> full((2, 3), 7, "int32").eval()
+    array([[7, 7, 7],
+           [7, 7, 7]], dtype=int32)
     """
     return broadcast_to(cast(fill_value, "floatX" if dtype is None else dtype), sizes_of(shape, "full"))
 
@@ -67,8 +69,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Variable:
 def zeros(shape: Any, dtype: Any = None) -> Variable:
     """A tensor of zeros; dtype floatX unless given. Raises TypeMismatch, ShapeError.
 
-    >>> zeros(3).type
-    TensorType(float64, (3,))
+    >>> zeros(3).eval()
+    array([0., 0., 0.])
     """
     return full(shape, 0, dtype)
 
@@ -76,8 +78,8 @@ def zeros(shape: Any, dtype: Any = None) -> Variable:
 def ones(shape: Any, dtype: Any = None) -> Variable:
     """A tensor of ones; dtype floatX unless given. Raises TypeMismatch, ShapeError.
 
-    >>> ones((), "int8").type
-    TensorType(int8, ())
+    >>> ones((), "int8").eval()
+    array(1, dtype=int8)
     """
     return full(shape, 1, dtype)
 
@@ -85,8 +87,8 @@ def ones(shape: Any, dtype: Any = None) -> Variable:
 def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
     """A tensor of the model's shape, and dtype unless another is given, with every element `fill_value`.
 
-    >>> full_like([[1, 2]], 5).type
-    TensorType(int64, (1, 2))
+    >>> full_like([[1, 2]], 5).eval()
+    array([[5, 5]])
     """
     model = as_variable(model)
     return broadcast_like(cast(fill_value, model.type.dtype if dtype is None else dtype), model)
@@ -95,8 +97,8 @@ def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
 def zeros_like(model: Any, dtype: Any = None) -> Variable:
     """Zeros of the model's shape, and dtype unless another is given.
 
-    >>> zeros_like([[1, 2]], "float32").type
-    TensorType(float32, (1, 2))
+    >>> zeros_like([[1, 2]], "float32").eval()
+    array([[0., 0.]], dtype=float32)
     """
     return full_like(model, 0, dtype)
 
@@ -104,8 +106,8 @@ def zeros_like(model: Any, dtype: Any = None) -> Variable:
 def ones_like(model: Any, dtype: Any = None) -> Variable:
     """Ones of the model's shape, and dtype unless another is given.
 
-    >>> ones_like([[1, 2]]).type
-    TensorType(int64, (1, 2))
+    >>> ones_like([[1, 2]]).eval()
+    array([[1, 1]])
     """
     return full_like(model, 1, dtype)
 
@@ -113,8 +115,8 @@ def ones_like(model: Any, dtype: Any = None) -> Variable:
 def fill(a: Any, b: Any) -> Variable:
     """`b`, of its own dtype, spread to the shape of `a`. Raises ShapeError.
 
-    >>> fill([[1, 2]], 0.5).type
-    TensorType(float64, (1, 2))
+    >>> fill([[1, 2]], 0.5).eval()
+    array([[0.5, 0.5]])
     """
     return broadcast_like(as_variable(b), as_variable(a))
 
@@ -154,13 +156,14 @@ def _steps_between(start: Variable, stop: Variable, step: Variable) -> Variable:
 
 
 def linspace(start: Any, stop: Any, num: Any = 50) -> Variable:
-    """`num` evenly spaced floats from `start` to `stop`, both included; a vector.
+    """`num` evenly spaced floats from `start` to `stop`, both included; a vector, of floatX for integers.
 
-    >>> linspace(0, 1, 5).type
-    TensorType(float32, (5,))
+    >>> linspace(0, 1, 5).eval()
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     first, last = together([start, stop])
-    dtype = float_of(promote(first.type.dtype, last.type.dtype))
+    dtype = promote(first.type.dtype, last.type.dtype)
+    dtype = dtype if dtype in CONTINUOUS else "floatX"
     first, last = cast(first, dtype), cast(last, dtype)
     places = cast(arange(num), dtype)
     gaps = cast(scalar.maximum(as_variable(num) - 1, 1), dtype)
@@ -178,8 +181,9 @@ def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
 
     dtype floatX unless given. Raises TypeMismatch for sizes that are not integers.
 
-    >>> eye(2, 3, k=1, dtype="int8").type
-    TensorType(int8, (2, 3))
+    >>> eye(2, 3, k=1, dtype="int8").eval()
+    array([[0, 1, 0],
+           [0, 0, 1]], dtype=int8)
     """
     return cast(scalar.eq(*_rows_and_columns("eye", n, m, k)), "floatX" if dtype is None else dtype)
 
@@ -187,8 +191,10 @@ def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
 def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
     """A matrix of N rows and M columns (N by default) with ones on and below diagonal k, zeros above.
 
-    >>> tri(3, dtype="int8").type
-    TensorType(int8, (3, 3))
+    >>> tri(3, dtype="int8").eval()
+    array([[1, 0, 0],
+           [1, 1, 0],
+           [1, 1, 1]], dtype=int8)
     """
     return cast(scalar.ge(*_rows_and_columns("tri", N, M, k)), "floatX" if dtype is None else dtype)
 
@@ -196,8 +202,9 @@ def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
 def identity_like(x: Any) -> Variable:
     """The identity matrix of the shape and dtype of a matrix. Raises TypeMismatch for another rank.
 
-    >>> identity_like([[1, 2], [3, 4]]).type
-    TensorType(int64, (2, 2))
+    >>> identity_like([[1, 2], [3, 4]]).eval()
+    array([[1, 0],
+           [0, 1]])
     """
     x = as_variable(x)
     if x.type.ndim != 2:
@@ -235,8 +242,8 @@ mgrid, ogrid = Grid(dense=True), Grid(dense=False)
 def bartlett(M: Any) -> Variable:
     """The triangular window of M points, zero at both ends; a vector of floatX.
 
-    >>> bartlett(5).type
-    TensorType(float64, (5,))
+    >>> bartlett(5).eval()
+    array([0. , 0.5, 1. , 0.5, 0. ])
     """
     gaps = cast(as_variable(M), "int64") - 1
     return 1 - cast(scalar.abs_(2 * arange(M) - gaps), "floatX") / cast(scalar.maximum(gaps, 1), "floatX")

@@ -44,8 +44,8 @@ def dot(a: Any, b: Any) -> Variable:
     A scalar operand multiplies. The result has the other axes of `a`, then those of `b`, and the dtype the operands
     promote to. Raises ShapeError for sizes that differ.
 
-    >>> dot([[1.0, 2.0]], [3, 4]).type
-    TensorType(float64, (1,))
+    >>> dot([[1.0, 2.0]], [3, 4]).eval()
+    array([11.])
     """
     a, b = _one_dtype(a, b)
     if not a.type.ndim or not b.type.ndim:
@@ -150,8 +150,9 @@ def _batch_sizes(a: Variable, b: Variable) -> list[Variable]:
 def outer(x: Any, y: Any) -> Variable:
     """The matrix of all products of an element of `x` and one of `y`; both are flattened.
 
-    >>> outer([1, 2], [1.5, 2.5, 3.5]).type
-    TensorType(float64, (2, 3))
+    >>> outer([1, 2], [1.5, 2.5, 3.5]).eval()
+    array([[1.5, 2.5, 3.5],
+           [3. , 5. , 7. ]])
     """
     return expand_dims(flatten(x), [1]) * expand_dims(flatten(y), [0])
 
@@ -159,8 +160,8 @@ def outer(x: Any, y: Any) -> Variable:
 def batched_dot(a: Any, b: Any) -> Variable:
     """`dot` of `a[i]` and `b[i]` for every position i of their first axes. Raises TypeMismatch, ShapeError.
 
-    >>> batched_dot([[1.0, 2.0]], [[[1.0], [1.0]]]).type
-    TensorType(float64, (1, 1))
+    >>> batched_dot([[1.0, 2.0]], [[[1.0], [1.0]]]).eval()
+    array([[3.]])
     """
     a, b = _one_dtype(a, b)
     if not a.type.ndim or not b.type.ndim:
@@ -178,8 +179,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
     `axes` is a number n, for the last n axes of `a` with the first n of `b`, or a pair of axes or sequences of axes.
     The result has the other axes of `a`, then those of `b`. Raises ShapeError.
 
-    >>> tensordot([[1, 2, 3]], [[1, 2], [3, 4], [5, 6]], axes=1).type
-    TensorType(int64, (1, 2))
+    >>> tensordot([[1, 2, 3]], [[1, 2], [3, 4], [5, 6]], axes=1).eval()
+    array([[22, 28]])
     """
     a, b = _one_dtype(a, b)
     axes_a, axes_b = _paired_axes(a, b, axes, 0, "tensordot")
@@ -191,8 +192,8 @@ def batched_tensordot(x: Any, y: Any, axes: Any = 2) -> Variable:
 
     Raises ShapeError.
 
-    >>> batched_tensordot([[[1, 2]]], [[[1], [2]]], axes=[2, 1]).type
-    TensorType(int64, (1, 1, 1))
+    >>> batched_tensordot([[[1, 2]]], [[[1], [2]]], axes=[2, 1]).eval()
+    array([[[5]]])
     """
     x, y = _one_dtype(x, y)
     axes_x, axes_y = _paired_axes(x, y, axes, 1, "batched_tensordot")
@@ -221,8 +222,8 @@ def _paired_axes(a: Variable, b: Variable, axes: Any, batch: int, function: str)
 def matrix_dot(*args: Any) -> Variable:
     """The product of several matrices, from the left. Raises ShapeError.
 
-    >>> matrix_dot([[1, 2]], [[1], [2]], [[5]]).type
-    TensorType(int64, (1, 1))
+    >>> matrix_dot([[1, 2]], [[1], [2]], [[5]]).eval()
+    array([[25]])
     """
     return reduce(dot, args)
 
@@ -230,8 +231,9 @@ def matrix_dot(*args: Any) -> Variable:
 def kron(a: Any, b: Any) -> Variable:
     """The Kronecker product of two matrices: `b` times every element of `a`, in blocks. Raises TypeMismatch.
 
-    >>> kron([[1, 2]], [[1], [2]]).type
-    TensorType(int64, (2, 2))
+    >>> kron([[1, 2]], [[1], [2]]).eval()
+    array([[1, 2],
+           [2, 4]])
     """
     a, b = as_variable(a), as_variable(b)
     if a.type.ndim != 2 or b.type.ndim != 2:
@@ -248,8 +250,9 @@ def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: in
     more variables. `fweights` says how often each observation counts, `aweights` how much. Sums are divided by the
     weight less `ddof`, which is 1 unless `bias` is true. Raises ShapeError, TypeMismatch for more than two axes.
 
-    >>> cov([[1.0, 2.0, 4.0], [3.0, 1.0, 2.0]]).type
-    TensorType(float64, (2, 2))
+    >>> cov([[1.0, 2.0, 4.0], [3.0, 1.0, 2.0]]).eval()
+    array([[ 2.33333333, -0.5       ],
+           [-0.5       ,  1.        ]])
     """
     rows = [_variables_in_rows(v, rowvar) for v in (m, y) if v is not None]
     x = concatenate(rows) if y is not None else rows[0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint, extend_variables
@@ -120,13 +121,16 @@ class _Methods(Variable):
         """
         from symtensor.runtime.function import function  # runtime is loaded when something is first computed
         values = dict(inputs_to_values or {})
-        compiled = self.__dict__.setdefault("_evaluators", {})
+        compiled = _evaluators.setdefault(self, {})
         key = frozenset(values)
         if key not in compiled:
             compiled[key] = (list(values), function(list(values), self))
         order, evaluator = compiled[key]
         return evaluator(*(values[v] for v in order))
 
+
+_evaluators: WeakKeyDictionary[Variable, dict[frozenset[Variable], Any]] = WeakKeyDictionary()
+"""The functions that `eval` compiled, by the variables given; apart from variables, which are copied and pickled."""
 
 # Functions of a tensor and further arguments that are methods as they are.
 _METHODS = {

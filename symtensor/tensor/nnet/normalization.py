@@ -50,8 +50,8 @@ def batch_normalization(inputs: Any, gamma: Any, beta: Any, mean: Any, std: Any,
                         mode: str = "low_mem") -> Variable:
     """(inputs - mean) * gamma / std + beta; all broadcast. `mode` is accepted for Theano's sake. Raises ShapeError.
 
-    >>> batch_normalization([[1.0, 2.0]], 1.0, 0.0, [0.5, 0.5], [1.0, 1.0]).type
-    TensorType(float64, (1, 2))
+    >>> batch_normalization([[1.0, 2.0]], 1.0, 0.0, [0.5, 0.5], [1.0, 1.0]).eval()
+    array([[0.5, 1.5]])
     """
     return (as_variable(inputs) - mean) * (gamma / as_variable(std)) + beta
 
@@ -93,8 +93,8 @@ def batch_normalization_test(inputs: Any, gamma: Any, beta: Any, mean: Any, var:
 
     Arguments as in `batch_normalization_train`. Raises ShapeError, TypeMismatch.
 
-    >>> batch_normalization_test([[1.0, 2.0]], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5], [1.0, 1.0]).type
-    TensorType(float64, (1, 2))
+    >>> batch_normalization_test([[1.0, 2.0]], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5], [1.0, 1.0]).eval()
+    array([[0.499975  , 1.49992501]])
     """
     inputs = as_variable(inputs)
     over = _axes(inputs, axes, "batch_normalization_test")
@@ -108,8 +108,8 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Axis 
 
     Raises ShapeError.
 
-    >>> layer_normalization([[1.0, 2.0]]).type
-    TensorType(float64, (1, 2))
+    >>> layer_normalization([[1.0, 2.0]]).eval()
+    array([[-0.99998,  0.99998]])
     """
     x = as_variable(x)
     result = (x - mean(x, axis, keepdims=True)) / scalar.sqrt(var(x, axis, keepdims=True) + epsilon)
