@@ -9,7 +9,7 @@
 mul [id A]
  |sum[0] [id B]
  | |x [id C]
- |2.0 [id D]
+ |2 [id D]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Subtensor
 from symtensor.ops.reduce import Reduce
 from symtensor.ops.shape import NEW, Dimshuffle
-from symtensor.ops.size import Dimension
+from symtensor.ops.size import Dimension, SizeValue
 
 __all__ = ["debugprint", "pp", "pprint"]
 
@@ -132,7 +132,7 @@ class _Tree:
     def _label(self, variable: Variable) -> str:
         owner = variable.owner
         if owner is None:
-            text = repr(variable)
+            text = _leaf(variable)
         else:
             text = f"{owner.op}.{variable.index}" if len(owner.outputs) > 1 else str(owner.op)
         text += self.identify(variable)
@@ -205,6 +205,8 @@ def _of_op(op: Op, inputs: list[Variable]) -> list[Piece]:
         return ["(", inputs[0], " @ ", inputs[1], ")"]
     if isinstance(op, Dimension):
         return [inputs[0], f".shape[{op.axis}]"]
+    if isinstance(op, SizeValue):
+        return [f"({op.size})" if " " in str(op.size) else str(op.size)]
     if isinstance(op, Subtensor):
         return [inputs[0], "[", *_index(op.entries, inputs[1:]), "]"]
     if isinstance(op, Dimshuffle):

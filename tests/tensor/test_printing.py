@@ -32,7 +32,7 @@ def test_the_options():
     assert st.debugprint(y, stop_on_name=True, file="str") == "sum[0] [id A]\n |add [id B] 'moved'\n"
     assert st.debugprint(y, ids="int", file="str").startswith("sum[0] [id 0]\n |add [id 1] 'moved'\n   |x [id 2]")
     assert st.debugprint(y, ids="", print_type=True, file="str") == (
-        "sum[0] <float64 ()>\n |add <float64 (x.0,)> 'moved'\n   |x <float64 (x.0,)>\n   |1.0 <float64 ()>\n")
+        "sum[0] <float64 ()>\n |add <float64 (x.0,)> 'moved'\n   |x <float64 (x.0,)>\n   |1 <float64 ()>\n")
     with pytest.raises(TypeMismatch, match="there are no ids 'abc'"):
         st.debugprint(y, ids="abc")
 
@@ -82,6 +82,13 @@ FORMULAS = {
     "argmax[1](x)": lambda x, v: x.argmax(axis=1),
     "join[0](v, v)": lambda x, v: T.concatenate([v, v]),
 }
+
+
+def test_sizes_in_compiled_graphs():
+    x = T.dvector("x")
+    f = st.function([x], x / x.shape[0])
+    assert st.pp(f) == "(x / float64(x.0))"
+    assert st.debugprint(f, file="str").startswith("true_div [id A]\n |x [id B]\n")
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
