@@ -57,8 +57,9 @@ def test_config_shows_every_option(capsys):
 def test_cache_info_counts_and_clear_removes(capsys, own_cache):
     cache.store("example", "one", b"some bytes")
     assert str(own_cache) in run(capsys, "cache")
-    assert "removed 1 files" in run(capsys, "cache", "clear")
-    assert not [name for name in own_cache.iterdir() if name.suffix == ".record"]
+    names = len(cache.entries())
+    assert f"removed {names} files; 0.0 MB left in {own_cache}" in run(capsys, "cache", "clear")
+    assert cache.fetch("example", "one") is None and not list(own_cache.glob("*.record"))
     assert "removed 0 files" in run(capsys, "cache", "clean")
 
 
