@@ -425,7 +425,7 @@ class _Printer:
 
     def _stores(self, stores: Sequence[Store]) -> None:
         for store in stores:
-            sign = "+=" if store.accumulate else "="
+            sign = "=" if not store.accumulate else "|=" if store.value.dtype == "bool" else "+="
             self.emit(f"b{store.slot}[{self.size(store.offset)}] {sign} {self.names[store.value]};")
 
     # -- sizes ------------------------------------------------------------------------------------

@@ -23,29 +23,17 @@ from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Accesses, apply_element, reshaped_base
 from symtensor.lower.group import Group, reduced_axes
 from symtensor.lower.kernel import Kernel, Load, Loop, Reduction, Result, Scope, SizeScalar, Store, Value, operands
+from symtensor.lower.memory import Places
 from symtensor.lower.rewrite_values import Rewriter
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["Places", "Built", "Partial", "build"]
+__all__ = ["Built", "Partial", "build"]
 
 SPLIT, SPLIT_COLUMNS, FEWEST_ROWS = 16384, 262144, 128
 """Elements that one unit of a reduction over everything, or over rows, combines (of at least so many rows): partial
 results are combined in a second kernel. They do not depend on the number of threads, so neither do the bits."""
-
-
-class Places:
-    """Which variables share memory: an output that takes the place of an input is computed in place."""
-
-    def __init__(self) -> None:
-        self.over: dict[Variable, Variable] = {}
-
-    def of(self, variable: Variable) -> Variable:
-        """The variable whose memory this one's value is written to."""
-        while variable in self.over:
-            variable = self.over[variable]
-        return variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +122,8 @@ class _Builder:
         value = self.at(source, tuple(index))
         if all(source.type.shape[axis] == 1 for axis in dropped):
             return self.scope.literal(0, "int64") if isinstance(node.op, ArgReduce) else value
-        self.reductions.append(Reduction(node.op.kind, value))  # type: ignore[attr-defined]
+        kind = node.op.kind  # type: ignore[attr-defined]
+        self.reductions.append(Reduction("any" if kind == "sum" and value.dtype == "bool" else kind, value))
         return self.scope.result(len(self.reductions) - 1, output.type.dtype)
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:

@@ -184,13 +184,12 @@ class SetSubtensor(Op):
         regions = _regions(self.entries, [b.as_size() for b in bounds], x.type.shape)
         place: list[Size] = []
         inside = x.scope.true()
-        for position, region in zip(index, regions):
+        for position, region, size in zip(index, regions, x.type.shape):
             offset = (position - region.start) if region.step > 0 else (region.start - position)
             stride = abs(region.step)
             if not region.pick:
                 place.append(dims.floordiv(offset, stride))
-            if not (region.start == 0 and region.length == x.type.shape[len(place) - 1] and stride == 1
-                    and not region.pick):
+            if region.pick or region.start != 0 or region.step != 1 or region.length != size:
                 inside = inside & x.scope.in_region(offset, region.length, stride)
         old = x.at(index)
         new = y.at(broadcast_index(tuple(place), y.type.shape), inside)

@@ -22,7 +22,7 @@ from symtensor.ir.node import Constant, Op
 from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
-from symtensor.ops.reduce import ArgReduce, Reduce
+from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
 from symtensor.types import dtype as dtypes
@@ -187,9 +187,9 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for kind in ("sum", "prod"):
         yield Example(Reduce(kind, (0,)), (_normal(rng, 0, 3),))
         yield Example(Reduce(kind, (0,)), (np.array([[0.0, 1.0], [2.0, 0.0]]),))
-    for kind in ("any", "all"):
+    for kind in REDUCTIONS:
         for axes in [(0,), (1,), (0, 1)]:
-            yield Example(Reduce(kind, axes), (rng.random((3, 4)) < 0.5,))
+            yield Example(Reduce(kind, axes), (rng.random((3, 4)) < 0.5,), False)
     yield Example(Reduce("max", (1,)), (np.array([[1.0, np.nan], [np.inf, 0.0]]),), False)
 
 
@@ -241,6 +241,7 @@ _REGIONS: list[tuple[tuple[Entry, ...], _SIZE, _SIZE]] = [
     ((Entry(start=True, stop=True, step=-2),), (6,), (5, 0)), ((Entry(start=True, step=-1),), (5,), (-2,)),
     ((Entry(stop=True),), (5,), (-2,)), ((_FULL, _PICK), (3, 4), (1,)), ((_PICK, _BOTH), (3, 4), (-1, 1, 3)),
     ((Entry(step=-1), Entry(start=True, step=2)), (3, 5), (1,)), ((_FULL, _FULL), (2, 3), ()), ((_BOTH,), (0,), (0, 3)),
+    ((_PICK, Entry(stop=True)), (2, 5), (0, 2)),
 ]
 
 
