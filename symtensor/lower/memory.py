@@ -3,63 +3,74 @@
 A variable may take the place of an input of its group when nothing reads that input later, both have as many bytes,
 and the kernel reads the input only at the element it is about to write.
 
->>> reuse.__name__
-'reuse'
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.types.tensor import TensorType
+>>> w, x = TensorType("float32", (3,))("w"), TensorType("float32", (3,))("x")
+>>> flow = Flow(Graph([x, w], [w - x]), 1, [0])
+>>> reuse(flow, flow.units).of(flow.graph.outputs[0])
+w
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import reshaped_base
+from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group
 from symtensor.ops.contract import Gemm
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size
-from symtensor.types.dtype import itemsize
 
-__all__ = ["reuse"]
+__all__ = ["Places", "reuse"]
 
 
-def reuse(planner: Any, units: Sequence[Group]) -> None:
-    """Fill `planner.places` for units in the order in which they will run."""
-    last: dict[Variable, int] = {}
+class Places:
+    """Which variables share memory: an output that takes the place of an input is computed in place."""
+
+    def __init__(self) -> None:
+        self.over: dict[Variable, Variable] = {}
+
+    def of(self, variable: Variable) -> Variable:
+        """The variable whose memory this one's value is written to."""
+        while variable in self.over:
+            variable = self.over[variable]
+        return variable
+
+
+def reuse(flow: Flow, units: Sequence[Group]) -> Places:
+    """The places of all variables, for units in the order in which they will run."""
+    last = {variable: number for number, unit in enumerate(units) for variable in flow.inputs_of(unit)}
+    kept = {reshaped_base(v) for v in flow.graph.roots()}
+    targets = _targets(flow, kept)
+    places = Places()
     for number, unit in enumerate(units):
-        for variable in planner.inputs_of(unit):
-            last[variable] = number
-    graph = planner.graph
-    kept = {reshaped_base(v) for v in graph.roots()}
-    targets = {}
-    for storage, output in zip(planner.updates, graph.outputs[planner.returned:]):
-        base = reshaped_base(output)
-        shared = planner.shared[storage]
-        repeated = [reshaped_base(v) for v in graph.outputs].count(base) > 1
-        if not repeated and shared not in kept and _same_bytes(base, shared):
-            targets[base] = shared
-    for number, unit in enumerate(units):
-        dying = [v for v in planner.inputs_of(unit) if last[v] == number and v not in kept]
+        dying = [v for v in flow.inputs_of(unit) if last[v] == number and v not in kept and _is_temporary(flow, v)]
         taken: set[Variable] = set()
-        for output in planner.outputs_of(unit):
+        for output in flow.outputs_of(unit):
             storage = targets.get(output)
-            choices = [storage] if storage is not None else [v for v in dying if _is_temporary(planner, v)]
-            for choice in choices:
-                if choice in taken or last.get(choice, -1) > number or not _same_bytes(output, choice):
-                    continue
-                if _in_place(planner, unit, output, choice):
-                    planner.places.over[output] = choice
+            for choice in dying if storage is None else [storage]:
+                free = choice not in taken and last.get(choice, -1) <= number
+                if free and _same_bytes(output, choice) and _in_place(flow, unit, output, choice):
+                    places.over[output] = choice
                     taken.add(choice)
                     break
+    return places
 
 
-def _is_temporary(planner: Any, variable: Variable) -> bool:
-    return variable not in planner.accesses.inputs and not isinstance(variable, Constant)
+def _targets(flow: Flow, kept: set[Variable]) -> dict[Variable, Variable]:
+    """For each variable that is the new value of one storage, and nothing else, the storage's input."""
+    shown = [reshaped_base(v) for v in flow.graph.outputs]
+    return {value: shared for shared, value in flow.new_values() if shown.count(value) == 1 and shared not in kept}
+
+
+def _is_temporary(flow: Flow, variable: Variable) -> bool:
+    return variable not in flow.accesses.inputs and not isinstance(variable, Constant)
 
 
 def _same_bytes(one: Variable, other: Variable) -> bool:
-    return (itemsize(one.type.dtype) == itemsize(other.type.dtype) and one.type.dtype == other.type.dtype
-            and _elements(one) == _elements(other))
+    return one.type.dtype == other.type.dtype and _elements(one) == _elements(other)
 
 
 def _elements(variable: Variable) -> Size:
@@ -69,7 +80,7 @@ def _elements(variable: Variable) -> Size:
     return total
 
 
-def _in_place(planner: Any, unit: Group, output: Variable, choice: Variable) -> bool:
+def _in_place(flow: Flow, unit: Group, output: Variable, choice: Variable) -> bool:
     """Whether `unit` may write `output` where it reads `choice`."""
     if not unit.fused:
         op, inputs = unit.nodes[0].op, unit.nodes[0].inputs
@@ -77,7 +88,7 @@ def _in_place(planner: Any, unit: Group, output: Variable, choice: Variable) -> 
     if unit.reduced and not _is_row_value(unit, output) and not all(_is_row_value(unit, v) for v in unit.staged):
         return False  # a later pass over the row might read what an earlier one has overwritten
     for node in unit.nodes:
-        for read in planner.accesses.of(node):
+        for read in flow.accesses.of(node):
             if reshaped_base(read.variable) is not choice:
                 continue
             if read.variable is not choice or read.axes is None or choice.type.shape != output.type.shape:

@@ -3,75 +3,71 @@
 A group that only computes new values of storages (nothing reads it) waits until every other reader of those
 storages has run, so that it may write them in place, and then runs at once, so that what it reads can be let go.
 
->>> in_order([], None)
-[]
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.ops.contract import matmul
+>>> from symtensor.types.tensor import TensorType
+>>> w, x = TensorType("float32", (3, 3))("w"), TensorType("float32", (3, 3))("x")
+>>> flow = Flow(Graph([x, w], [w - x, matmul(x, w)][::-1]), 1, [0])
+>>> [str(unit.nodes[-1].op) for unit in in_order(flow)]
+['matmul', 'sub']
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from symtensor.lower.access import reshaped_base
+from symtensor.ir.node import Variable
+from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group
 
 __all__ = ["in_order"]
 
 
-def in_order(units: Sequence[Group], planner: Any) -> list[Group]:
-    """`units` (already in an order in which they can run) with updates moved as said above."""
-    if planner is None or not planner.updates:
-        return list(units)
-    graph = planner.graph
-    kept = {reshaped_base(v) for v in graph.outputs[:planner.returned]} | {
-        reshaped_base(v) for v in graph.sources.values()}
-    new_values = {reshaped_base(v) for v in graph.outputs[planner.returned:]}
-    read = {v for unit in units for v in planner.inputs_of(unit)}
-    waiting = []
-    for unit in units:
-        computed = [v for node in unit.nodes for v in node.outputs]
-        final = all(v not in read and v not in kept for v in computed if v in new_values or v in read)
-        if final and any(v in new_values for v in computed) and not any(v in read or v in kept for v in computed):
-            waiting.append(unit)
-    return _interleaved(units, waiting, planner)
+def in_order(flow: Flow) -> list[Group]:
+    """The flow's units with updates moved as said above."""
+    written = _updating(flow)
+    if not written:
+        return flow.units
+    producer = {v: unit for unit in flow.units for node in unit.nodes for v in node.outputs}
+    before = {unit: {producer[v] for v in flow.inputs_of(unit) if v in producer} for unit in written}
+    writers: dict[Variable, list[Group]] = {}
+    for unit, storages in written.items():
+        for storage in storages:
+            writers.setdefault(storage, []).append(unit)
+    for unit in flow.units:
+        for storage in flow.inputs_of(unit):
+            for writer in writers.get(storage, ()):
+                before[writer].add(unit)
+    return _placed(flow.units, {unit: needed - {unit} for unit, needed in before.items()})
 
 
-def _interleaved(units: Sequence[Group], waiting: list[Group], planner: Any) -> list[Group]:
-    shared = set(planner.shared)
-    needs = {unit: set(planner.inputs_of(unit)) for unit in units}
-    producer = {v: unit for unit in units for node in unit.nodes for v in node.outputs}
-    readers: dict[Any, set[Group]] = {}
-    for unit in units:
-        for variable in needs[unit] & shared:
-            readers.setdefault(variable, set()).add(unit)
-    written = {unit: _written(unit, planner) for unit in waiting}
-    done: set[Group] = set()
+def _placed(units: list[Group], before: dict[Group, set[Group]]) -> list[Group]:
+    """`units` where those in `before` come as soon as what they wait for has run."""
+    waiting_for: dict[Group, list[Group]] = {}
+    missing = {unit: len(needed) for unit, needed in before.items()}
+    for unit, needed in before.items():
+        for other in needed:
+            waiting_for.setdefault(other, []).append(unit)
     order: list[Group] = []
-
-    def ready(unit: Group) -> bool:
-        before = {producer[v] for v in needs[unit] if v in producer}
-        before |= {r for s in written[unit] for r in readers.get(s, ())} - {unit}
-        return before <= done
-
-    def flush() -> None:
-        for unit in [u for u in waiting if u not in done and ready(u)]:
-            done.add(unit)
-            order.append(unit)
-
-    for unit in units:
-        if unit not in written:
-            flush()
-            done.add(unit)
-            order.append(unit)
-    remaining = len(waiting) + 1
-    while remaining and len(order) < len(units):
-        flush()
-        remaining -= 1
-    return order + [u for u in waiting if u not in done]  # updates that read each other's storages: none in place
+    done: set[Group] = set()
+    pending = [unit for unit in units if unit not in before or not missing[unit]][::-1]
+    while pending:
+        unit = pending.pop()
+        order.append(unit)
+        done.add(unit)
+        for waiting in waiting_for.get(unit, ()):
+            missing[waiting] -= 1
+            if not missing[waiting]:
+                pending.append(waiting)
+    return order + [unit for unit in units if unit not in done]  # updates that read each other's storages
 
 
-def _written(unit: Group, planner: Any) -> set[Any]:
-    """The storages whose new values a unit computes."""
-    computed = {v for node in unit.nodes for v in node.outputs}
-    outputs = planner.graph.outputs[planner.returned:]
-    return {planner.shared[storage] for storage, v in zip(planner.updates, outputs) if reshaped_base(v) in computed}
+def _updating(flow: Flow) -> dict[Group, set[Variable]]:
+    """The units that compute nothing but new values of storages, and of which."""
+    new_values = flow.new_values()
+    needed = flow.kept() | {v for unit in flow.units for v in flow.inputs_of(unit)}
+    found = {}
+    for unit in flow.units:
+        computed = {v for node in unit.nodes for v in node.outputs}
+        storages = {storage for storage, value in new_values if value in computed}
+        if storages and computed.isdisjoint(needed):
+            found[unit] = storages
+    return found

@@ -1,41 +1,129 @@
-"""Sizes by number: how each symbol is found from the arguments, and each size from the symbols.
+"""Sizes by number: how each symbol is found from the arguments, each size from the symbols, what must be equal.
 
->>> from symtensor.types.dim import lone_symbol, symbol
->>> n = symbol("n")
->>> table = SizeTable({lone_symbol(n): (SizeCode.INPUT_DIM, 0, 0)})
->>> table.number(n * 2 + 1), table.sizes.entries[-1] == (SizeCode.ADD, 2, 3)
-(4, True)
+>>> from symtensor.types.tensor import TensorType
+>>> x = TensorType("float32", (None, 3))("x")
+>>> table = SizeTable(Graph([x], [x * 2]), 1)
+>>> table.number(x.type.shape[0] * 2 + 1), table.sizes.entries[-1] == (SizeCode.ADD, 4, 5)
+(6, True)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from symtensor.lower.program import SizeCode, Sizes
+from symtensor.ir import provenance
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Constant, Equation, Variable
+from symtensor.ir.provenance import Lines
+from symtensor.lower.program import Check, SizeCode, Sizes
+from symtensor.types import dim as dims
 from symtensor.types.dim import Atom, Dim, Size, Symbol
 
-__all__ = ["SizeTable"]
+__all__ = ["Root", "SizeTable"]
 
+Root = tuple[SizeCode, int, int]
+"""Where the value of a symbol comes from: an entry of the table that is read, not computed."""
 _CODES = {"floordiv": SizeCode.FLOORDIV, "modulo": SizeCode.MOD, "min": SizeCode.MIN, "max": SizeCode.MAX}
 
 
 class SizeTable:
-    """Numbers sizes; `roots` says where each symbol's value comes from."""
+    """Numbers the sizes of a graph, of whose inputs the first `arguments` are given at each call.
 
-    def __init__(self, roots: Mapping[Symbol, tuple[SizeCode, int, int]]) -> None:
-        self.roots = dict(roots)
+    `roots` says where each symbol's value comes from. `checks` are the sizes that must agree, among them those
+    that the inputs' declared types repeat; `messages` says of each what is wrong if they do not.
+    """
+
+    def __init__(self, graph: Graph, arguments: int) -> None:
+        self.graph = graph
+        self.arguments = graph.inputs[:arguments]
+        self.shared = graph.inputs[arguments:]
         self.sizes = Sizes()
+        self.roots: dict[Symbol, Root] = {}
+        self.checks: list[Check] = []
+        self.messages: list[Any] = []
         self._numbers: dict[Size, int] = {}
-        for code, a, b in self.roots.values():
-            self.sizes.add(code, a, b)
+        self._undecided = list(graph.equations)
+        repeated = self._declared()
+        for symbol, variable in graph.sources.items():
+            root = self._value_root(variable)
+            if root is not None:
+                self.roots[symbol] = root
+        for root in self.roots.values():
+            self.sizes.add(*root)
+        for root, size, name, axis in repeated:
+            self._check(self.sizes.add(*root), self.number(size), ("declared", name, axis, str(size)))
+        self._check_decided()
+
+    def _declared(self) -> list[tuple[Root, Size, str, int]]:
+        """Take the roots that are sizes of inputs; the sizes that are declared but are no new root."""
+        repeated = []
+        for inputs, code in ((self.arguments, SizeCode.INPUT_DIM), (self.shared, SizeCode.SHARED_DIM)):
+            for number, variable in enumerate(inputs):
+                for axis, size in enumerate(self.graph.origin[variable].type.shape):
+                    lone = dims.lone_symbol(size)
+                    if lone is not None and lone not in self.roots and lone.source is None:
+                        self.roots[lone] = (code, number, axis)
+                    else:
+                        repeated.append(((code, number, axis), size, variable.name or repr(variable), axis))
+        return repeated
+
+    def _value_root(self, variable: Variable) -> Root | None:
+        if isinstance(variable, Constant):
+            return (SizeCode.CONSTANT, int(variable.data), 0)
+        if variable in self.arguments:
+            return (SizeCode.INPUT_VALUE, self.arguments.index(variable), 0)
+        if variable in self.shared:
+            return (SizeCode.SHARED_VALUE, self.shared.index(variable), 0)
+        return None
+
+    # -- checks -----------------------------------------------------------------------------------
+
+    def learn(self, roots: Mapping[Symbol, Root]) -> None:
+        """Symbols that are known from here on."""
+        self.roots.update(roots)
+        for root in roots.values():
+            self.sizes.add(*root)
+        self._check_decided()
+
+    def _known(self, size: Size) -> bool:
+        return all(symbol in self.roots for symbol in dims.symbols_of(size))
+
+    def _check_decided(self) -> None:
+        """Make checks of the equations between sizes that are known by now."""
+        waiting: list[tuple[Equation, Lines]] = []
+        for equation, lines in self._undecided:
+            if self._known(equation.left) and self._known(equation.right):
+                message = ("equation", equation.meaning, equation.compare, str(equation.left), str(equation.right),
+                           tuple(provenance.describe(lines)))
+                self._check(self._plain_number(equation.left), self._plain_number(equation.right), message,
+                            equation.compare)
+            else:
+                waiting.append((equation, lines))
+        self._undecided = waiting
+
+    def _check(self, left: int, right: int, message: Any, compare: str = "eq") -> None:
+        if left != right:
+            self.checks.append(Check(left, right, len(self.messages), compare))
+            self.messages.append(message)
+
+    # -- numbers ----------------------------------------------------------------------------------
 
     def number(self, size: Size) -> int:
         """The number of a size, with entries made for it and its parts."""
+        return self._plain_number(self.graph.solution(size))
+
+    def numbers(self, shape: Iterable[Size]) -> tuple[int, ...]:
+        """The numbers of sizes."""
+        return tuple(map(self.number, shape))
+
+    def _plain_number(self, size: Size) -> int:
+        """The number of a size as it is written: an equation says something only before it is assumed."""
         if size not in self._numbers:
-            self._numbers[size] = self._number(size)
+            self._numbers[size] = self._make(size)
         return self._numbers[size]
 
-    def _number(self, size: Size) -> int:
+    def _make(self, size: Size) -> int:
         if not isinstance(size, Dim):
             return self.sizes.constant(size)
         total: int | None = None
@@ -54,4 +142,4 @@ class SizeTable:
     def _atom(self, atom: Atom) -> int:
         if isinstance(atom, Symbol):
             return self.sizes.add(*self.roots[atom])
-        return self.sizes.add(_CODES[atom.kind], self.number(atom.left), self.number(atom.right))
+        return self.sizes.add(_CODES[atom.kind], self._plain_number(atom.left), self._plain_number(atom.right))
