@@ -25,7 +25,6 @@ EXCUSED_IMPORTS = {
 }
 FILE_LINES, FUNCTION_LINES, NESTING = 500, 40, 3
 EXCUSED_LENGTHS = {
-    "symtensor.types.dim.symbols_of": "a worklist over atoms of terms of sizes",
     "symtensor.lower.group._Grouping._loops_of": "axes of reads, each with a guard",
     "symtensor.lower.group._Grouping._reads_fit": "reads of the nodes of two groups, each with a guard",
     "symtensor.lower.memory.reuse": "choices for the outputs of units, each with a guard",

@@ -19,7 +19,7 @@ True
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,12 +74,14 @@ Monomial = tuple[Atom, ...]
 class Dim:
     """A polynomial over atoms that is not a plain integer; immutable."""
 
-    __slots__ = ("terms", "constant", "_hash")
+    __slots__ = ("terms", "constant", "_hash", "_bounds", "_symbols")
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...], constant: int) -> None:
         self.terms = terms
         self.constant = constant
         self._hash = hash((terms, constant))
+        self._bounds: tuple[float, float] | None = None
+        self._symbols: tuple[Symbol, ...] | None = None
 
     def __hash__(self) -> int:
         return self._hash
@@ -293,26 +295,32 @@ _INFINITE = float("inf")
 
 def lower_bound(size: Size) -> float:
     """A number the size is never below (minus infinity when none is known)."""
-    return _bound(size, -1)
+    return _bounds(size)[0]
 
 
 def upper_bound(size: Size) -> float:
     """A number the size is never above (infinity when none is known)."""
-    return _bound(size, 1)
+    return _bounds(size)[1]
 
 
-def _bound(size: Size, side: int) -> float:
+def _bounds(size: Size) -> tuple[float, float]:
     if isinstance(size, int):
-        return size
-    total: float = size.constant
-    for monomial, coefficient in size.terms:
-        low, high = 1.0, 1.0
-        for atom in monomial:
-            atom_low, atom_high = _atom_bounds(atom)
-            products = [_times(a, b) for a in (low, high) for b in (atom_low, atom_high)]
-            low, high = min(products), max(products)
-        total += _times(coefficient, high if (coefficient > 0) == (side > 0) else low)
-    return total
+        return size, size
+    if size._bounds is None:  # kept: sizes nest, and the work would double with each level
+        low = high = float(size.constant)
+        for monomial, coefficient in size.terms:
+            ends = [_times(coefficient, end) for end in _monomial_bounds(monomial)]
+            low, high = low + min(ends), high + max(ends)
+        size._bounds = low, high
+    return size._bounds
+
+
+def _monomial_bounds(monomial: Monomial) -> tuple[float, float]:
+    low, high = 1.0, 1.0
+    for atom in monomial:
+        products = [_times(a, b) for a in (low, high) for b in _atom_bounds(atom)]
+        low, high = min(products), max(products)
+    return low, high
 
 
 def _times(left: float, right: float) -> float:
@@ -322,8 +330,7 @@ def _times(left: float, right: float) -> float:
 def _atom_bounds(atom: Atom) -> tuple[float, float]:
     if isinstance(atom, Symbol):
         return (0.0 if atom.source is None or atom.axis is not None else -_INFINITE), _INFINITE
-    left = lower_bound(atom.left), upper_bound(atom.left)
-    right = lower_bound(atom.right), upper_bound(atom.right)
+    left, right = _bounds(atom.left), _bounds(atom.right)
     if atom.kind == "min":
         return min(left[0], right[0]), min(left[1], right[1])
     if atom.kind == "max":
@@ -341,17 +348,18 @@ def known_different(left: Size, right: Size) -> bool:
     return lower_bound(difference) > 0 or upper_bound(difference) < 0
 
 
-def symbols_of(size: Size) -> Iterator[Symbol]:
-    """The symbols a size is made of, with repetitions."""
-    pending: list[Size] = [size]
-    while pending:
-        current = pending.pop()
-        for monomial, _ in _parts(current)[0]:
-            for atom in monomial:
-                if isinstance(atom, Symbol):
-                    yield atom
-                else:
-                    pending += [atom.left, atom.right]
+def symbols_of(size: Size) -> tuple[Symbol, ...]:
+    """The symbols a size is made of, each once."""
+    if isinstance(size, int):
+        return ()
+    if size._symbols is None:
+        atoms = [atom for monomial, _ in size.terms for atom in monomial]
+        size._symbols = tuple(dict.fromkeys(symbol for atom in atoms for symbol in _symbols_of_atom(atom)))
+    return size._symbols
+
+
+def _symbols_of_atom(atom: Atom) -> tuple[Symbol, ...]:
+    return (atom,) if isinstance(atom, Symbol) else symbols_of(atom.left) + symbols_of(atom.right)
 
 
 _KINDS: dict[str, Callable[[Size, Size], Size]] = {
@@ -360,7 +368,7 @@ _KINDS: dict[str, Callable[[Size, Size], Size]] = {
 
 def substitute(size: Size, replace: Callable[[Symbol], Size | None]) -> Size:
     """The size with each symbol replaced by what `replace` gives for it (None keeps it)."""
-    if isinstance(size, int):
+    if isinstance(size, int) or all(replace(symbol) is None for symbol in symbols_of(size)):
         return size
     total: Size = size.constant
     for monomial, coefficient in size.terms:
