@@ -251,9 +251,13 @@ class _Interpreted(_Facts):
 
 
 def describe_program(program: Program) -> str:
-    """A program as text: sizes, buffers, instructions."""
+    """A program as text: sizes, buffers, instructions, each with what it computes."""
     lines = [f"s{n} = {SizeCode(code).name} {a} {b}" for n, (code, a, b) in enumerate(program.sizes)]
-    lines += [f"b{n}: {b.dtype} {b.shape} {b.kind.name} {b.source} [{b.first}, {b.last}]"
-              for n, b in enumerate(program.buffers)]
-    lines += [f"{n}: {instruction}" for n, instruction in enumerate(program.instructions)]
+    for number, buffer in enumerate(program.buffers):
+        shape = ", ".join(f"s{size}" for size in buffer.shape)
+        life = f" from {buffer.first} to {buffer.last}" if buffer.first >= 0 else ""
+        lines.append(f"b{number} = {buffer.kind.name} {buffer.source}: {buffer.dtype} ({shape}){life}")
+    for number, (instruction, (names, _, _)) in enumerate(zip(program.instructions, program.origins)):
+        name = program.kernels[instruction.kernel][0] if isinstance(instruction, Launch) else names
+        lines.append(f"{number}: {name}: {instruction}")
     return "\n".join(lines)
