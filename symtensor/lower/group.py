@@ -32,7 +32,7 @@ from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["Group", "Place", "group", "matrix_operand", "reduced_axes", "whole_inputs"]
+__all__ = ["Group", "Place", "group", "is_library_product", "matrix_operand", "reduced_axes", "whole_inputs"]
 
 MOST_NODES = 160
 MOST_BUFFERS = 32
@@ -99,9 +99,14 @@ def needed(graph: Graph) -> list[Apply]:
 
 def whole_inputs(node: Apply) -> list[Variable]:
     """The variables in memory that a node without code is given."""
-    if isinstance(node.op, (MatMul, Gemm)):
+    if is_library_product(node):
         return [matrix_operand(v)[0] for v in node.inputs]
     return [reshaped_base(v) for v in node.inputs]
+
+
+def is_library_product(node: Apply) -> bool:
+    """Whether a node is a matrix product that BLAS computes, transposing operands as it goes."""
+    return isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64")
 
 
 def matrix_operand(variable: Variable) -> tuple[Variable, bool]:

@@ -22,7 +22,7 @@ from symtensor.lower.access import SUPPORTED, reshaped_base
 from symtensor.lower.buffers import Buffers
 from symtensor.lower.build import Partial, build
 from symtensor.lower.flow import Flow
-from symtensor.lower.group import Group, matrix_operand
+from symtensor.lower.group import Group, is_library_product, matrix_operand
 from symtensor.lower.kernel import Kernel, PrintedKernel
 from symtensor.lower.memory import reuse
 from symtensor.lower.order import in_order
@@ -30,7 +30,7 @@ from symtensor.lower.program import Argument, Call, Copy, Instruction, Launch, P
 from symtensor.lower.program import Gemm as GemmInstruction
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import Root, SizeTable
-from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.contract import Gemm
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size, Symbol
 
@@ -95,7 +95,7 @@ class _Planner:
             built = build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored)
             for kernel, keys in zip(built.kernels, built.buffers):
                 self._launch(kernel, keys, unit)
-        elif isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64"):
+        elif is_library_product(node):
             self._gemm(node)
         elif isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
             self._scatter(node)
