@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import symtensor as st
 import symtensor.tensor as T
+from symtensor import config, function, grad, shared
 
 SIZES = (784, 500, 500, 10)
 HELD_OUT = 1000
@@ -62,8 +62,8 @@ def initial_layers() -> list[Layer]:
     layers = []
     for number, (ins, outs) in enumerate(zip(SIZES, SIZES[1:]), 1):
         weights = random.normal(0, np.sqrt(2 / ins), (ins, outs)).astype("float32")
-        layers.append(Layer(st.shared(weights, name=f"weights{number}"),
-                            st.shared(np.zeros(outs, "float32"), name=f"bias{number}")))
+        layers.append(Layer(shared(weights, name=f"weights{number}"),
+                            shared(np.zeros(outs, "float32"), name=f"bias{number}")))
     return layers
 
 
@@ -93,19 +93,19 @@ def build(train: Digits) -> Trainer:
     x, y, index = T.fmatrix("x"), T.ivector("y"), T.lscalar("index")
     loss = T.nnet.crossentropy_softmax_1hot(scores(x, layers), y)[0].mean()
 
-    rate = st.shared(np.float32(RATE), name="rate")
+    rate = shared(np.float32(RATE), name="rate")
     updates = []
-    for parameter in [p for layer in layers for p in layer]:
-        velocity = st.shared(np.zeros_like(parameter.get_value()))
-        pull = st.grad(loss, parameter) + np.float32(WEIGHT_DECAY) * parameter
-        change = np.float32(MOMENTUM) * velocity - rate * pull
+    parameters = [parameter for layer in layers for parameter in layer]
+    for parameter, slope in zip(parameters, grad(loss, parameters)):
+        velocity = shared(np.zeros_like(parameter.get_value()))
+        change = MOMENTUM * velocity - rate * (slope + WEIGHT_DECAY * parameter)
         updates += [(velocity, change), (parameter, parameter + change)]
 
-    images, labels = st.shared(train.images, name="images"), st.shared(train.labels, name="labels")
-    order = st.shared(np.arange(len(train.labels)), name="order")
+    images, labels = shared(train.images, name="images"), shared(train.labels, name="labels")
+    order = shared(np.arange(len(train.labels)), name="order")
     rows = order[index * BATCH:(index + 1) * BATCH]
-    step = st.function([index], loss, updates=updates, givens={x: images[rows], y: labels[rows]})
-    predict = st.function([x], T.argmax(scores(x, layers), axis=1))
+    step = function([index], loss, updates=updates, givens={x: images[rows], y: labels[rows]})
+    predict = function([x], T.argmax(scores(x, layers), axis=1))
     return Trainer(step, predict, rate, order, time.perf_counter() - started)
 
 
@@ -217,18 +217,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def demonstrate(options: argparse.Namespace, cache: str) -> History:
+def demonstrate(options: argparse.Namespace, cache: str) -> None:
     """Compile, train, and show what came of it."""
     training, held_out = load_digits()
+    trainer = build(training)
+    if options.compile_only:
+        print(trainer.compile_seconds)
+        return
     print(f"{len(training.labels)} images to train on, {len(held_out.labels)} held out;"
           f" network {'-'.join(map(str, SIZES))}")
-    trainer = build(training)
     history = History()
     train(trainer, held_out, options.epochs, history)
     print("\n" + table(trainer, history, warm_compile_seconds(cache)))
     draw(trainer, history, held_out, options.figure)
     print(f"\nlearning curve and misread digits: {options.figure}")
-    return history
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -236,11 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     with tempfile.TemporaryDirectory(prefix="symtensor-demo-") as empty:
         cache = options.cache or empty
-        with st.config.change(cache_dir=cache):
-            if options.compile_only:
-                print(build(load_digits()[0]).compile_seconds)
-            else:
-                demonstrate(options, cache)
+        with config.change(cache_dir=cache):
+            demonstrate(options, cache)
 
 
 if __name__ == "__main__":

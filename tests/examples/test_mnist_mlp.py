@@ -55,8 +55,8 @@ def test_interrupt_keeps_history(capsys: pytest.CaptureFixture[str]) -> None:
         return np.float32(0.5)  # type: ignore[return-value]
 
     held_out = Digits(np.zeros((1, 784), "float32"), np.zeros(1, "int32"))
-    order = mnist_mlp.st.shared(np.arange(500))
-    rate = mnist_mlp.st.shared(np.float32(1))
+    order = mnist_mlp.shared(np.arange(500))
+    rate = mnist_mlp.shared(np.float32(1))
     history = History()
     mnist_mlp.train(Trainer(step, lambda images: held_out.labels, rate, order, 0.0), held_out, 1, history)
     assert len(history.step_seconds) == 2 and not history.errors
