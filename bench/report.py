@@ -12,7 +12,7 @@ from statistics import median
 
 from harness import FRAMEWORKS, OURS, Case
 
-__all__ = ["Result", "quantity", "text_table", "markdown_table", "summary"]
+__all__ = ["Result", "quantity", "text_table", "markdown_table", "summary", "describe_machine", "excerpt"]
 
 _SCALES = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")), "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))}
 
@@ -81,6 +81,7 @@ class Result:
 
 
 HEADINGS = ["", *FRAMEWORKS, "limit", "ratio to", "bar", "met"]
+RULE = ["---"] + ["---:"] * (len(HEADINGS) - 1)
 
 
 def text_table(results: Sequence[Result]) -> str:
@@ -93,8 +94,27 @@ def text_table(results: Sequence[Result]) -> str:
 
 def markdown_table(results: Sequence[Result]) -> str:
     """The same table for a page."""
-    rows = [HEADINGS, ["---"] + ["---:"] * (len(HEADINGS) - 1), *(result.cells() for result in results)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join(_markdown(row) for row in [HEADINGS, RULE, *(result.cells() for result in results)])
+
+
+def _markdown(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def excerpt(page: str) -> str:
+    """What README shows of the page of all tables: when and how it was measured, and each case without its bar.
+
+    >>> heading = _markdown(HEADINGS)
+    >>> row = _markdown(["sum", "1 s", *["2 s"] * 6, "-", "2.00x numpy", "", ""])
+    >>> print(excerpt(f"`make bench`: 2026-01-01, a machine\\n{heading}\\n{row}").splitlines()[-1])
+    | sum | 1 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2.00x numpy |
+    """
+    shown = [HEADINGS.index(name) for name in ("", *FRAMEWORKS, "ratio to")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    cases = [row for row in rows if row not in (HEADINGS, RULE)]
+    measured = sorted({line.split("`: ")[1] for line in page.splitlines() if line.startswith("`make bench")})
+    table = [_markdown([row[column] for column in shown]) for row in [HEADINGS, RULE, *cases]]
+    return "\n".join(["Measured " + "; ".join(measured) + ".", "", *table, ""])
 
 
 def summary(results: Sequence[Result]) -> list[str]:

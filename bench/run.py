@@ -25,10 +25,11 @@ from typing import Any
 
 import processes
 from harness import FRAMEWORKS, Case, Failed, Worker, environment, run_process
-from report import Result, describe_machine, markdown_table, summary, text_table
+from report import Result, describe_machine, excerpt, markdown_table, summary, text_table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
+README = HERE.parent / "README.md"
 CACHE = Path(sys.prefix, "cache")
 TIMED = ("overhead", "chain", "rows", "sums", "mlp")
 PACKAGES = ("symtensor", "numpy", "torch", "jax", "pytensor", "numba")
@@ -127,14 +128,19 @@ def _processor() -> str:
 
 
 def write_section(name: str, head: str, results: Sequence[Result]) -> None:
-    """Put a family's table into its place on the page, with the command that made it."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(f"<!-- {name} -->\n")
-    _, end, after = rest.partition("<!-- end -->")
-    assert begin and end, f"{PAGE} has no place for {name}"
+    """Put a family's table into its place on the page, with the command that made it, and the excerpt into README."""
     lines = "".join(f"* {line}\n" for line in summary(results)) or "Every bar is reached.\n"
-    section = f"`make bench BENCH_FLAGS='{' '.join(sys.argv[1:])}'`: {head}\n\n{markdown_table(results)}\n\n{lines}"
-    PAGE.write_text(before + begin + section + end + after, encoding="utf-8")
+    command = f"`make bench BENCH_FLAGS='{' '.join(sys.argv[1:])}'`"
+    replace_section(PAGE, name, f"{command}: {head}\n\n{markdown_table(results)}\n\n{lines}")
+    replace_section(README, "comparison", excerpt(PAGE.read_text(encoding="utf-8")))
+
+
+def replace_section(path: Path, name: str, section: str) -> None:
+    """Replace what stands on a page between the mark of a section and the next end mark."""
+    before, begin, rest = path.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    assert begin and end, f"{path} has no place for {name}"
+    path.write_text(before + begin + section + end + after, encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
