@@ -24,7 +24,7 @@ _SCALAR = ["lgamma", "tgamma"]
 # These become instructions: they must not be declared as calls into the vector library.
 _BUILTIN = ["sqrt", "fabs", "floor", "ceil", "trunc", "rint", "round"]
 
-_INTEGER_HELPERS = """
+_SIGNED_HELPERS = """
 static inline {type} floor_div_{name}({type} x, {type} y) {{
   if (!y) return 0;
   if (y == -1) return ({type})(0 - (unsigned long)x);  /* the division traps for the lowest x */
@@ -36,21 +36,14 @@ static inline {type} modulo_{name}({type} x, {type} y) {{
   {type} r = x % y;
   return r + (((r != 0) & ((r < 0) != (y < 0))) ? y : 0);
 }}
-static inline {type} integer_power_{name}({type} x, {type} y) {{
-  if (y < 0) return x == 1 ? 1 : x == ({type})-1 ? (y & 1 ? -1 : 1) : 0;
-  {type} result = 1;
-  while (y) {{
-    if (y & 1) result = ({type})(result * x);
-    x = ({type})(x * x);
-    y >>= 1;
-  }}
-  return result;
-}}
 """
 _UNSIGNED_HELPERS = """
 static inline {type} floor_div_{name}({type} x, {type} y) {{ return y ? x / y : 0; }}
 static inline {type} modulo_{name}({type} x, {type} y) {{ return y ? x % y : 0; }}
+"""
+_INTEGER_HELPERS = """
 static inline {type} integer_power_{name}({type} x, {type} y) {{
+  if (y < 0) return x == 1 ? 1 : x == ({type})-1 ? (y & 1 ? -1 : 1) : 0;
   {type} result = 1;
   while (y) {{
     if (y & 1) result = ({type})(result * x);
@@ -100,6 +93,6 @@ def preamble(vector: bool) -> str:
         if name.startswith("float"):
             lines.append(_FLOAT_HELPERS.format(type=c_type, name=name, f="f" if name == "float32" else ""))
         elif name != "bool":
-            template = _UNSIGNED_HELPERS if name.startswith("u") else _INTEGER_HELPERS
+            template = (_UNSIGNED_HELPERS if name.startswith("u") else _SIGNED_HELPERS) + _INTEGER_HELPERS
             lines.append(template.format(type=c_type, name=name))
     return "\n".join(lines) + _INDEX_HELPER
