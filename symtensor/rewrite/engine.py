@@ -128,7 +128,8 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
     `config.on_rewrite_error` is "raise"; otherwise such a rule is reported and skipped.
     """
     history = History() if history is None else history
-    started, nodes = time.perf_counter(), graph.nodes()
+    started = time.perf_counter()
+    nodes: Sequence[Apply] = graph.nodes()
     before = len(nodes)
     index = Index([one for one in phase.rules if one.name not in excluding])
     nodes = _Normalisation(graph, nodes, index, history).run()

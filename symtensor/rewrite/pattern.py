@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Union
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -66,11 +66,12 @@ class Applied(_Untyped):
         self.is_fixed = not any(isinstance(p, Hole) for p in self.parameters)
 
     def __repr__(self) -> str:
-        written = repr(self.op) if self.is_fixed else f"{type(self.op).__name__}[{', '.join(map(str, self.parameters))}]"
+        parameters = ", ".join(map(str, self.parameters))
+        written = repr(self.op) if self.is_fixed else f"{type(self.op).__name__}[{parameters}]"
         return f"{written}({', '.join(map(repr, self.inputs))})"
 
 
-Pattern = Union[Hole, Applied, int, float, complex]
+Pattern = Hole | Applied | int | float | complex
 Bindings = dict[Hole, Any]
 
 
@@ -177,7 +178,7 @@ def _same_op(wanted: Applied, op: Op, bindings: Bindings) -> bool:
     return True
 
 
-def head(op: Op) -> Any:
+def head(op: Any) -> Any:
     """What ops are indexed by: the name of an elementwise op, the class of another."""
     return op.name if isinstance(op, Elementwise) else type(op)
 

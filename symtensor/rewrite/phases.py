@@ -19,14 +19,11 @@ from symtensor.base.errors import ConfigError
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Constant, Variable
-from symtensor.ops.size import Dimension, SizeValue, integer
 from symtensor.ops import scalar
+from symtensor.ops.size import Dimension, SizeValue, integer
 from symtensor.rewrite.engine import History, run_phase
 from symtensor.rewrite.rule import Phase
 from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
-from symtensor.rewrite.rules import (  # noqa: F401  (their rules join the phases in this order)
-    sizes, folding, spreading, views, indexing, gathering, reductions, arithmetic, sums, products, logic, stability, normalizing, cheaper,
-    matrices)
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Size, Symbol
 
@@ -122,7 +119,7 @@ class _Sizes:
     def _atom(self, atom: Symbol | Compound) -> Variable:
         if isinstance(atom, Compound):
             op = {"floordiv": scalar.floor_div, "modulo": scalar.mod, "min": scalar.minimum, "max": scalar.maximum}
-            return op[atom.kind](self.variable(atom.left), self.variable(atom.right))
+            return op[atom.kind](self.variable(atom.left), self.variable(atom.right))  # type: ignore[no-any-return]
         variable, axis = self.sources[atom]
         user = self.users.get(variable, variable)
         return user if axis is None else Dimension(axis)(user)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from symtensor.base.errors import RewriteError
 from symtensor.ir.graph import Graph
@@ -48,7 +48,7 @@ KEEPS = {
 }
 """What a rule preserves, from the strictest class to the loosest. A phase applies rules of all classes unless told."""
 
-Result = Union[Variable, Sequence[Variable], int, float, complex, None]
+Result = Variable | Sequence[Variable] | int | float | complex | None
 Match = Callable[[Apply, "Context"], Result]
 
 
@@ -193,7 +193,7 @@ def rewrite_graph(phase: Phase) -> Callable[[Callable[[Graph], None]], GraphPass
 def _wanted_head(pattern: Pattern) -> Any:
     if isinstance(pattern, Hole):
         return ANY
-    return head(pattern.op) if isinstance(pattern, Applied) else Constant  # type: ignore[arg-type]
+    return head(pattern.op) if isinstance(pattern, Applied) else Constant
 
 
 def _found_head(variable: Variable) -> Any:

@@ -36,7 +36,7 @@ from symtensor.ir.interpret import evaluate
 from symtensor.ir.node import Constant, Variable
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import broadcast_like
-from symtensor.rewrite.pattern import Applied, Bindings, Hole, build, match, orders
+from symtensor.rewrite.pattern import Applied, Bindings, build, match, orders
 from symtensor.rewrite.rule import Equation
 from symtensor.testing.exact import DIGITS, as_exact, exact_values
 from symtensor.types.dtype import FLOATS, numpy_dtype
@@ -264,10 +264,10 @@ def _special(dtype: str) -> np.ndarray:
         return np.array([*small, info.min, info.max], dtype=dtype)
     if kind == "c":
         return np.array([0, 1, -1, 1j, -1j, 1 + 1j, 2.5 - 3j, 1e-10, -4], dtype=dtype)
-    info_float = np.finfo(dtype)
-    positive = [0.0, info_float.smallest_subnormal, info_float.tiny, 1e-30, 1e-16, 1e-8, 1e-3, 0.1, 0.3, 0.5, 0.7,
-                1 - info_float.epsneg, 1.0, 1 + info_float.eps, 1.5, 2.0, 3.0, np.pi, 10.0, 17.0, 40.0, 89.0, 300.0,
-                720.0, 1e4, 1e10, 1e19, 1e30, info_float.max, np.inf]
+    limits = np.finfo(dtype)
+    edges = [float(v) for v in (limits.smallest_subnormal, limits.tiny, 1 - limits.epsneg, 1 + limits.eps, limits.max)]
+    positive = [0.0, *edges, 1e-30, 1e-16, 1e-8, 1e-3, 0.1, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, np.pi, 10.0, 17.0, 40.0,
+                89.0, 300.0, 720.0, 1e4, 1e10, 1e19, 1e30, np.inf]
     with np.errstate(over="ignore"):
         return np.array([*(v * s for v in positive for s in (-1, 1)), np.nan]).astype(dtype)
 

@@ -8,18 +8,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ir.node import Apply, Variable
 from symtensor.ops.elementwise import Cast, cast
-from symtensor.ops.scalar import (abs_, add, ceil, cos, cosh, exp, exp2, expm1, floor, log, log1p, log2, maximum, minimum,
-                                  neg, power, reciprocal, round_half_away_from_zero, round_half_to_even, sin, sinh, sqrt,
-                                  square, sub, tan, tanh, trunc)
+from symtensor.ops.scalar import (
+    abs_,
+    add,
+    ceil,
+    cos,
+    cosh,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    log,
+    log1p,
+    log2,
+    maximum,
+    minimum,
+    neg,
+    power,
+    reciprocal,
+    round_half_away_from_zero,
+    round_half_to_even,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    sub,
+    tan,
+    tanh,
+    trunc,
+)
 from symtensor.rewrite.algebra import literal, number
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import ANY, rewrite, rule
 from symtensor.rewrite.rules import canonicalize, specialize
 from symtensor.types.dtype import BOOL, CONTINUOUS, DISCRETE, FLOATS, INTEGERS, SIGNED, numpy_dtype
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-any-return"
 
 __all__: list[str] = []
 
@@ -111,7 +137,7 @@ def times_reciprocal(x, y):
 @rule(canonicalize, specialize, keeps="exact")
 def double_negation(x):
     """Negation undoes itself."""
-    return -(-x), x
+    return neg(neg(x)), x
 
 
 @rule(canonicalize, specialize, keeps="exact")
@@ -144,7 +170,7 @@ def quotient_of_negations(x, y):
     return (-x) / (-y), x / y
 
 
-def _as_wide(x, y):
+def _as_wide(x: Variable, y: Variable) -> bool:
     """Whether negating x later is no more work."""
     return x.type.ndim >= y.type.ndim
 

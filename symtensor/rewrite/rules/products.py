@@ -27,10 +27,14 @@ from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
 from symtensor.types.dtype import FLOATS, INTEGERS
 
+# mypy: disable-error-code="no-untyped-def, no-any-return"
+
 __all__: list[str] = []
 
 _LARGEST_CHAIN = 64
 """Integer powers up to this are multiplied out."""
+_LARGEST_BITS = 8192
+"""Where exact constants grow beyond this, products stay as they are."""
 
 
 @dataclass
@@ -45,20 +49,21 @@ class _Product:
     taken: int = 0
     signs: int = 0
     powers: int = 0
+    divisions: int = 0
     has_power: bool = False
 
     @classmethod
     def of(cls, root: Variable, context: Context) -> _Product | None:
-        """The product that `root` is, down to what others use too or has another shape; None if it is zero."""
+        """The product that `root` is, down to what others use too; None if it is zero."""
         total = cls(root)
         pending = [(root, Fraction(1))]
         while pending:
             variable, exponent = pending.pop()
             parts = total._parts(variable, exponent) if flows_into(variable, root, context) else None
             if parts is None:
-                if number(variable) == 0:
-                    return None
                 total._leaf(variable, exponent)
+                if total.constant == 0 or total.constant.numerator.bit_length() > _LARGEST_BITS:
+                    return None
             else:
                 total.taken += 1
                 pending += [(part, exponent * inner) for part, inner in reversed(parts)]
@@ -73,6 +78,7 @@ class _Product:
         node = variable.owner
         if node is None or exponent.denominator != 1:
             return None
+        self.divisions += node.op in (true_div, reciprocal)
         if node.op is mul or node.op is true_div:
             return [(node.inputs[0], Fraction(1)), (node.inputs[1], Fraction(1 if node.op is mul else -1))]
         if node.op is neg:
@@ -80,7 +86,9 @@ class _Product:
             self.constant *= (-1) ** int(exponent)
             return [(node.inputs[0], Fraction(1))]
         degree = _degree(node)
-        if degree is None or (self.dtype in INTEGERS and (degree.denominator != 1 or degree < 0)):
+        if degree is None or abs(degree * exponent) > _LARGEST_CHAIN:
+            return None
+        if self.dtype in INTEGERS and (degree.denominator != 1 or degree < 0):
             return None
         self.powers += 1
         self.has_power |= node.op is power
@@ -89,7 +97,9 @@ class _Product:
     def _leaf(self, variable: Variable, exponent: Fraction) -> None:
         self.leaves.append(variable)
         value = number(variable)
-        if value is not None and exponent.denominator == 1:
+        if value == 0:
+            self.constant = value
+        elif value is not None and exponent.denominator == 1:
             self.constant *= value ** int(exponent)
             self.constants += 1
         else:
@@ -100,26 +110,27 @@ class _Product:
     def may_shrink(self) -> bool:
         """Whether another form might be cheaper than the one found."""
         regroups = len(self.factors) + (self.constants > 0) > 2 and len({v.type.shape for v in self.factors}) > 1
-        divisors = sum(e < 0 for e in self.factors.values())
         repeated = len(self.leaves) > len(self.factors) + self.constants
         mixed = self.taken > 1 and self.signs + self.powers > 0
-        return repeated or mixed or self.has_power or self.constants > 1 or regroups or divisors > 1
+        return repeated or mixed or self.has_power or self.constants > 1 or regroups or self.divisions > 1
 
-    def expression(self) -> Variable | None:
-        """The product as an expression; None if the constant fits no number of the dtype."""
+    def expression(self, multiplied_out: bool) -> Variable | None:
+        """The product as an expression, with powers or without; None if the constant fits no number of the dtype."""
         constant = abs(self.constant) if abs(self.constant) == 1 else self.constant
         is_divisor = self.dtype in FLOATS and not is_exact(constant, self.dtype) and is_exact(1 / constant, self.dtype)
         factor = 1 / constant if is_divisor else constant
         if rounded(factor, self.dtype) is None:
             return None
-        raised = {_raised(v, abs(e)): e < 0 for v, e in self.factors.items() if e}
+        raise_to = _multiplied_out if multiplied_out else _raised
+        raised = {raise_to(v, abs(e)): e < 0 for v, e in self.factors.items() if e}
         if factor != 1 or not raised:
             raised[literal(factor, self.dtype)] = is_divisor
         ordered = sorted(raised, key=lambda v: not isinstance(v, Constant))  # constants first, so that they fold
-        joined = [reduce(_joined, [_Factor(v, raised[v]) for v in group]) for group in by_shape(ordered)]
+        groups = [[_Factor(v, raised[v]) for v in group] for group in by_shape(ordered)]
+        joined = [reduce(_joined, _divisors_together(group)) for group in groups]
         total = reduce(_joined, joined)
         result = reciprocal(total.value) if total.is_divisor else total.value
-        return neg(result) if self.constant == -1 else result  # type: ignore[no-any-return]
+        return neg(result) if self.constant == -1 else result
 
 
 class _Factor(NamedTuple):
@@ -138,6 +149,13 @@ def _joined(left: _Factor, right: _Factor) -> _Factor:
     return _Factor(left.value / right.value, False)
 
 
+def _divisors_together(group: list[_Factor]) -> list[_Factor]:
+    """Factors of one shape with those that divide made one."""
+    divisors = [factor for factor in group if factor.is_divisor]
+    others = [factor for factor in group if not factor.is_divisor]
+    return [*others, reduce(_joined, divisors)] if divisors else others
+
+
 def _degree(node: Apply) -> Fraction | None:
     """The exponent of a node that is a power of its first input."""
     fixed = {square: Fraction(2), reciprocal: Fraction(-1), sqrt: Fraction(1, 2)}.get(node.op)  # type: ignore[call-overload]
@@ -145,10 +163,19 @@ def _degree(node: Apply) -> Fraction | None:
 
 
 def _raised(base: Variable, exponent: Fraction) -> Variable:
-    """A positive power: multiplied out for small integers and halves."""
+    """A positive power."""
+    if exponent == 1:
+        return base
+    if exponent in (2, Fraction(1, 2)):
+        return (square if exponent == 2 else sqrt)(base)
+    return power(base, int(exponent) if exponent.denominator == 1 else float(exponent))
+
+
+def _multiplied_out(base: Variable, exponent: Fraction) -> Variable:
+    """A positive power as products and square roots, where it is a small number of halves."""
     whole, rest = divmod(exponent, 1)
     if rest not in (0, Fraction(1, 2)) or whole > _LARGEST_CHAIN:
-        return power(base, float(exponent) if exponent.denominator > 1 else int(exponent))  # type: ignore[no-any-return]
+        return _raised(base, exponent)
     result = sqrt(base) if rest else None
     factor, remaining = base, int(whole)
     while remaining:
@@ -160,16 +187,29 @@ def _raised(base: Variable, exponent: Fraction) -> Variable:
     return result  # type: ignore[return-value]
 
 
-@rewrite(canonicalize, specialize, ops=[mul, true_div, neg, square, reciprocal, power], keeps="real")
+_ROOTS = [mul, true_div, neg, square, reciprocal, power]
+
+
+@rewrite(canonicalize, ops=_ROOTS, keeps="real")
 def collect_factors(node: Apply, context: Context) -> Variable | None:
     """A product with each factor once, if that is cheaper; only at the root of a product: the work is linear."""
+    return _collected(node, context, multiplied_out=False)
+
+
+@rewrite(specialize, ops=_ROOTS, keeps="real")
+def multiply_out(node: Apply, context: Context) -> Variable | None:
+    """A product with each factor once and small powers as products, if that is cheaper."""
+    return _collected(node, context, multiplied_out=True)
+
+
+def _collected(node: Apply, context: Context, multiplied_out: bool) -> Variable | None:
     (root,) = node.outputs
     if root.type.dtype not in FLOATS + INTEGERS or _is_inside(root, context):
         return None
     total = _Product.of(root, context)
     if total is None or not total.may_shrink:
         return None
-    better = total.expression()
+    better = total.expression(multiplied_out)
     if better is None:
         return None
     return better if cost(better, total.leaves) < cost(root, total.leaves) else None

@@ -30,7 +30,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 from symtensor.types.dtype import BOOL, FLOATS, INTEGERS, SIGNED
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-any-return"
 
 __all__: list[str] = []
 
@@ -112,9 +112,9 @@ def _repeated(kind: str, x: Variable, count: Size) -> Variable | None:
     """The reduction of `count` equal values; None where it cannot be written."""
     dtype = x.type.dtype
     if kind == "sum" and dtype not in BOOL:
-        return mul(x, cast(size_value(count), dtype))  # type: ignore[no-any-return]
+        return mul(x, cast(size_value(count), dtype))
     if kind == "prod" and dtype in FLOATS + INTEGERS:
-        return power(x, cast(size_value(count), dtype))  # type: ignore[no-any-return]
+        return power(x, cast(size_value(count), dtype))
     return x if kind in ("max", "min") or dims.lower_bound(count) >= 1 else None
 
 
@@ -143,7 +143,7 @@ def _take_out(node: Apply, context: Context) -> Variable | None:
         if x.type.shape == whole.type.shape and _is_flat(factor, whole, node.op.axes):
             missing = whole.type.ndim - factor.type.ndim
             own = drop_axes(factor, [axis - missing for axis in node.op.axes if axis >= missing])
-            return inner.op(node.op(x), own)  # type: ignore[no-any-return]
+            return inner.op(node.op(x), own)
     return None
 
 
@@ -194,4 +194,4 @@ def largest_of_increasing(node: Apply, context: Context) -> Variable | None:
     assert isinstance(node.op, Reduce)
     if node.op.kind not in ("max", "min") or inner is None or inner.op not in _INCREASING or context.uses(whole) > 1:
         return None
-    return inner.op(node.op(inner.inputs[0]))  # type: ignore[no-any-return]
+    return inner.op(node.op(inner.inputs[0]))

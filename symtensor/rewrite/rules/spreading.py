@@ -31,6 +31,8 @@ from symtensor.rewrite.rules import canonicalize, specialize
 from symtensor.types.dim import Size
 from symtensor.types.dtype import numpy_dtype
 
+# mypy: disable-error-code="no-untyped-def, no-any-return"
+
 __all__ = ["spread_of", "spread"]
 
 
@@ -47,7 +49,7 @@ def spread(x: Variable, shape: Sequence[Size]) -> Variable:
     """`x` spread to a shape given by sizes."""
     if x.type.shape == tuple(shape):
         return x
-    return Broadcast(len(shape))(x, *map(size_value, shape))  # type: ignore[no-any-return]
+    return Broadcast(len(shape))(x, *map(size_value, shape))
 
 
 @rewrite(canonicalize, specialize, ops=[Elementwise])
@@ -64,8 +66,9 @@ def spread_after_elementwise(node: Apply, context: Context) -> Variable | None:
 def implicit_axes(node: Apply, context: Context) -> Variable | None:
     """New axes in front need not be made where another operand has them: operands align at the right."""
     padded = [_without_new_axes(v) for v in node.inputs]
-    ndim = node.outputs[0].type.ndim
-    if all(inner is None for inner in padded) or not any(v.type.ndim == ndim for v, inner in zip(node.inputs, padded) if inner is None):
+    full = [v for v, inner in zip(node.inputs, padded)
+            if inner is None and v.type.ndim == node.outputs[0].type.ndim]
+    if not full or all(inner is None for inner in padded):
         return None
     return node.op.make(*(v if inner is None else inner for v, inner in zip(node.inputs, padded)))[0]
 
@@ -89,7 +92,7 @@ def useless_spreading(node: Apply, context: Context) -> Variable | None:
         return x
     inner = spread_of(x)
     inner = _without_new_axes(x) if inner is None else inner
-    return None if inner is None else node.op(inner, *sizes)  # type: ignore[no-any-return]
+    return None if inner is None else node.op(inner, *sizes)
 
 
 @rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[Broadcast])

@@ -9,15 +9,34 @@ from __future__ import annotations
 import math
 
 from symtensor.ir.node import Apply, Variable
-from symtensor.ops.scalar import (abs_, cos, erf, erfc, exp, expm1, log, log1p, minimum, power, reciprocal, sigmoid, sin,
-                                  softplus, sqrt, square, switch, tanh)
+from symtensor.ops.scalar import (
+    abs_,
+    cos,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    gt,
+    log,
+    log1p,
+    minimum,
+    power,
+    reciprocal,
+    sigmoid,
+    sin,
+    softplus,
+    sqrt,
+    square,
+    switch,
+    tanh,
+)
 from symtensor.rewrite.algebra import number
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite, rule
 from symtensor.rewrite.rules import stabilize
 from symtensor.types.dtype import FLOATS
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-any-return"
 
 __all__: list[str] = []
 
@@ -90,6 +109,26 @@ def log_of_power(node: Apply, context: Context) -> Variable | None:
     return exponent * log(abs_(base) if value % 2 == 0 else base)
 
 
+# -- tanh, before the more general rules for sigmoid -------------------------------------------------------
+
+@rule(stabilize, keeps="nearer", dtypes=FLOATS)
+def tanh_from_exponentials(x):
+    """exp(x) overflows from 710 on."""
+    return (exp(x) - exp(-x)) / (exp(x) + exp(-x)), tanh(x)
+
+
+@rule(stabilize, keeps="nearer", dtypes=FLOATS)
+def tanh_from_exponential(x):
+    """exp(x) overflows from 710 on."""
+    return expm1(x) / (1 + exp(x)), tanh(0.5 * x)
+
+
+@rule(stabilize, keeps="nearer", dtypes=FLOATS)
+def tanh_from_negated_exponential(x):
+    """exp(x) overflows from 710 on."""
+    return (-expm1(x)) / (1 + exp(x)), -tanh(0.5 * x)
+
+
 # -- sigmoid and softplus ---------------------------------------------------------------------------------
 
 @rule(stabilize, keeps="nearer", dtypes=FLOATS)
@@ -110,9 +149,10 @@ def over_one_plus_exp(x, y):
     return y / (1 + exp(x)), y * sigmoid(-x)
 
 
-def _only_use_of_sigmoid(x, context):
+def _only_use_of_sigmoid(x: Variable, context: Context) -> bool:
     """Whether sigmoid(x) itself is not needed: else the difference is cheaper."""
-    return context.uses(context.find(sigmoid, x)) == 1
+    whole = context.find(sigmoid, x)
+    return whole is not None and context.uses(whole) == 1
 
 
 @rule(stabilize, keeps="nearer", dtypes=FLOATS, when=_only_use_of_sigmoid)
@@ -157,26 +197,6 @@ def softplus_minus_itself(x):
     return softplus(x) - x, softplus(-x)
 
 
-# -- tanh -------------------------------------------------------------------------------------------------
-
-@rule(stabilize, keeps="nearer", dtypes=FLOATS)
-def tanh_from_exponentials(x):
-    """exp(x) overflows from 710 on."""
-    return (exp(x) - exp(-x)) / (exp(x) + exp(-x)), tanh(x)
-
-
-@rule(stabilize, keeps="nearer", dtypes=FLOATS)
-def tanh_from_exponential(x):
-    """exp(x) overflows from 710 on."""
-    return expm1(x) / (1 + exp(x)), tanh(0.5 * x)
-
-
-@rule(stabilize, keeps="nearer", dtypes=FLOATS)
-def tanh_from_negated_exponential(x):
-    """exp(x) overflows from 710 on."""
-    return (-expm1(x)) / (1 + exp(x)), -tanh(0.5 * x)
-
-
 # -- error function ---------------------------------------------------------------------------------------
 
 @rule(stabilize, keeps="nearer", dtypes=FLOATS)
@@ -215,15 +235,15 @@ def two_minus_erfc(x):
     return 2 - erfc(x), erfc(-x)
 
 
-def _log_erfc_from(x, start):
+def _log_erfc_from(x: Variable, start: float) -> Variable:
     """log(erfc(x)), from `start` on by the asymptotic series, whose terms there are below the rounding error."""
     u = reciprocal(2 * square(x))
     series = u * (u * (3 - u * (15 - 105 * u)) - 1)
     far = log1p(series) - square(x) - log(x) - 0.5 * math.log(math.pi)
-    return switch(x > start, far, log(erfc(minimum(x, start))))
+    return switch(gt(x, start), far, log(erfc(minimum(x, start))))
 
 
-def _is_not_cut(x):
+def _is_not_cut(x: Variable) -> bool:
     return x.owner is None or x.owner.op is not minimum
 
 

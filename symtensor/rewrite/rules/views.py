@@ -23,8 +23,10 @@ from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import NEW, Dimshuffle, Reshape, SpecifyShape, dimshuffle
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import ANY, rewrite
-from symtensor.rewrite.rules import canonicalize, resolve, specialize
+from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize
 from symtensor.types.dim import Size
+
+# mypy: disable-error-code="no-untyped-def, no-any-return"
 
 __all__ = ["is_swap", "shuffled"]
 
@@ -43,7 +45,7 @@ def shuffled(x: Variable, order: Sequence[int]) -> Variable:
     return x if tuple(order) == tuple(range(x.type.ndim)) else Dimshuffle(tuple(order))(x)
 
 
-@rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[ANY])
+@rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[ANY])
 def axes_in_place(node: Apply, context: Context) -> Variable | None:
     """Nothing is permuted but axes of size 1."""
     (x,) = node.inputs
@@ -55,7 +57,7 @@ def axes_in_place(node: Apply, context: Context) -> Variable | None:
     return x if stays else None
 
 
-@rewrite(canonicalize, specialize, ops=[Dimshuffle], operands=[Dimshuffle])
+@rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[Dimshuffle])
 def axes_twice(node: Apply, context: Context) -> Variable | None:
     """Two permutations are one."""
     inner = node.inputs[0].owner
@@ -66,10 +68,12 @@ def axes_twice(node: Apply, context: Context) -> Variable | None:
 
 @rewrite(canonicalize, ops=[Dimshuffle], operands=[ANY])
 def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
-    """Axes are permuted before an elementwise op that nothing else uses."""
+    """Axes are permuted before an elementwise op that nothing else uses; an index is checked where it was."""
     whole, order = node.inputs[0], node.op.order  # type: ignore[attr-defined]
     inner = whole.owner
     if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1 or not whole.type.ndim:
+        return None
+    if inner.op.definition.fails:
         return None
     return inner.op.make(*(_aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
 
@@ -89,7 +93,7 @@ def transpose_of_product(node: Apply, context: Context) -> Variable | None:
     if not is_swap(node.outputs[0]) or context.uses(whole) > 1:
         return None
     a, b = whole.owner.inputs  # type: ignore[union-attr]
-    return MatMul()(swap_last(b), swap_last(a))  # type: ignore[no-any-return]
+    return MatMul()(swap_last(b), swap_last(a))
 
 
 @rewrite(canonicalize, specialize, ops=[Reshape], operands=[ANY])
@@ -119,7 +123,7 @@ def reshape_twice(node: Apply, context: Context) -> Variable | None:
     """Only the last shape counts."""
     inner = node.inputs[0].owner
     assert inner is not None
-    return node.op(inner.inputs[0], *node.inputs[1:])  # type: ignore[no-any-return]
+    return node.op(inner.inputs[0], *node.inputs[1:])
 
 
 @rewrite(canonicalize, specialize, ops=[Reshape], operands=[Dimshuffle])
