@@ -46,3 +46,10 @@ def test_what_a_page_points_to_is_there(page):
     missing = [target for target in _LINK.findall(text) if not (page.parent / target).exists()]
     missing += [name for name in _FILE.findall(text) if not (DOCS.parent / name).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "decisions"], ids=lambda folder: folder.name)
+def test_every_page_can_be_found(folder):
+    """The index of a folder links to each page in it."""
+    linked = set(_LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
+    assert {path.name for path in folder.glob("*.md")} - {"README.md"} <= linked
