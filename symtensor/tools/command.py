@@ -14,7 +14,7 @@ from typing import Any
 
 from symtensor.base.config import config
 from symtensor.base.errors import SymtensorError
-from symtensor.tools import cached, doctor, stages, tables
+from symtensor.tools import cached, compare, doctor, stages, tables
 
 __all__ = ["main"]
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="symtensor", description="A symbolic tensor expression compiler.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for add in (_add_doctor, _add_cache, _add_config, _add_tables, _add_stages):
+    for add in (_add_doctor, _add_cache, _add_config, _add_tables, _add_stages, _add_compare):
         add(commands)
     return parser
 
@@ -71,6 +71,20 @@ def _add_stages(commands: Commands) -> None:
         parser = commands.add_parser(name, help=stage.__doc__)
         parser.add_argument("graph", type=argparse.FileType(), help="a file with a graph as text; - for standard input")
         parser.set_defaults(run=lambda chosen, stage=stage: (stage(stages.read(chosen.graph)), 0))
+
+
+def _add_compare(commands: Commands) -> None:
+    parser = commands.add_parser("compare", help="a graph computed with and without rewriting and C; the rule to blame")
+    parser.add_argument("graph", type=argparse.FileType(), help="a file with a graph as text; - for standard input")
+    parser.add_argument("--size", action="append", default=[], type=_size, metavar="NAME=NUMBER",
+                        help="the value of a symbol; may be given several times")
+    parser.add_argument("--seed", type=int, default=0, help="of the random arguments")
+    parser.set_defaults(run=lambda chosen: compare.compared(chosen.graph.read(), dict(chosen.size), chosen.seed))
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    return name, int(number)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def test_rewrite_keeps_the_meaning(capsys, graph, file):
 
 def test_stages_in_a_pipe(capsys, file, monkeypatch):
     rewritten = run(capsys, "rewrite", file)
-    for command, expected in [("groups", "kernel softplus_sum: softplus sum[1]\n"), ("program", "0: Launch(kernel=0")]:
+    for command, expected in [("groups", "kernel softplus_sum: softplus sum[1]\n"), ("program", "Launch(kernel=0")]:
         monkeypatch.setattr(sys, "stdin", io.StringIO(rewritten))
         assert expected in run(capsys, command, "-")
 
