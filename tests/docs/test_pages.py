@@ -11,10 +11,10 @@ from symtensor.base.config import config
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ops.elementwise import primitives
 from symtensor.rewrite.phases import PIPELINE
-from tests.docs.pages import run_page
+from tests.docs.pages import blocks_of, run_page
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path for path in DOCS.rglob("*.md") if "```python" in path.read_text(encoding="utf-8"))
+PAGES = sorted(path for path in DOCS.rglob("*.md") if blocks_of(path.read_text(encoding="utf-8")))
 _LINK = re.compile(r"\]\(([\w./-]+\.(?:md|py|png))\)")
 _FILE = re.compile(r"`((?:symtensor|csrc|tests|docs|examples|bench)/[\w./]+)`")
 
