@@ -14,6 +14,7 @@ Constants are keyed by bits, inputs by identity. Every walk is iterative.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from symtensor.ir import provenance
 from symtensor.ir.node import Apply, Constant, Equation, Op, Variable, constant_key
@@ -114,9 +115,14 @@ class SizeSolution:
             self._wholes[old] = new
 
     def assume(self, left: Size, right: Size) -> None:
-        """Take two sizes as equal from now on."""
+        """Take two sizes as equal from now on. What is known sooner stands for what a call computes later."""
         left, right = self(left), self(right)
         if left == right:
+            return
+        left_known, right_known = _known_since(left), _known_since(right)
+        if left_known != right_known:
+            late, early = (left, right) if left_known > right_known else (right, left)
+            self.record(late, early)
             return
         for old, new in ((right, left), (left, right)):
             lone = dims.lone_symbol(old)
@@ -127,6 +133,12 @@ class SizeSolution:
             self._wholes[left] = right
         elif isinstance(right, Dim):
             self._wholes[right] = left
+
+
+def _known_since(size: Size) -> int:
+    """The moment of a call from which a size is known: -1 at its start, else the number of its latest symbol."""
+    computed = (s for s in dims.symbols_of(size) if s.source is not None and s.source.owner is not None)
+    return max((symbol.order[1] for symbol in computed), default=-1)
 
 
 class Graph:
@@ -278,8 +290,8 @@ class Graph:
         return list(self._lines.get(node, {})) or ([node.lines] if node.lines else [])
 
     def roots(self) -> list[Variable]:
-        """What keeps nodes alive: the outputs, and the values that sizes are made of."""
-        return self.outputs + list(self.sources.values())
+        """What keeps nodes alive: the values that sizes are made of, those known sooner first, and the outputs."""
+        return [self.sources[symbol] for symbol in sorted(self.sources, key=attrgetter("order"))] + self.outputs
 
     def nodes(self) -> list[Apply]:
         """The live applications, each after those it needs."""

@@ -165,6 +165,6 @@ def _combined(left: Size, right: Size, sign: int) -> Size:
 def _multiplied(left: Size, right: Size) -> Size:
     terms: dict[Monomial, int] = {}
     for (first, a), (second, b) in product(_terms(left).items(), _terms(right).items()):
-        monomial = tuple(sorted(first + second, key=lambda atom: atom.order))  # type: ignore[union-attr]
+        monomial = tuple(sorted(first + second, key=lambda atom: atom.order))
         terms[monomial] = terms.get(monomial, 0) + a * b
     return dims.polynomial(terms, terms.pop(()))

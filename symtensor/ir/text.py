@@ -86,7 +86,7 @@ class _Writer:
         sizes += [size for equation, _ in graph.equations for size in (equation.left, equation.right)]
         sizes += [size for pair in graph.solution.pairs() for size in pair]
         found = {*graph.sources, *(symbol for size in sizes for symbol in dims.symbols_of(size))}
-        return sorted(found, key=lambda symbol: symbol.order)  # type: ignore[attr-defined]
+        return sorted(found, key=lambda symbol: symbol.order)
 
     def statements(self) -> Iterator[str]:
         """The lines of the text."""

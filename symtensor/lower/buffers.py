@@ -133,12 +133,13 @@ class Buffers:
                 number = self._number[variable]
                 self.all[number] = replace(self.all[number], shape=self.sizes.numbers(variable.type.shape))
 
-    # -- when all instructions are written --------------------------------------------------------
-
-    def finish(self) -> None:
-        """Give results the shapes of the variables they show."""
+    def shape_results(self) -> None:
+        """Give results the shapes of the variables they show, as soon as those are known."""
         for number, variable in zip(self.results, self._shown):
-            self.all[number] = replace(self.all[number], shape=self.sizes.numbers(variable.type.shape))
+            if all(map(self.sizes.is_known, variable.type.shape)):
+                self.all[number] = replace(self.all[number], shape=self.sizes.numbers(variable.type.shape))
+
+    # -- when all instructions are written --------------------------------------------------------
 
     def with_lifetimes(self, instructions: Sequence[Instruction]) -> list[Buffer]:
         """The buffers with the first and last instruction that needs each in the arena."""

@@ -164,8 +164,17 @@ class _Grouping:
         """Computed variables whose values or sizes a node must know before it can run."""
         if not self.computed_sources:
             return []
-        sizes = [size for v in (*node.inputs, *node.outputs) for size in v.type.shape]
-        sizes += [size_of(v) for v in node.inputs[len(node.op.reads(node.inputs)):]]
+        sizes: list[Size] = []
+        pending, on_the_way = [node], {node}
+        while pending:
+            current = pending.pop()
+            sizes += (size for v in (*current.inputs, *current.outputs) for size in v.type.shape)
+            lent = current.inputs[len(current.op.reads(current.inputs)):]
+            sizes += map(size_of, (v for v in lent if not v.type.ndim))
+            sizes += current.op.sizes()
+            free = {v.owner for v in current.inputs if v.owner is not None and self.accesses.is_free(v)} - on_the_way
+            on_the_way |= free
+            pending += free
         found = {s: self.computed_sources[s] for size in sizes for s in dims.symbols_of(self.graph.solution(size))
                  if s in self.computed_sources}
         own = set(node.outputs)

@@ -83,7 +83,6 @@ class _Planner:
             self._unit(unit)
         for base, target in self.buffers.copied:
             self._emit(Copy(self.buffers.of(base), target), base)
-        self.buffers.finish()
         self._close_segment()
         return self._program()
 
@@ -181,6 +180,7 @@ class _Planner:
 
     def _close_segment(self) -> None:
         """The sizes numbered so far belong to the last Resize, if there is one."""
+        self.buffers.shape_results()
         for number in range(len(self.instructions) - 1, -1, -1):
             instruction = self.instructions[number]
             if isinstance(instruction, Resize):

@@ -86,6 +86,10 @@ class SizeTable:
             self.sizes.add(*root)
         self._check_decided()
 
+    def is_known(self, size: Size) -> bool:
+        """Whether a size can be computed from the roots there are so far."""
+        return all(symbol in self.roots for symbol in dims.symbols_of(self.graph.solution(size)))
+
     def _known(self, size: Size) -> bool:
         return all(symbol in self.roots for symbol in dims.symbols_of(size))
 

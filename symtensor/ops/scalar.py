@@ -83,7 +83,7 @@ power = primitive("power", 2, "arithmetic", _power, "pow{f}({0}, {1})",
                   c_integer="integer_power{s}({0}, {1})", cost=25)
 abs_ = primitive("abs", 1, "real", np.abs, "fabs{f}({0})", "Absolute value; the modulus of complex.",
                  c_integer="({0} < 0 ? -{0} : {0})")
-sign = primitive("sign", 1, "same", np.sign, "(({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0))",
+sign = primitive("sign", 1, "arithmetic", np.sign, "(({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0))",
                  "-1, 0 or 1; NaN of NaN.", c_integer="(({0} > 0) - ({0} < 0))")
 maximum = primitive("maximum", 2, "same", np.maximum, "(({0} > {1}) | ({0} != {0}) ? {0} : {1})",
                     "The larger; NaN if either is.", c_integer="({0} > {1} ? {0} : {1})",

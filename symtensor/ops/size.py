@@ -135,6 +135,8 @@ def _size_inputs(variable: Variable) -> Sequence[Variable]:
         return ()
     if any(v.type.dtype not in INTEGERS or v.type.ndim for v in node.inputs):
         return ()
+    if variable.type.dtype not in ("int32", "int64") or any(v.type.dtype == "uint64" for v in node.inputs):
+        return ()  # narrow and unsigned integers wrap around, sizes do not
     return node.inputs
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,7 @@ class Symbol:
     name: str
     source: Any = None
     axis: int | None = None
+    order: tuple[Any, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", (0, next(_serial)))
@@ -149,7 +150,7 @@ def _parts(size: Size) -> tuple[tuple[tuple[Monomial, int], ...], int]:
 
 
 def _monomial_order(monomial: Monomial) -> tuple[Any, ...]:
-    return (len(monomial), tuple(atom.order for atom in monomial))  # type: ignore[union-attr]
+    return (len(monomial), tuple(atom.order for atom in monomial))
 
 
 def _size_order(size: Size) -> tuple[Any, ...]:
@@ -200,7 +201,7 @@ def _product(left: Size, right: Size) -> Size:
     terms: dict[Monomial, int] = {}
     for (m1, c1), (m2, c2) in itertools.product(left_terms + (((), left_constant),),
                                                 right_terms + (((), right_constant),)):
-        monomial = tuple(sorted(m1 + m2, key=lambda atom: atom.order))  # type: ignore[union-attr]
+        monomial = tuple(sorted(m1 + m2, key=lambda atom: atom.order))
         terms[monomial] = terms.get(monomial, 0) + c1 * c2
     constant = terms.pop((), 0)
     return polynomial(terms, constant)
