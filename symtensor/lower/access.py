@@ -170,7 +170,10 @@ class Accesses:
         """
         kept = set(map(reshaped_base, graph.roots()))
         readers: dict[Variable, list[tuple[Apply, Read]]] = {}
-        for node in reversed(graph.nodes()):
+        nodes = graph.nodes()
+        for node in nodes:  # inputs first: then no question about a long chain of scalars leads to the next
+            self.is_free(node.outputs[0])
+        for node in reversed(nodes):
             output = node.outputs[0]
             if not has_code(node):
                 kept.update(map(reshaped_base, node.inputs))
