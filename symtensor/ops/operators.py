@@ -108,6 +108,6 @@ class _Operators:
     def __invert__(self) -> Variable:
         return scalar.invert(self)
 
-    def __bool__(self) -> bool:
+    def __bool__(self: Any) -> bool:
         raise complaint(TypeMismatch, f"{self!r} has no truth value: it is a symbolic expression", self,
                         fix="use switch(condition, a, b) or ifelse; x.eval() for a number")

@@ -62,11 +62,12 @@ def random_graph(rng: random.Random, steps: int = 12, dtype: str = "float64") ->
 def _inputs(rng: random.Random, dtype: str) -> RandomGraph:
     arrays = np.random.RandomState(rng.randrange(2**31))
     sizes = {name: size for name, size in SIZES}
-    shapes = [(), ("n",), ("n", "m"), ("m", "n"), (1, "m"), ("n", 1), ("n", "m", "n")]
+    shapes: list[tuple[int | str, ...]] = [(), ("n",), ("n", "m"), ("m", "n"), (1, "m"), ("n", 1), ("n", "m", "n")]
     if rng.random() < 0.1:
         sizes[rng.choice(["n", "m"])] = rng.choice([0, 1])
     inputs = [TensorType(dtype, shape)(f"x{number}") for number, shape in enumerate(shapes)]
-    values = [np.asarray(arrays.randn(*(sizes.get(s, s) for s in shape)), dtype) for shape in shapes]
+    values = [np.asarray(arrays.randn(*(sizes[s] if isinstance(s, str) else s for s in shape)), dtype)
+              for shape in shapes]
     return RandomGraph(inputs, [], values)
 
 
