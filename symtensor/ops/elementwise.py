@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
+from pickle import PicklingError
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,16 @@ def broadcast_shapes(shapes: Sequence[tuple[Size, ...]]) -> tuple[Size, ...]:
 
 
 class Elementwise(Op):
-    """A scalar function applied to each element; the definition is found by name."""
+    """A scalar function applied to each element; the definition is found by name.
+
+    There is one op for each definition: to define a name anew makes another op, and leaves the first as it was.
+    """
 
     name: str
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
-    @property
+    @cached_property
     def definition(self) -> Definition:
         """The facts about this op."""
         return _definitions[self.name]
@@ -183,7 +189,14 @@ class Elementwise(Op):
         self.definition.pullback = function
         return function
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this op is the one that its name stands for."""
+        return _definitions.get(self.name) is self.definition
+
     def __reduce__(self) -> Any:
+        if not self.is_current:
+            raise PicklingError(f"{self.name} has been defined anew since this op was made")
         return _find, (self.name,)
 
     def __repr__(self) -> str:
@@ -291,6 +304,7 @@ def primitive(name: str, arity: int, kind: Kind, numpy: Callable[..., Any], c: s
 def _register(definition: Definition) -> Elementwise:
     _definitions[definition.name] = definition
     primitives[definition.name] = op = Elementwise(definition.name)
+    assert op.definition is definition  # looked up now: the name may be defined anew
     text.register(definition.name, op)
     return op
 

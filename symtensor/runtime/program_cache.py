@@ -1,7 +1,8 @@
 """The second cache: programs, found by the unoptimised graph and everything else that shapes them.
 
 A graph that some process has compiled before needs no rewriting and no planning, only its kernels loaded. The
-key holds the graph's text with the user's lines, the rules in force, the configuration and this package's own files.
+key holds the graph's text with the user's lines, what ops with a body compute, the configuration and this package's
+own files. With rules of others in force nothing is kept: what they do cannot be told from their text.
 
 >>> from symtensor import ops
 >>> from symtensor.types.tensor import TensorType
@@ -17,7 +18,6 @@ import os
 import pickle
 from collections.abc import Sequence
 from functools import cache
-from types import CodeType
 
 import numpy as np
 
@@ -34,37 +34,47 @@ from symtensor.rewrite.phases import PIPELINE
 __all__ = ["key", "load", "save"]
 
 _KIND = "program"
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def key(graph: Graph, level: str, arguments: int, updates: Sequence[int]) -> str | None:
     """What a program is stored under; None for a graph whose ops cannot be told from their text."""
+    rules = [rule for phase in PIPELINE.get(level, ()) for rule in phase.rules]
     try:
         text = to_text(graph, lines=True)
+        bodies = _bodies(graph)
     except TextError:
         return None
-    bodies = sorted({_body(node.op) for node in graph.nodes() if isinstance(node.op, Elementwise)})
-    rules = [f"{rule.name} {rule.place}" for phase in PIPELINE.get(level, ()) for rule in phase.rules]
+    if bodies is None or not all(rule.place.startswith(_PACKAGE) for rule in rules):
+        return None
     setting = repr((level, arguments, list(updates), config.floatX, config.cast_policy, np.__version__))
-    return digest(text, *bodies, *rules, setting, _package())
+    return digest(text, *bodies, *(f"{rule.name} {rule.place}" for rule in rules), setting, _package())
 
 
-def _body(op: Elementwise) -> str:
-    """The code of an op's scalar body, as text."""
-    body = op.definition.body
-    return "" if body is None else f"{op.name} {_code(body.__code__)}"
-
-
-def _code(code: CodeType) -> str:
-    constants = [_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {constants}"
+def _bodies(graph: Graph) -> list[str] | None:
+    """What the ops with a scalar body compute, as text; None for an op whose name means another one by now."""
+    found: dict[tuple[str, tuple[str, ...]], str] = {}
+    pending = graph.nodes()
+    while pending:
+        node = pending.pop()
+        if not isinstance(node.op, Elementwise) or node.op.definition.body is None:
+            continue
+        if not node.op.is_current:
+            return None
+        dtypes = tuple(v.type.dtype for v in node.inputs)
+        if (node.op.name, dtypes) not in found:
+            inputs, output = node.op.trace(dtypes)
+            body = Graph(inputs, [output])
+            found[node.op.name, dtypes] = to_text(body)
+            pending += body.nodes()
+    return [f"{name} {found[name, dtypes]}" for name, dtypes in sorted(found)]
 
 
 @cache
 def _package() -> str:
     """The state of this package's own files."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = []
-    for directory, _, files in os.walk(root):
+    for directory, _, files in os.walk(_PACKAGE):
         for name in files:
             if name.endswith(".py"):
                 status = os.stat(os.path.join(directory, name))
