@@ -21,7 +21,7 @@ from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Accesses, apply_element, reshaped_base
-from symtensor.lower.group import Group, reduced_axes
+from symtensor.lower.group import Group, Place, reduced_axes
 from symtensor.lower.kernel import Kernel, Load, Loop, Reduction, Result, Scope, SizeScalar, Store, Value, operands
 from symtensor.lower.memory import Places
 from symtensor.lower.rewrite_values import Rewriter
@@ -99,28 +99,19 @@ class _Builder:
         if isinstance(node.op, (Reduce, ArgReduce)):
             value = self._reduction(node)
         else:
-            value = apply_element(self, node, self._index(output))
+            value = apply_element(self, node, self._index(self.unit.places[output]))
         self.values[output] = value
         if output in self.stored:
-            offset = flat_offset(self._index(output), output.type.shape)
+            offset = flat_offset(self._index(self.unit.places[output]), output.type.shape)
             self.stores.append(Store(self._slot(self.places.of(output)), offset, value))
 
-    def _index(self, variable: Variable) -> tuple[Size, ...]:
-        return tuple(0 if loop is None else self.loops[loop].counter for loop in self.unit.places[variable])
+    def _index(self, place: Place) -> tuple[Size, ...]:
+        return tuple(0 if loop is None else self.loops[loop].counter for loop in place)
 
     def _reduction(self, node: Apply) -> Value:
         source, output = node.inputs[0], node.outputs[0]
-        dropped = reduced_axes(node)
-        kept = iter(self._index(output))
-        inner = iter(sorted(self.unit.reduced))
-        index: list[Size] = []
-        for axis, size in enumerate(source.type.shape):
-            if axis not in dropped:
-                index.append(next(kept))
-            else:
-                index.append(0 if size == 1 else self.loops[next(inner)].counter)
-        value = self.at(source, tuple(index))
-        if all(source.type.shape[axis] == 1 for axis in dropped):
+        value = self.at(source, self._index(self.unit.place_of(node)))
+        if all(source.type.shape[axis] == 1 for axis in reduced_axes(node)):
             return self.scope.literal(0, "int64") if isinstance(node.op, ArgReduce) else value
         kind = node.op.kind  # type: ignore[attr-defined]
         self.reductions.append(Reduction("any" if kind == "sum" and value.dtype == "bool" else kind, value))

@@ -67,6 +67,15 @@ class Group:
         """The loops that are not reduced over."""
         return tuple(number for number in range(len(self.loops)) if number not in self.reduced)
 
+    def place_of(self, node: Apply) -> Place:
+        """The loops along the axes that a node of this group runs over: those of its input if it reduces."""
+        kept = iter(self.places[node.outputs[0]])
+        if not isinstance(node.op, (Reduce, ArgReduce)):
+            return tuple(kept)
+        dropped, inner = reduced_axes(node), iter(sorted(self.reduced))
+        return tuple(next(kept) if axis not in dropped else None if size == 1 else next(inner)
+                     for axis, size in enumerate(iteration_shape(node)))
+
     def rows(self, reduced: Iterable[int]) -> bool:
         """Whether a reduction over these loops leaves rows: results that may be used again over the row."""
         reduced = set(reduced)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import reshaped_base
 from symtensor.lower.flow import Flow
-from symtensor.lower.group import Group
+from symtensor.lower.group import Group, whole_inputs
 from symtensor.ops.contract import Gemm
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size
@@ -83,8 +83,8 @@ def _elements(variable: Variable) -> Size:
 def _in_place(flow: Flow, unit: Group, output: Variable, choice: Variable) -> bool:
     """Whether `unit` may write `output` where it reads `choice`."""
     if not unit.fused:
-        op, inputs = unit.nodes[0].op, unit.nodes[0].inputs
-        return isinstance(op, (Gemm, Scatter)) and all(reshaped_base(v) is not choice for v in inputs[1:])
+        node = unit.nodes[0]
+        return isinstance(node.op, (Gemm, Scatter)) and choice not in whole_inputs(node)[1:]
     if unit.reduced and not _is_row_value(unit, output) and not all(_is_row_value(unit, v) for v in unit.staged):
         return False  # a later pass over the row might read what an earlier one has overwritten
     for node in unit.nodes:
@@ -93,7 +93,7 @@ def _in_place(flow: Flow, unit: Group, output: Variable, choice: Variable) -> bo
                 continue
             if read.variable is not choice or read.axes is None or choice.type.shape != output.type.shape:
                 return False
-            place = unit.places[node.outputs[0]]
+            place = unit.place_of(node)
             here = tuple(None if axis is None else place[axis] for axis in read.axes)
             if here != unit.places[output]:
                 return False
