@@ -109,6 +109,11 @@ class Context:
                 self._uses[variable] = self._uses.get(variable, 0) + 1
                 self._user[variable] = node
 
+    def merged(self, inputs: Sequence[Variable]) -> None:
+        """Two nodes with these inputs have become one."""
+        for variable in inputs:
+            self._uses[variable] -= 1
+
     def removed(self, node: Apply) -> None:
         """Nothing uses a node any more, nor what only it used."""
         dead = [node]
@@ -116,7 +121,9 @@ class Context:
             for variable in dead.pop().inputs:
                 self._uses[variable] = self._uses.get(variable, 0) - 1
                 owner = variable.owner
-                if owner is not None and not any(self._uses.get(v, 0) > 0 for v in owner.outputs):
+                if owner is None or self._uses[variable] != 0:
+                    continue
+                if not any(self._uses.get(v, 0) > 0 for v in owner.outputs):
                     dead.append(owner)
 
 
@@ -248,7 +255,7 @@ class _Normalisation:
         for old, new in zip(node.outputs, outputs):
             self.context.stands_for(new, old)
         if existed is not None:
-            self.context.removed(node)
+            self.context.merged(inputs)
         self.graph.credit(owner, places[1:])
         if node in self.history.reasons:
             self.history.reasons.setdefault(owner, self.history.reasons[node])
