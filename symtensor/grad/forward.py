@@ -20,6 +20,7 @@ from symtensor.grad.arguments import as_list, contained_like, derivative_for, ze
 from symtensor.grad.connection import dependents, report_disconnected
 from symtensor.grad.local import expanded, pulled_back
 from symtensor.grad.masked import Algebra, Derivative, applied, full
+from symtensor.grad.origins import remember
 from symtensor.grad.reverse import Simplify, pullback
 from symtensor.ir import provenance
 from symtensor.ir.graph import applications, substitute
@@ -47,16 +48,15 @@ def Rop(f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise",
     targets, outputs = as_list(wrt), as_list(f)
     points = [None if value is None else derivative_for(value, target)
               for target, value in zip(targets, as_list(eval_points), strict=True)]
-    if simplify is not None:
-        outputs = list(simplify(outputs, targets))
     reached = dependents(applications(outputs), targets)
     for output in outputs:
         if output not in reached:
             report_disconnected(output, disconnected_outputs, "does not depend on any variable of wrt")
-    found = pushforward(outputs, targets, points)
-    return contained_like(f, [
-        zero_derivative(output) if tangent is None and (output in reached or return_disconnected == "zero")
-        else tangent for output, tangent in zip(outputs, found)])
+    simple = outputs if simplify is None else simplify(outputs, targets)
+    found = [zero_derivative(output) if tangent is None and (output in reached or return_disconnected == "zero")
+             else tangent for output, tangent in zip(outputs, pushforward(simple, targets, points))]
+    remember(found, outputs)
+    return contained_like(f, found)
 
 
 def pushforward(outputs: Sequence[Variable], wrt: Sequence[Variable], tangents: Sequence[Variable | None],

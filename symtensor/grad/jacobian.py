@@ -18,8 +18,8 @@ from typing import Any
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.grad.arguments import as_list, contained_like, zero_derivative
-from symtensor.grad.connection import connected, report_disconnected
-from symtensor.grad.reverse import Simplify, grad, pullback
+from symtensor.grad.origins import remember
+from symtensor.grad.reverse import Simplify, grad, pullback, reachable
 from symtensor.grad.vectorize import vectorize
 from symtensor.ir import provenance
 from symtensor.ir.node import Variable, describe
@@ -49,13 +49,9 @@ def jacobian(expression: Variable, wrt: Any, consider_constant: Iterable[Variabl
                            f" {expression.type.dtype}", where=provenance.describe(expression.lines),
                            operands=[describe(expression)], fix="cast it")
     targets, constants = as_list(wrt), set(consider_constant or ())
-    if simplify is not None:
-        (expression,) = simplify([expression], [*targets, *constants])
-    reached = connected([expression], constants)
-    for target in targets:
-        if target not in reached:
-            report_disconnected(target, disconnected_inputs, "is in wrt, but nothing differentiated depends on it")
-    flat = reshape(expression, (-1,))
+    reachable([expression], targets, constants, disconnected_inputs)
+    (simple,) = [expression] if simplify is None else simplify([expression], [*targets, *constants])
+    flat = reshape(simple, (-1,))
     row = Variable(flat.type)
     found = pullback([flat], [row], targets, constants)
     rows = iter(vectorize([v for v in found if v is not None], {row: _identity(flat)}))
@@ -64,6 +60,7 @@ def jacobian(expression: Variable, wrt: Any, consider_constant: Iterable[Variabl
     for target, cotangent in zip(targets, found):
         own = _zeros(shape, target) if cotangent is None else reshape(next(rows), [*shape, *shape_of(target)])
         results.append(own)
+    remember(results, [expression])
     return contained_like(wrt, results)
 
 

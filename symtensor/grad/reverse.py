@@ -22,6 +22,7 @@ from symtensor.grad.arguments import as_list, contained_like, derivative_for, ze
 from symtensor.grad.connection import connected, dependents, report_disconnected
 from symtensor.grad.local import check_derivative, expanded, pulled_back
 from symtensor.grad.masked import Algebra, Derivative, applied, full, is_spread
+from symtensor.grad.origins import remember
 from symtensor.ir import provenance
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Apply, Constant, Variable, describe
@@ -29,7 +30,7 @@ from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import unbroadcast
 from symtensor.types.dtype import COMPLEX, CONTINUOUS
 
-__all__ = ["Lop", "grad", "pullback"]
+__all__ = ["Lop", "grad", "pullback", "reachable"]
 
 Simplify = Callable[[Sequence[Variable], Collection[Variable]], Sequence[Variable]]
 
@@ -57,17 +58,18 @@ def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] 
     outputs, seeds = list(known), list(known.values())  # type: list[Variable], list[Variable | None]
     if cost is not None:
         _check_cost(cost)
-        if simplify is not None:
-            (simple,) = simplify([cost], [*targets, *known, *constants])
-        else:
-            simple = cost
-        outputs, seeds = [simple, *outputs], [_ones_like(simple), *seeds]
+        outputs, seeds = [cost, *outputs], [_ones_like(cost), *seeds]
     elif not known:
-        raise GradientError("grad of nothing: cost is None and there are no known_grads")
-    found = _derivatives(outputs, seeds, targets, constants, set(known), disconnected_inputs, return_disconnected)
+        raise GradientError("grad of nothing: cost is None and there are no known_grads",
+                            fix="give a cost, or known_grads={variable: derivative}")
+    reached = reachable(outputs, targets, constants, disconnected_inputs)
+    if cost is not None and simplify is not None:
+        outputs[:1] = simplify([cost], [*targets, *known, *constants])
+    found = _derivatives(outputs, seeds, targets, constants, set(known), reached, return_disconnected)
     for target, derivative in zip(targets, found):
         if derivative is not None and derivative.name is None and derivative not in seeds:
             derivative.name = f"d{'cost' if cost is None else cost.name or 'cost'}/d{target!r}"
+    remember(found, [*known] if cost is None else [cost, *known])
     return contained_like(wrt, found)
 
 
@@ -85,20 +87,31 @@ def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Iterable[Variable
     """
     targets, outputs = as_list(wrt), as_list(f)
     points = [derivative_for(value, output) for value, output in zip(as_list(eval_points), outputs, strict=True)]
-    if simplify is not None:
-        outputs = list(simplify(outputs, [*targets, *(consider_constant or ())]))
-    found = _derivatives(outputs, points, targets, set(consider_constant or ()), (), disconnected_inputs, "zero")
+    constants = set(consider_constant or ())
+    reached = reachable(outputs, targets, constants, disconnected_inputs)
+    simple = outputs if simplify is None else simplify(outputs, [*targets, *constants])
+    found = _derivatives(simple, points, targets, constants, (), reached, "zero")
+    remember(found, outputs)
     return contained_like(wrt, found)
 
 
-def _derivatives(outputs: Sequence[Variable], seeds: Sequence[Variable | None], targets: Sequence[Variable],
-                 constants: Container[Variable], sealed: Container[Variable], disconnected_inputs: str,
-                 return_disconnected: str) -> list[Any]:
-    """Cotangents of targets, with zeros, None or an error for those without one."""
+def reachable(outputs: Sequence[Variable], targets: Sequence[Variable], constants: Container[Variable],
+              policy: str) -> set[Variable]:
+    """The variables that `outputs` depend on; targets that are not among them are reported as `policy` says.
+
+    Asked of what the user wrote: x * 0 depends on x, though it is simplified before it is differentiated.
+    """
     reached = connected(outputs, constants)
     for target in targets:
         if target not in reached:
-            report_disconnected(target, disconnected_inputs, "is in wrt, but nothing differentiated depends on it")
+            report_disconnected(target, policy, "is in wrt, but nothing differentiated depends on it")
+    return reached
+
+
+def _derivatives(outputs: Sequence[Variable], seeds: Sequence[Variable | None], targets: Sequence[Variable],
+                 constants: Container[Variable], sealed: Container[Variable], reached: Container[Variable],
+                 return_disconnected: str) -> list[Any]:
+    """Cotangents of targets; for those without one zeros, or None where they are not reached and that is wanted."""
     found = pullback(outputs, seeds, targets, constants, sealed)
     return [zero_derivative(target) if cotangent is None and (target in reached or return_disconnected == "zero")
             else cotangent for target, cotangent in zip(targets, found)]

@@ -17,6 +17,7 @@ from typing import Any
 
 from symtensor.base.config import config
 from symtensor.base.errors import GraphError, MissingInputError, ShapeError, TypeMismatch, UnusedInputError
+from symtensor.grad.origins import origins
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph, leaves, substitute
 from symtensor.ir.node import Constant, Variable, describe
@@ -54,11 +55,10 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     pairs = _update_pairs(updates)
     replaced = _givens(givens, rebuild_strict)
     _add_input_updates(declared, pairs, replaced)
-    expressions = wanted.variables + list(pairs.values())
-    if replaced:
-        expressions = substitute(expressions, replaced)
+    written = wanted.variables + list(pairs.values())
+    expressions = substitute(written, replaced)
     _add_default_updates(expressions, pairs, no_default_updates, len(wanted.variables))
-    _check_inputs(declared, expressions, replaced, on_unused_input or config.on_unused_input)
+    _check_inputs(declared, expressions, written, on_unused_input or config.on_unused_input)
     arguments = [i.variable for i in declared]
     shared = _shared_variables(expressions, pairs, arguments)
     graph = Graph(arguments + list(shared), expressions)
@@ -182,8 +182,9 @@ def _add_default_updates(expressions: list[Variable], pairs: dict[SharedVariable
             expressions.append(pairs[variable])
 
 
-def _check_inputs(declared: Sequence[In], expressions: Sequence[Variable], replaced: Mapping[Variable, Variable],
+def _check_inputs(declared: Sequence[In], expressions: Sequence[Variable], written: Sequence[Variable],
                   on_unused: str) -> None:
+    """Raise unless what is to be computed needs the inputs and nothing else; `written` is that before givens."""
     arguments = [i.variable for i in declared]
     for number, variable in enumerate(arguments):
         if variable in arguments[:number]:
@@ -194,8 +195,10 @@ def _check_inputs(declared: Sequence[In], expressions: Sequence[Variable], repla
             raise MissingInputError(f"an output depends on {variable!r}, which is not an input and has no value",
                                     where=provenance.describe(variable.lines), operands=[describe(variable)],
                                     fix="add it to the inputs, or replace it by givens")
-    for variable in arguments:
-        if variable in needed or on_unused == "ignore":
+    unused = [v for v in arguments if v not in needed] if on_unused != "ignore" else []
+    mentioned = origins(written) if unused else set()
+    for variable in unused:
+        if variable in mentioned:  # a derivative was made from it
             continue
         message = f"the input {variable!r} is used by no output"
         if on_unused == "warn":

@@ -32,8 +32,8 @@ __all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConst
 
 
 def __getattr__(name: str) -> Any:
-    """Theano's `T.grad`, `T.Rop` and `T.Lop`; derivatives are loaded when first wanted."""
-    if name not in ("grad", "Rop", "Lop"):
+    """Theano's `T.grad`, `T.Rop`, `T.Lop`, and `T.jacobian`, `T.hessian`; they are loaded when first wanted."""
+    if name not in ("grad", "Rop", "Lop", "jacobian", "hessian"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from symtensor import gradient
     return getattr(gradient, name)

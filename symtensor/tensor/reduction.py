@@ -235,7 +235,9 @@ def ptp(a: Any, axis: Axis = None) -> Variable:
 def norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variable:
     """The L-norm over axes: (sum of |x| ** L) ** (1 / L); the largest |x| for infinity.
 
-    Raises TypeMismatch for L = 0, ShapeError for an axis that does not exist.
+    The derivative at zero, where a norm has none, is 0, the subgradient of least norm. sqrt((x ** 2).sum()) written out
+    keeps the slope of the root there, which is infinite. Raises TypeMismatch for L = 0, ShapeError for an axis that
+    does not exist.
 
     >>> norm([3.0, 4.0], 2).eval()
     array(5.)
@@ -248,8 +250,10 @@ def norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variabl
     if L == 1:
         return sum(size, axis, keepdims=keepdims)
     if L == 2:
-        return scalar.sqrt(sum(scalar.square(size), axis, keepdims=keepdims))
-    return sum(size ** L, axis, keepdims=keepdims) ** (1.0 / L)
+        total = sum(scalar.square(size), axis, keepdims=keepdims)
+        return scalar.switch(total > 0, scalar.sqrt(total), total)
+    total = sum(size ** L, axis, keepdims=keepdims)
+    return scalar.switch(total > 0, total ** (1.0 / L), total)
 
 
 def _extreme(combine: Any, args: Sequence[Any]) -> Variable:

@@ -5,7 +5,7 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import DisconnectedInputError
+from symtensor.base.errors import DisconnectedInputError, UnusedInputError
 
 from .agree import numbers, value
 
@@ -17,6 +17,7 @@ def test_grad_rop_and_lop():
     assert value(st.Rop(x ** 2, x, v), given).tolist() == [6, 20]
     assert value(st.Lop(x ** 2, x, v), given).tolist() == [6, 20]
     assert T.grad is st.grad and T.Rop is st.Rop and T.Lop is st.Lop
+    assert T.jacobian is st.gradient.jacobian and T.hessian is st.gradient.hessian
 
 
 def test_the_derivative_is_of_the_stable_form():
@@ -30,6 +31,43 @@ def test_places_where_derivatives_stop():
         assert value(st.grad(x * stop(x), x), {x: 3.0}) == 3.0
     y = x * 2
     assert value(st.grad(x * y, x, consider_constant=[y]), {x: 3.0}) == 6.0
+
+
+VANISHING = {"x ** 0": lambda x: x ** 0, "x * 0": lambda x: x * 0, "x - x": lambda x: x - x, "x / x": lambda x: x / x}
+
+
+@pytest.mark.parametrize("name", VANISHING)
+def test_what_simplification_removes_is_still_what_was_written(name):
+    x, v = T.dvector("x"), T.dvector("v")
+    y = VANISHING[name](x)
+    given = {x: np.array([1.0, 2.0]), v: np.array([3.0, 5.0])}
+    for derivative in (st.grad(y.sum(), x), st.Lop(y, x, v), st.Rop(y, x, v)):
+        assert value(derivative, given).tolist() == [0, 0]
+    for square in (T.jacobian(y, x), T.hessian(y.sum(), x)):
+        assert value(square, given).tolist() == [[0, 0], [0, 0]]
+
+
+def test_derivatives_use_the_inputs_of_what_they_are_derivatives_of():
+    w, v, x, y = T.dmatrix("w"), T.dmatrix("v"), T.dvector("x"), T.dvector("y")
+    along = st.Rop(T.dot(x, w), w, v)
+    point = [[1.0, 1.0], [1.0, 1.0]], [[2.0, 2.0], [2.0, 2.0]], [0.0, 1.0]
+    assert st.function([w, v, x], along)(*point).tolist() == [2, 2]
+    assert st.function([w, v, y], along * 2, givens=[(x, y)])(*point).tolist() == [4, 4]
+    assert st.function([v, x], along)(*point[1:]).tolist() == [2, 2]
+    slope = st.grad((x ** 2).sum() + y.sum(), x)
+    assert st.function([x, y], slope)([1.0], [5.0]).tolist() == [2]
+    with pytest.raises(UnusedInputError, match="the input y is used by no output"):
+        st.function([w, v, x, y], along)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, np.inf])
+def test_norms_have_derivative_zero_at_zero(order):
+    x = T.dmatrix("x")
+    slope = st.grad(x.norm(order, axis=1).sum(), x)
+    found = value(slope, {x: np.array([[0.0, 0.0], [0.0, 1.0]])})
+    assert found.tolist() == [[0, 0], [0, 1]]
+    assert np.isnan(value(x.norm(order), {x: np.array([[np.nan, 1.0]])}))
+    assert np.isnan(value(st.grad(T.sqrt((x ** 2).sum()), x), {x: np.zeros((1, 1))}))
 
 
 def test_inputs_that_do_not_matter():
