@@ -96,10 +96,22 @@ class SizeSolution:
         while True:
             new = self._wholes.get(size) if isinstance(size, Dim) else None
             if new is None:
-                new = dims.substitute(size, self._symbols.get)
+                new = dims.substitute(size, self._of_symbol)
             if new == size or isinstance(new, int):
                 return new
             size = new
+
+    def _of_symbol(self, symbol: Symbol) -> Size | None:
+        """What stands for a symbol; the chain of symbols that leads there is made short for the next time."""
+        chain, found = [symbol], self._symbols.get(symbol)
+        while found is not None:
+            lone = dims.lone_symbol(found)
+            if lone is None or lone not in self._symbols:
+                self._symbols.update(dict.fromkeys(chain, found))
+                break
+            chain.append(lone)
+            found = self._symbols[lone]
+        return found
 
     def pairs(self) -> Iterator[tuple[Size, Size]]:
         """Each size for which another stands, and the other."""
