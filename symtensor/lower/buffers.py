@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import has_code, reshaped_base
 from symtensor.lower.build import Partial
 from symtensor.lower.flow import Flow
@@ -126,9 +126,9 @@ class Buffers:
         return any(symbol.axis is not None and self.flow.graph.sources.get(symbol) is variable
                    for size in sizes for symbol in dims.symbols_of(size))
 
-    def known(self, node: Apply) -> None:
-        """The sizes of what a node computed are known from here on."""
-        for variable in node.outputs:
+    def known(self, made: Sequence[Variable]) -> None:
+        """The sizes of these variables are known from here on."""
+        for variable in made:
             if variable in self._number and self.is_dynamic(variable):
                 number = self._number[variable]
                 self.all[number] = replace(self.all[number], shape=self.sizes.numbers(variable.type.shape))

@@ -79,6 +79,8 @@ class _Planner:
         self.factors: dict[tuple[int, str], Constant] = {}
 
     def run(self) -> Program:
+        given = [base for base in map(reshaped_base, self.graph.sources.values()) if base.owner is None]
+        self._learn(given, None)
         for unit in self.units:
             self._unit(unit)
         for base, target in self.buffers.copied:
@@ -101,7 +103,7 @@ class _Planner:
         else:
             self._call(node)
         for each in unit.nodes:
-            self._learn(each)
+            self._learn(each.outputs, each)
 
     def _emit(self, instruction: Instruction, origin: Any) -> None:
         self.instructions.append(instruction)
@@ -162,21 +164,21 @@ class _Planner:
 
     # -- sizes that data tells --------------------------------------------------------------------
 
-    def _learn(self, node: Apply) -> None:
-        """After a node has run: symbols whose value or size it computed are known from here on."""
+    def _learn(self, made: Sequence[Variable], origin: Apply | None) -> None:
+        """Symbols whose value or size can be read from what is made by now are known from here on."""
         fresh: dict[Symbol, Root] = {}
         for symbol, variable in self.graph.sources.items():
             base = reshaped_base(variable)
-            if symbol in self.sizes.roots or base not in node.outputs:
+            if symbol in self.sizes.roots or base not in made:
                 continue
-            number, axis = self.buffers.of(base), symbol.axis
-            fresh[symbol] = (SizeCode.DATA_VALUE, number, 0) if axis is None else (SizeCode.DATA_DIM, number, axis)
+            fresh[symbol] = (SizeCode.DATA_VALUE, self.buffers.whole(variable), 0) if symbol.axis is None else (
+                SizeCode.DATA_DIM, self.buffers.of(base), symbol.axis)
         if fresh:
             self._close_segment()
             begin = len(self.sizes.sizes.entries)
-            self._emit(Resize(begin, begin), node)
+            self._emit(Resize(begin, begin), origin)
             self.sizes.learn(fresh)
-            self.buffers.known(node)
+            self.buffers.known(made)
 
     def _close_segment(self) -> None:
         """The sizes numbered so far belong to the last Resize, if there is one."""
@@ -205,6 +207,8 @@ class _Planner:
 
     def _origin(self, origin: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         """What an instruction computes, for messages: the ops, the user's lines, the operands."""
+        if origin is None:
+            return ("sizes", (), ())
         if isinstance(origin, Variable):
             return ("copy", (), (describe(origin),))
         nodes = origin.nodes if isinstance(origin, Group) else [origin]

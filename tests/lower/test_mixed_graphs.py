@@ -107,3 +107,12 @@ def test_bounds_wrap_around_as_their_dtype_does(dtype, value):
     x, n = T.lvector("x"), TensorType(dtype, ())("n")
     array, number = np.arange(300), np.array(value, dtype)
     np.testing.assert_array_equal(st.function([x, n], x[:n + n])(array, number), array[:int(number + number)])
+
+
+@pytest.mark.parametrize("level", ["fast_run", "None"])
+def test_a_bound_is_read_from_an_array_of_one_element(level):
+    x, counts, one = T.dvector("x"), TensorType("int64", (1,))("counts"), T.constant(np.array([1]))
+    outputs = [x[:counts.sum()], x[one.sum():], x[:(counts * 2).sum()]]
+    f = st.function([x, counts], outputs, mode=level)
+    for got, want in zip(f([1, 2, 3, 4], [2]), ([1, 2], [2, 3, 4], [1, 2, 3, 4]), strict=True):
+        np.testing.assert_array_equal(got, want)
