@@ -21,7 +21,10 @@ from symtensor.rewrite.pattern import uniform
 from symtensor.types.dim import Size
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
-__all__ = ["number", "rounded", "is_exact", "literal", "flows_into", "by_shape", "cost"]
+__all__ = ["ONE", "number", "rounded", "is_exact", "literal", "flows_into", "by_shape", "cost"]
+
+
+ONE = Fraction(1)
 
 
 def number(variable: Variable) -> Fraction | None:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import mul, neg, power, reciprocal, sqrt, square, true_div
-from symtensor.rewrite.algebra import by_shape, cost, flows_into, is_exact, literal, number, rounded
+from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, is_exact, literal, number, rounded
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -56,7 +56,7 @@ class _Product:
     def of(cls, root: Variable, context: Context) -> _Product | None:
         """The product that `root` is, down to what others use too; None if it is zero."""
         total = cls(root)
-        pending = [(root, Fraction(1))]
+        pending = [(root, ONE)]
         while pending:
             variable, exponent = pending.pop()
             parts = total._parts(variable, exponent) if flows_into(variable, root, context) else None
@@ -80,11 +80,11 @@ class _Product:
             return None
         self.divisions += node.op in (true_div, reciprocal)
         if node.op is mul or node.op is true_div:
-            return [(node.inputs[0], Fraction(1)), (node.inputs[1], Fraction(1 if node.op is mul else -1))]
+            return [(node.inputs[0], ONE), (node.inputs[1], ONE if node.op is mul else -ONE)]
         if node.op is neg:
             self.signs += 1
             self.constant *= (-1) ** int(exponent)
-            return [(node.inputs[0], Fraction(1))]
+            return [(node.inputs[0], ONE)]
         degree = _degree(node)
         if degree is None or abs(degree * exponent) > _LARGEST_CHAIN:
             return None

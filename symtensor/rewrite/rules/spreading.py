@@ -56,7 +56,7 @@ def spread(x: Variable, shape: Sequence[Size]) -> Variable:
 def spread_after_elementwise(node: Apply, context: Context) -> Variable | None:
     """Operands are not spread before an elementwise op: it does so itself, or its result is spread."""
     inner = [spread_of(v) for v in node.inputs]
-    if all(found is None for found in inner):
+    if inner.count(None) == len(inner):
         return None
     made: Variable = node.op.make(*(v if found is None else found for v, found in zip(node.inputs, inner)))[0]
     return made  # the engine spreads it, if it must

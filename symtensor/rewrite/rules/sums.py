@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import add, mul, neg, sub
-from symtensor.rewrite.algebra import by_shape, cost, flows_into, literal, number, rounded
+from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, literal, number, rounded
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -47,7 +47,7 @@ class _Sum:
     def of(cls, root: Variable, context: Context) -> _Sum:
         """The sum that `root` is, down to what others use too."""
         total = cls(root.type.dtype)
-        pending = [(root, Fraction(1))]
+        pending = [(root, ONE)]
         while pending:
             variable, coefficient = pending.pop()
             parts = total._parts(variable) if flows_into(variable, root, context) else None
@@ -62,11 +62,10 @@ class _Sum:
         if node is None:
             return None
         if node.op is add or node.op is sub:
-            sign = 1 if node.op is add else -1
-            return [(node.inputs[0], Fraction(1)), (node.inputs[1], Fraction(sign))]
+            return [(node.inputs[0], ONE), (node.inputs[1], ONE if node.op is add else -ONE)]
         if node.op is neg:
             self.negations += 1
-            return [(node.inputs[0], Fraction(-1))]
+            return [(node.inputs[0], -ONE)]
         if node.op is mul:
             for factor, rest in (node.inputs, node.inputs[::-1]):
                 value = number(factor)
