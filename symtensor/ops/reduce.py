@@ -53,8 +53,10 @@ class Reduce(Op):
     def evaluate(self, x: np.ndarray) -> Any:
         function = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
                     "any": np.logical_or, "all": np.logical_and}[self.kind]
+        # Users may not ask for the largest of nothing, but rules may: it is the least there is.
+        nothing = {"initial": _least(self.kind, x.dtype)} if self.kind in ("max", "min") and not x.size else {}
         with np.errstate(all="ignore"):
-            return np.asarray(function.reduce(x, axis=self.axes, dtype=x.dtype))
+            return np.asarray(function.reduce(x, axis=self.axes, dtype=x.dtype, **nothing))
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         from symtensor.ops.shape import broadcast_like, expand_dims  # shape builds on sums
@@ -69,6 +71,15 @@ class Reduce(Op):
 
     def __repr__(self) -> str:
         return f"{self.kind}[{','.join(map(str, self.axes))}]"
+
+
+def _least(kind: str, dtype: np.dtype) -> Any:
+    """What every value of a dtype is at least ("max") or at most ("min")."""
+    if dtype.kind == "b":
+        return kind == "min"
+    if dtype.kind == "f":
+        return -np.inf if kind == "max" else np.inf
+    return np.iinfo(dtype).min if kind == "max" else np.iinfo(dtype).max
 
 
 def _product_of_others(x: Variable, axes: tuple[int, ...]) -> Variable:

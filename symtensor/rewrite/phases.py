@@ -18,7 +18,7 @@ from symtensor.base.config import config
 from symtensor.base.errors import ConfigError
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Constant, Equation, Variable
 from symtensor.ops import scalar
 from symtensor.ops.size import Dimension, SizeValue, integer
 from symtensor.rewrite.engine import History, run_phase
@@ -73,7 +73,14 @@ def stabilized(outputs: Iterable[Variable], keep: Iterable[Variable] = ()) -> li
 
 
 def _users_expressions(graph: Graph) -> list[Variable]:
-    """The outputs of a graph over the variables its inputs were copied from."""
+    """The outputs of a graph over the variables its inputs were copied from.
+
+    Bounds on sizes that only nodes made by rules state are no concern of users.
+    """
+    def bound(equation: Equation) -> tuple[Size, Size]:
+        return graph.solution(equation.left), graph.solution(equation.right)
+
+    stated = {bound(equation) for equation, _ in graph.equations if equation.compare == "le"}
     users: dict[Variable, Variable] = dict(graph.origin)
     sizes = _Sizes(graph, users)
     for node in graph.nodes():
@@ -83,6 +90,8 @@ def _users_expressions(graph: Graph) -> list[Variable]:
                 made: Sequence[Variable] = [sizes.variable(node.op.size)]
             else:
                 made = node.op.make(*(users.get(v, v) for v in node.inputs))
+                equations = made[0].owner.equations  # type: ignore[union-attr]
+                equations[:] = [e for e in equations if e.compare == "eq" or bound(e) in stated]
         for old, new in zip(node.outputs, made):
             new.name = new.name or old.name
             users[old] = new

@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
+from symtensor.grad.reverse import grad
 from symtensor.ir.interpret import evaluate, evaluate_graph
 from symtensor.ops.index import Iota, gather
 from symtensor.ops.reduce import reduce_axes, sum_axes
@@ -11,6 +12,7 @@ from symtensor.ops.scalar import cos, erf, erfc, exp, log, sigmoid, softplus, sq
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
 from symtensor.rewrite.phases import stabilized
+from symtensor.runtime.function import function
 from tests.rewrite.forms import form, integers, matrix, rewritten, text, vector
 
 x, y = (vector(name) for name in "xy")
@@ -63,6 +65,21 @@ def test_log_sum_exp_of_infinities():
     np.testing.assert_array_equal(values(log(sum_axes(exp(m), [1])), {"m": infinite}), expected)
     pair = {"x": infinite[:, 0], "y": infinite[:, 1]}
     np.testing.assert_array_equal(values(log(exp(x) + exp(y)), pair), expected)
+
+
+def test_no_largest_of_no_elements():
+    x = vector("x", shape=(0,))
+    for expression in (log(sum_axes(exp(x), [0])), exp(x) / sum_axes(exp(x), [0])):
+        assert "max" not in text(rewritten([expression]).outputs[0])
+
+
+def test_rows_of_no_elements_have_gradients():
+    x = matrix("x")
+    total = sum_axes(log(sum_axes(exp(x), [1])), [0])
+    (value,) = evaluate(stabilized([total]), {x: np.zeros((3, 0))})
+    assert value == -np.inf
+    f = function([x], grad(total, x))
+    assert f(np.zeros((3, 0))).shape == (3, 0)
 
 
 def test_log_add_exp():

@@ -20,6 +20,7 @@ from symtensor.ops.shape import Broadcast, Dimshuffle, expand_dims
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import stabilize
+from symtensor.types import dim as dims
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
@@ -56,6 +57,8 @@ def _sum_of_exp(variable: Variable) -> tuple[Variable, Reduce, Dimshuffle | None
     inner = node.inputs[0].owner
     if inner is None or inner.op is not exp:
         return None
+    if any(dims.upper_bound(inner.inputs[0].type.shape[axis]) < 1 for axis in node.op.axes):
+        return None  # the largest of no elements: there is none
     return inner.inputs[0], node.op, axes
 
 
