@@ -31,8 +31,9 @@ __all__ = ["Read", "Accesses", "Element", "has_code", "iteration_shape", "reshap
 SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                        "float32", "float64"))
 """Dtypes that generated code handles; ops on others run by their NumPy meaning."""
-MOST_DEPTH = 8
-"""How many scalar ops on sizes and constants may be computed anew wherever their result is used."""
+MOST_DEPTH, MOST_MOVES, RESHAPE = 8, 12, 4
+"""How many scalar ops on sizes and constants, and ops that only move, may be computed anew wherever they are used; a
+reshape counts as several, since the index of what it reads names its own index more than once."""
 CHEAP_TO_MOVE, CHEAP_TO_REPEAT, MOST_INLINED = 10, 2, 16
 """Costs up to which a value with one reader is computed there: read elsewhere, read many times; and how many are."""
 _AXES = [Symbol(f"axis{number}") for number in range(64)]
@@ -199,17 +200,18 @@ class Accesses:
         node = variable.owner
         if node is None or variable in self.inputs or not has_code(node):
             return False
-        if node.op.moves:
-            if not node.op.reads(node.inputs):
-                self._depth[variable] = 0
-            return True
-        if not isinstance(node.op, Elementwise) or variable.type.ndim or node.op.definition.fails:
+        if not node.op.moves and (not isinstance(node.op, Elementwise) or variable.type.ndim
+                                  or node.op.definition.fails):
             return False
-        depths = [0 if isinstance(v, Constant) else self._depth.get(v, MOST_DEPTH) for v in node.inputs
-                  if isinstance(v, Constant) or self.is_free(v)]
-        if len(depths) < len(node.inputs) or max(depths) + 1 > MOST_DEPTH:
+        sources = node.op.reads(node.inputs)
+        if not node.op.moves and not all(isinstance(v, Constant) or self.is_free(v) for v in sources):
             return False
-        self._depth[variable] = max(depths) + 1
+        step = RESHAPE if isinstance(node.op, Reshape) else 1
+        depth = step + max([self._depth.get(v, 0) for v in sources if self.is_free(v)], default=0)
+        # A variable that shows another's bytes is never cut off: it has no memory of its own.
+        if depth > (MOST_MOVES if node.op.moves else MOST_DEPTH) and reshaped_base(variable) is variable:
+            return False
+        self._depth[variable] = depth
         return True
 
 
