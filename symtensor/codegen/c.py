@@ -46,6 +46,8 @@ COLUMNS = 4096
 """Columns that a unit of a column kernel reduces side by side: long runs of memory, accumulators that stay cached."""
 TOGETHER, SHORT = 4, 24
 """Rows of a column kernel that are read together, which saves passes over the accumulators; values up to which it is."""
+PART = 4096
+"""Elements of a row summed before their partial sum joins the row's, which bounds the rounding error."""
 ROWS = 128
 """Rows summed before a column's partial sum joins its total, which bounds the rounding error."""
 
@@ -271,7 +273,9 @@ class _Printer:
     def _accumulators(self, reductions: Sequence[int]) -> None:
         for number in reductions:
             reduction = self.kernel.reductions[number]
-            self.emit(f"{C_TYPES[reduction.value.dtype]} a{number} = {_initial(reduction)};")
+            # The sum of partial sums is kept in double, so that a long row is as accurate as a short one.
+            c_type = "double" if self._in_parts(number) else C_TYPES[reduction.value.dtype]
+            self.emit(f"{c_type} a{number} = {_initial(reduction)};")
             if reduction.kind.startswith("arg"):
                 self.emit(f"long at{number} = 0;")
             elif _nan_matters(reduction):
@@ -283,24 +287,44 @@ class _Printer:
         for loop in outer:
             self._for(loop)
         own = [self.kernel.reductions[n] for n in reductions]
+        partial = [n for n in reductions if self._in_parts(n)]
+        counter, extent = self.counters[inner.symbol], self.size(inner.extent)
+        first, stop = "0", extent
+        if partial:
+            self.open(f"for (long part = 0; part < {extent}; part += {PART})")
+            self.emit(f"const long stop = {extent} - part < {PART} ? {extent} : part + {PART};")
+            for number in partial:
+                self.emit(f"{C_TYPES[self.kernel.reductions[number].value.dtype]} p{number} = 0;")
+            first, stop = "part", "stop"
         if not any(r.kind.startswith("arg") for r in own):
-            self._pragma(reductions)
-        self._for(inner)
+            self._pragma(reductions, partial)
+        self.open(f"for (long {counter} = {first}; {counter} < {stop}; ++{counter})")
         saved = dict(self.names)
         self._load_kept(stage)
         self._define([r.value for r in own] + [s.value for s in stores] + list(keeps))
         for number in reductions:
-            self._accumulate(number)
+            self._accumulate(number, "p" if number in partial else "a")
         self._stores(stores)
         for value in keeps:
             self.emit(f"{self._kept_place(value)} = {self.names[value]};")
         self.names = saved
-        for _ in self.kernel.reduce:
+        self.close()
+        if partial:
+            for number in partial:
+                self.emit(f"a{number} += p{number};")
+            self.close()
+        for _ in outer:
             self.close()
 
-    def _accumulate(self, number: int) -> None:
+    def _in_parts(self, number: int) -> bool:
+        """Whether a sum is made of partial sums, which bounds its rounding error."""
+        reduction, inner = self.kernel.reductions[number], self.kernel.reduce[-1]
+        short = isinstance(inner.extent, int) and inner.extent <= PART
+        return reduction.kind == "sum" and reduction.value.dtype.startswith("float") and not short
+
+    def _accumulate(self, number: int, prefix: str) -> None:
         reduction = self.kernel.reductions[number]
-        name, value = f"a{number}", self.names[reduction.value]
+        name, value = f"{prefix}{number}", self.names[reduction.value]
         if reduction.kind.startswith("arg"):
             better = f"{value} {'>' if reduction.kind == 'argmax' else '<'} {name}"
             if reduction.value.dtype.startswith("float"):
@@ -324,6 +348,8 @@ class _Printer:
             result = self.schedule.results.get(number)
             if result is not None:
                 self.names[result] = f"at{number}" if reduction.kind.startswith("arg") else f"a{number}"
+                if self._in_parts(number) and reduction.value.dtype == "float32":
+                    self.names[result] = f"(float)a{number}"
 
     def _linear(self) -> str:
         text = ""
@@ -347,11 +373,11 @@ class _Printer:
 
     # -- statements -------------------------------------------------------------------------------
 
-    def _pragma(self, reductions: Sequence[int]) -> None:
+    def _pragma(self, reductions: Sequence[int], partial: Sequence[int] = ()) -> None:
         clauses = ["reduction(|:status)"] if self.fails else []
         for number in reductions:
             reduction = self.kernel.reductions[number]
-            clauses.append(f"reduction({_CLAUSE[reduction.kind]}:a{number})")
+            clauses.append(f"reduction({_CLAUSE[reduction.kind]}:{'p' if number in partial else 'a'}{number})")
             if _nan_matters(reduction):
                 clauses.append(f"reduction(|:nan{number})")
         self.emit(" ".join(["#pragma omp simd", *clauses]))

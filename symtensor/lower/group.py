@@ -36,6 +36,8 @@ __all__ = ["Group", "Place", "group", "is_library_product", "matrix_operand", "r
 
 MOST_NODES = 160
 MOST_BUFFERS = 32
+SHORT = 4096
+"""Elements up to which a whole tensor is reduced, and used again, by one unit of a kernel."""
 CHEAP = 8
 """The cost, in additions, up to which a value is computed again rather than written and read."""
 
@@ -77,10 +79,16 @@ class Group:
                      for axis, size in enumerate(iteration_shape(node)))
 
     def rows(self, reduced: Iterable[int]) -> bool:
-        """Whether a reduction over these loops leaves rows: results that may be used again over the row."""
+        """Whether a reduction over these loops leaves rows: results that may be used again over the row.
+
+        All of a tensor is no row, unless it is known to be short: its parts are better reduced side by side.
+        """
         reduced = set(reduced)
         trailing = reduced == set(range(len(self.loops) - len(reduced), len(self.loops)))
-        return trailing and (len(self.loops) > len(reduced) or len(self.loops) == 1)
+        total: Size = 1
+        for size in self.loops:
+            total = total * size
+        return trailing and (len(self.loops) > len(reduced) or (isinstance(total, int) and total <= SHORT))
 
 
 def group(graph: Graph, accesses: Accesses | None = None) -> list[Group]:
