@@ -45,7 +45,7 @@ __all__ = ["print_kernel"]
 COLUMNS = 4096
 """Columns that a unit of a column kernel reduces side by side: long runs of memory, accumulators that stay cached."""
 TOGETHER, SHORT = 4, 24
-"""Rows of a column kernel that are read together, which saves passes over the accumulators; values up to which it is."""
+"""Rows of a column kernel read together, which saves passes over the accumulators; values up to which they are."""
 PART = 4096
 """Elements of a row summed before their partial sum joins the row's, which bounds the rounding error."""
 ROWS = 128

@@ -47,6 +47,8 @@ def key(graph: Graph, level: str, arguments: int, updates: Sequence[int]) -> str
         return None
     if bodies is None or not all(rule.place.startswith(_PACKAGE) for rule in rules):
         return None
+    if not all(type(node.op).__module__.startswith("symtensor.") for node in graph.nodes()):
+        return None  # the code of a user's op, which may have run while constants were folded, is not known here
     setting = repr((level, arguments, list(updates), config.floatX, config.cast_policy, np.__version__))
     return digest(text, *bodies, *(f"{rule.name} {rule.place}" for rule in rules), setting, _package())
 

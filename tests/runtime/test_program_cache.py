@@ -53,3 +53,17 @@ def test_programs_are_not_kept_under_rules_of_others():
 def _sine_is_zero(x):
     """Not so: only something to register."""
     return sin(x), x * 0
+
+
+def test_ops_of_users_are_not_cached():
+    """Their `evaluate` may be anything, and may have been folded into a constant."""
+    class Scale(st.Op):
+        def infer(self, x):
+            return x.type
+
+        def evaluate(self, x):
+            return x * 2
+
+    x = T.dvector("x")
+    assert program_cache.key(Graph([x], [Scale()(x)]), "fast_run", 1, []) is None
+    assert program_cache.key(Graph([x], [x * 2]), "fast_run", 1, []) is not None
