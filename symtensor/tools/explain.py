@@ -20,9 +20,8 @@ from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import SUPPORTED, Accesses
 from symtensor.lower.build import Places, build
-from symtensor.lower.group import Group, group
+from symtensor.lower.group import Group, group, is_library_product
 from symtensor.lower.scatter import scatter_kernel
-from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.index import Scatter
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
@@ -92,7 +91,7 @@ def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
         built = build(graph, unit, accesses, Places(), everything)
         return "kernel " + ", ".join(kernel.name for kernel in built.kernels)
     (node,) = unit.nodes
-    if isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64"):
+    if is_library_product(node):
         return f"library {node.op}"
     if isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
         return f"kernel {scatter_kernel(node)[0].name}"

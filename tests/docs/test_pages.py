@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from symtensor.base.config import config
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ops.elementwise import primitives
 from symtensor.rewrite.phases import PIPELINE
@@ -35,9 +34,7 @@ def registries():
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    # One line for each place in the user's program, as in an interpreter, where nothing stands above <stdin>.
-    with config.change(traceback_limit=1):
-        assert run_page(page)
+    assert run_page(page)
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
