@@ -1,4 +1,4 @@
-"""Tables of all ops and all rules, read from the registries: what `symtensor ops` and `symtensor rules` print.
+"""Tables of all ops, rules and files, read from where they are defined: what `symtensor ops` and its like print.
 
 >>> elementwise, *families = ops()
 >>> next(row for row in elementwise.rows if row[0] == "tanh(x)")
@@ -12,6 +12,7 @@ Fruit
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pkgutil
 import sys
@@ -19,14 +20,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from itertools import chain, groupby
+from pathlib import Path
 
+import symtensor
 from symtensor import ops as ops_package
 from symtensor.ir.node import Op
 from symtensor.ops.elementwise import Elementwise, primitives
 from symtensor.rewrite.phases import PIPELINE
 from symtensor.rewrite.rule import KEEPS, Equation, GraphPass, Phase, Rule
 
-__all__ = ["TABLES", "Table", "ops", "rules", "written"]
+__all__ = ["TABLES", "Table", "files", "ops", "rules", "written"]
 
 Member = Rule | GraphPass
 """What a phase is made of."""
@@ -129,5 +132,25 @@ def _rule(one: Member, phases: Iterable[Phase]) -> tuple[str, ...]:
     return (one.name, equation, ", ".join(where), getattr(one, "keeps", "exact"), _first_line(one))
 
 
-TABLES: dict[str, Callable[[], list[Table]]] = {"ops": ops, "rules": rules}
+# -- files ------------------------------------------------------------------------------------------------
+
+def files() -> list[Table]:
+    """the files of the package, with what each is for"""
+    root = Path(symtensor.__file__).parent
+    # Where the package is installed, the C sources are inside it; in the repository, beside it.
+    paths = [*root.rglob("*.py"), *root.glob("csrc/*.[ch]"), *root.parent.glob("csrc/*.[ch]")]
+    return [Table(str(folder.relative_to(root.parent)), "", ("file", "is for"), [(p.name, _purpose(p)) for p in found])
+            for folder, found in groupby(sorted(paths, key=lambda p: (p.parent, p)), lambda p: p.parent)]
+
+
+def _purpose(path: Path) -> str:
+    """The first sentence of a file: of its docstring, or of the comment a C file begins with."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0].replace("\n", " ")
+    comment = text.removeprefix("/*").partition("*/")[0].partition("\n *\n")[0]
+    return " ".join(line.strip(" *") for line in comment.splitlines()).strip()
+
+
+TABLES: dict[str, Callable[[], list[Table]]] = {"ops": ops, "rules": rules, "files": files}
 """The tables that are commands; the docstrings are their help."""
