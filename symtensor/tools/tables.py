@@ -22,7 +22,6 @@ from importlib import import_module
 from itertools import chain, groupby
 from pathlib import Path
 
-import symtensor
 from symtensor import ops as ops_package
 from symtensor.ir.node import Op
 from symtensor.ops.elementwise import Elementwise, primitives
@@ -136,7 +135,7 @@ def _rule(one: Member, phases: Iterable[Phase]) -> tuple[str, ...]:
 
 def files() -> list[Table]:
     """the files of the package, with what each is for"""
-    root = Path(symtensor.__file__).parent
+    root = Path(str(ops_package.__file__)).parents[1]
     # Where the package is installed, the C sources are inside it; in the repository, beside it.
     paths = [*root.rglob("*.py"), *root.glob("csrc/*.[ch]"), *root.parent.glob("csrc/*.[ch]")]
     return [Table(str(folder.relative_to(root.parent)), "", ("file", "is for"), [(p.name, _purpose(p)) for p in found])
