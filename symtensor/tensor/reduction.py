@@ -251,9 +251,9 @@ def norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variabl
         return sum(size, axis, keepdims=keepdims)
     if L == 2:
         total = sum(scalar.square(size), axis, keepdims=keepdims)
-        return scalar.switch(total > 0, scalar.sqrt(total), total)
+        return scalar.switch(scalar.gt(total, 0), scalar.sqrt(total), total)
     total = sum(size ** L, axis, keepdims=keepdims)
-    return scalar.switch(total > 0, total ** (1.0 / L), total)
+    return scalar.switch(scalar.gt(total, 0), total ** (1.0 / L), total)
 
 
 def _extreme(combine: Any, args: Sequence[Any]) -> Variable:
