@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
+from symtensor.codegen.expressions import CLAUSE, combined, initial, literal, nan_matters
 from symtensor.codegen.preamble import C_TYPES
 from symtensor.lower.kernel import (
     Compute,
@@ -28,7 +27,6 @@ from symtensor.lower.kernel import (
     Load,
     Loop,
     PrintedKernel,
-    Reduction,
     Result,
     SizeScalar,
     Store,
@@ -219,7 +217,7 @@ class _Printer:
         for number, reduction in enumerate(self.kernel.reductions):
             c_type = C_TYPES[reduction.value.dtype]
             self.emit(f"{c_type} total{number}[{COLUMNS}], part{number}[{COLUMNS}];")
-            self.emit(f"for (long c = 0; c < columns; ++c) total{number}[c] = {_initial(reduction)};")
+            self.emit(f"for (long c = 0; c < columns; ++c) total{number}[c] = {initial(reduction)};")
 
     def _column_loops(self, counter: str) -> None:
         outermost, *others = self.kernel.reduce
@@ -227,14 +225,14 @@ class _Printer:
         self.open(f"for (long rows = 0; rows < {rows}; rows += {ROWS})")
         self.emit(f"const long stop = {rows} - rows < {ROWS} ? {rows} : rows + {ROWS};")
         for number, reduction in enumerate(self.kernel.reductions):
-            self.emit(f"for (long c = 0; c < columns; ++c) part{number}[c] = {_initial(reduction)};")
+            self.emit(f"for (long c = 0; c < columns; ++c) part{number}[c] = {initial(reduction)};")
         self.emit(f"long {row} = rows;")
         if not others and len(self.schedule.order) <= SHORT:
             self._column_points(f"for (; {row} + {TOGETHER} <= stop; {row} += {TOGETHER})", TOGETHER, ())
         self._column_points(f"for (; {row} < stop; ++{row})", 1, others)
         for number, reduction in enumerate(self.kernel.reductions):
             total, part = f"total{number}[c]", f"part{number}[c]"
-            self.emit(f"for (long c = 0; c < columns; ++c) {total} = {_combined(reduction, total, part)};")
+            self.emit(f"for (long c = 0; c < columns; ++c) {total} = {combined(reduction, total, part)};")
         self.close()
 
     def _column_points(self, loop: str, together: int, others: Sequence[Loop]) -> None:
@@ -264,7 +262,7 @@ class _Printer:
         self._define([r.value for r in self.kernel.reductions] + [s.value for s in self.schedule.point_stores])
         for number, reduction in enumerate(self.kernel.reductions):
             name = f"part{number}[c]"
-            self.emit(f"{name} = {_combined(reduction, name, self.names[reduction.value])};")
+            self.emit(f"{name} = {combined(reduction, name, self.names[reduction.value])};")
         self._stores(self.schedule.point_stores)
         self.names = saved
 
@@ -275,10 +273,10 @@ class _Printer:
             reduction = self.kernel.reductions[number]
             # The sum of partial sums is kept in double, so that a long row is as accurate as a short one.
             c_type = "double" if self._in_parts(number) else C_TYPES[reduction.value.dtype]
-            self.emit(f"{c_type} a{number} = {_initial(reduction)};")
+            self.emit(f"{c_type} a{number} = {initial(reduction)};")
             if reduction.kind.startswith("arg"):
                 self.emit(f"long at{number} = 0;")
-            elif _nan_matters(reduction):
+            elif nan_matters(reduction):
                 self.emit(f"int nan{number} = 0;")
 
     def _reduce_loops(self, stage: int, reductions: Sequence[int], stores: Sequence[Store],
@@ -332,17 +330,17 @@ class _Printer:
             place = self._linear()
             self.emit(f"if ({better} || {place} == 0) {{ {name} = {value}; at{number} = {place}; }}")
             return
-        if _nan_matters(reduction):
+        if nan_matters(reduction):
             sign = ">" if reduction.kind == "max" else "<"
             self.emit(f"{name} = {value} {sign} {name} ? {value} : {name};")
             self.emit(f"nan{number} |= {value} != {value};")
         else:
-            self.emit(f"{name} = {_combined(reduction, name, value)};")
+            self.emit(f"{name} = {combined(reduction, name, value)};")
 
     def _finish(self, reductions: Sequence[int]) -> None:
         for number in reductions:
             reduction = self.kernel.reductions[number]
-            if _nan_matters(reduction):
+            if nan_matters(reduction):
                 suffix = "f" if reduction.value.dtype == "float32" else ""
                 self.emit(f'if (nan{number}) a{number} = __builtin_nan{suffix}("");')
             result = self.schedule.results.get(number)
@@ -377,8 +375,8 @@ class _Printer:
         clauses = ["reduction(|:status)"] if self.fails else []
         for number in reductions:
             reduction = self.kernel.reductions[number]
-            clauses.append(f"reduction({_CLAUSE[reduction.kind]}:{'p' if number in partial else 'a'}{number})")
-            if _nan_matters(reduction):
+            clauses.append(f"reduction({CLAUSE[reduction.kind]}:{'p' if number in partial else 'a'}{number})")
+            if nan_matters(reduction):
                 clauses.append(f"reduction(|:nan{number})")
         self.emit(" ".join(["#pragma omp simd", *clauses]))
 
@@ -494,61 +492,6 @@ class _Printer:
         if dims.lower_bound(atom.left) >= 0 and dims.lower_bound(atom.right) >= 0:
             return f"({left} {'/' if atom.kind == 'floordiv' else '%'} {right})"
         return f"{'floor_div' if atom.kind == 'floordiv' else 'modulo'}_int64({left}, {right})"
-
-
-_CLAUSE = {"sum": "+", "prod": "*", "max": "max", "min": "min", "any": "|", "all": "&"}
-
-
-def _nan_matters(reduction: Reduction) -> bool:
-    return reduction.kind in ("max", "min") and reduction.value.dtype.startswith("float")
-
-
-def _combined(reduction: Reduction, left: str, right: str) -> str:
-    if reduction.kind in ("max", "min"):
-        sign = ">" if reduction.kind == "max" else "<"
-        nan = f" | ({right} != {right})" if reduction.value.dtype.startswith("float") else ""
-        return f"({right} {sign} {left}){nan} ? {right} : {left}"
-    return f"{left} {_CLAUSE[reduction.kind]} {right}"
-
-
-def _initial(reduction: Reduction) -> str:
-    if reduction.kind in ("sum", "any"):
-        return "0"
-    if reduction.kind in ("prod", "all"):
-        return "1"
-    low = reduction.kind in ("max", "argmax")
-    dtype = reduction.value.dtype
-    if dtype.startswith("float"):
-        infinity = "__builtin_inff()" if dtype == "float32" else "__builtin_inf()"
-        return f"-{infinity}" if low else infinity
-    if dtype == "bool":
-        return "0" if low else "1"
-    info = np.iinfo(dtype)
-    return _integer(int(info.min if low else info.max))
-
-
-def _integer(value: int) -> str:
-    if value == -2**63:
-        return "(-9223372036854775807L - 1)"
-    text = f"{value}UL" if value > 2**63 - 1 else f"{value}L" if abs(value) > 2**31 - 1 else str(value)
-    return f"({text})" if value < 0 else text
-
-
-def literal(value: Literal) -> str:
-    """A number as C."""
-    number = value.value
-    if value.dtype in DISCRETE:
-        return _integer(int(number))
-    suffix = "f" if value.dtype == "float32" else ""
-    if np.isnan(number):
-        return f'__builtin_nan{suffix}("")'
-    if np.isinf(number):
-        return f"({'-' if number < 0 else ''}__builtin_inf{suffix}())"
-    text = repr(float(number)) if value.dtype == "float64" else str(number)
-    if "e" not in text and "." not in text:
-        text += ".0"
-    text += suffix
-    return f"({text})" if text.startswith("-") else text
 
 
 def _product(loops: Iterable[Loop]) -> Size:

@@ -22,7 +22,7 @@ from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import has_code, reshaped_base
 from symtensor.lower.build import Partial
 from symtensor.lower.flow import Flow
-from symtensor.lower.memory import Places
+from symtensor.lower.memory import SharedMemory
 from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Gemm, Instruction, Launch, Resize, SizeCode
 from symtensor.lower.size_table import SizeTable
 from symtensor.ops import contract
@@ -39,7 +39,7 @@ class Buffers:
     because another result, an input or a constant has the value's own buffer.
     """
 
-    def __init__(self, flow: Flow, places: Places, sizes: SizeTable) -> None:
+    def __init__(self, flow: Flow, places: SharedMemory, sizes: SizeTable) -> None:
         self.flow = flow
         self.places = places
         self.sizes = sizes

@@ -7,7 +7,7 @@
 >>> x = TensorType("float32", (None, None))("x")
 >>> graph = Graph([x], [exp(x * 2)])
 >>> [unit] = group(graph)
->>> [kernel] = build(graph, unit, Accesses(graph), Places(), set(graph.outputs)).kernels
+>>> [kernel] = build(graph, unit, Accesses(graph), SharedMemory(), set(graph.outputs)).kernels
 >>> kernel.shape, [loop.extent for loop in kernel.parallel]
 ('map', [x.0*x.1])
 """
@@ -23,8 +23,8 @@ from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Accesses, apply_element, reshaped_base
 from symtensor.lower.group import Group, Place, reduced_axes
 from symtensor.lower.kernel import Kernel, Load, Loop, Reduction, Result, Scope, SizeScalar, Store, Value, operands
-from symtensor.lower.memory import Places
-from symtensor.lower.rewrite_values import Rewriter
+from symtensor.lower.memory import SharedMemory
+from symtensor.lower.relocate import Relocation
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
@@ -52,13 +52,13 @@ class Built:
     buffers: list[list[Variable | Partial]] = field(default_factory=list)
 
 
-def build(graph: Graph, unit: Group, accesses: Accesses, places: Places, stored: Container[Variable]) -> Built:
+def build(graph: Graph, unit: Group, accesses: Accesses, places: SharedMemory, stored: Container[Variable]) -> Built:
     """The kernels that compute a group's variables which are in `stored`, the variables kept in memory."""
     return _Builder(graph, unit, accesses, places, stored).run()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, unit: Group, accesses: Accesses, places: Places,
+    def __init__(self, graph: Graph, unit: Group, accesses: Accesses, places: SharedMemory,
                  stored: Container[Variable]) -> None:
         self.graph = graph
         self.unit = unit
@@ -166,7 +166,7 @@ class _Builder:
         columns = _product(kernel.parallel)
         column: Size = kernel.parallel[0].counter if kernel.parallel else 0
         partials = [Partial(r.value.dtype, block.extent * columns) for r in kernel.reductions]
-        moved = Rewriter(self.scope, {outermost.symbol: block.counter * rows + inside.counter})
+        moved = Relocation(self.scope, {outermost.symbol: block.counter * rows + inside.counter})
         first = Kernel(kernel.name, "", [block, *kernel.parallel], [inside, *kernel.reduce[1:]],
                        [Reduction(r.kind, moved.value(r.value)) for r in kernel.reductions],
                        [moved.store(s) for s in point]
@@ -193,7 +193,7 @@ class _Builder:
         buffers = [keys[slot] for slot in used]
         renumber = {slot: number for number, slot in enumerate(used)}
         dtypes = [key.dtype if isinstance(key, Partial) else key.type.dtype for key in buffers]
-        fresh = Rewriter(Scope(), {}, renumber)
+        fresh = Relocation(Scope(), {}, renumber)
         renumbered = replace(
             kernel, dtypes=dtypes, reductions=[Reduction(r.kind, fresh.value(r.value)) for r in kernel.reductions],
             stores=[fresh.store(store) for store in kernel.stores])
@@ -294,7 +294,7 @@ def _joinable(kernel: Kernel, outer: Loop, inner: Loop) -> bool:
 def _joined(kernel: Kernel, outer: Loop, inner: Loop) -> Kernel:
     both = Loop.make(outer.symbol.name, outer.extent * inner.extent)
     # Every offset is a * (outer * extent + inner) + b, so outer -> 0 and inner -> both keeps its meaning.
-    moved = Rewriter(Scope(), {outer.symbol: 0, inner.symbol: both.counter})
+    moved = Relocation(Scope(), {outer.symbol: 0, inner.symbol: both.counter})
 
     def swap(loops: list[Loop]) -> list[Loop]:
         return [both if loop is inner else loop for loop in loops if loop is not outer]

@@ -23,10 +23,10 @@ from symtensor.ops.contract import Gemm
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size
 
-__all__ = ["Places", "reuse"]
+__all__ = ["SharedMemory", "reuse"]
 
 
-class Places:
+class SharedMemory:
     """Which variables share memory: an output that takes the place of an input is computed in place."""
 
     def __init__(self) -> None:
@@ -39,12 +39,12 @@ class Places:
         return variable
 
 
-def reuse(flow: Flow, units: Sequence[Group]) -> Places:
+def reuse(flow: Flow, units: Sequence[Group]) -> SharedMemory:
     """The places of all variables, for units in the order in which they will run."""
     last = {variable: number for number, unit in enumerate(units) for variable in flow.inputs_of(unit)}
     kept = {reshaped_base(v) for v in flow.graph.roots()}
     targets = _targets(flow, kept)
-    places = Places()
+    places = SharedMemory()
     for number, unit in enumerate(units):
         dying = [v for v in flow.inputs_of(unit) if last[v] == number and v not in kept and _is_temporary(flow, v)]
         taken: set[Variable] = set()

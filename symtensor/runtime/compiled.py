@@ -147,6 +147,8 @@ def _program(source: _Source, arguments: int, updates: Sequence[int], watch: _Wa
     found = program_cache.load(name) if name is not None else None
     watch.lap("lookup")
     if found is not None:
+        if config.debug >= 1:
+            print(f"program {name} from the cache: nothing to rewrite", file=sys.stderr)
         return found
     source.optimized()
     watch.lap("rewrite")

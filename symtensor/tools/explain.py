@@ -19,8 +19,9 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import SUPPORTED, Accesses
-from symtensor.lower.build import Places, build
+from symtensor.lower.build import build
 from symtensor.lower.group import Group, group, is_library_product
+from symtensor.lower.memory import SharedMemory
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.ops.index import Scatter
 from symtensor.rewrite.engine import History
@@ -88,7 +89,7 @@ def _computed(unit: Group, accesses: Accesses) -> set[Apply]:
 def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
     if unit.fused:
         everything = {v for node in unit.nodes for v in node.outputs}
-        built = build(graph, unit, accesses, Places(), everything)
+        built = build(graph, unit, accesses, SharedMemory(), everything)
         return "kernel " + ", ".join(kernel.name for kernel in built.kernels)
     (node,) = unit.nodes
     if is_library_product(node):

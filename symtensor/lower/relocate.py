@@ -2,7 +2,7 @@
 
 >>> from symtensor.lower.kernel import Loop
 >>> scope, i = Scope(), Loop.make("i", 10)
->>> moved = Rewriter(Scope(), {i.symbol: 3}, {0: 5}).value(scope.load(0, i.counter * 2, "float32"))
+>>> moved = Relocation(Scope(), {i.symbol: 3}, {0: 5}).value(scope.load(0, i.counter * 2, "float32"))
 >>> moved.slot, moved.offset
 (5, 6)
 """
@@ -15,10 +15,10 @@ from symtensor.lower.kernel import Compute, Literal, Load, Result, Scope, SizeSc
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 
-__all__ = ["Rewriter"]
+__all__ = ["Relocation"]
 
 
-class Rewriter:
+class Relocation:
     """Copies values into `scope` with counters and slots replaced."""
 
     def __init__(self, scope: Scope, counters: Mapping[Symbol, Size], slots: Mapping[int, int] | None = None) -> None:
