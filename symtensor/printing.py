@@ -23,14 +23,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
+from symtensor.ir.formula import formula
 from symtensor.ir.graph import Graph
-from symtensor.ir.node import Apply, Constant, Op, Variable
-from symtensor.ops.contract import MatMul
-from symtensor.ops.elementwise import Cast, Elementwise
-from symtensor.ops.index import Entry, Subtensor
-from symtensor.ops.reduce import Reduce
-from symtensor.ops.shape import NEW, Dimshuffle
-from symtensor.ops.size import Dimension, SizeValue
+from symtensor.ir.node import Apply, Constant, Variable
 
 __all__ = ["debugprint", "pp", "pprint"]
 
@@ -145,45 +140,22 @@ class _Tree:
 
 # -- the formula ------------------------------------------------------------------------------------------
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "true_div": "/", "floor_div": "//", "mod": "%", "power": "**", "eq": "==",
-          "neq": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and_": "&", "or_": "|", "xor": "^"}
-_PREFIX = {"neg": "-", "invert": "~"}
-
-Piece = str | Variable
-
-
 def pp(obj: Any) -> str:
     """An expression as a formula in Python's notation; parts that occur twice are written twice.
 
-    Raises TypeMismatch for what is no expression; `debugprint` shows what is shared.
+    Several expressions, as of a function with several results, are written as a list. Raises TypeMismatch for what is
+    no expression; `debugprint` shows what is shared.
 
     >>> import symtensor.tensor as T
     >>> x, w = T.dvector("x"), T.dmatrix("w")
     >>> pp(T.dot(x, w)[1:] * 2), pp(T.maximum(-x, 0).sum())
     ('((x @ w)[1:] * 2)', 'sum(maximum((-x), 0))')
     """
-    (variable,) = _variables(obj)
-    text: list[str] = []
-    pending: list[Piece] = [variable]
-    while pending:
-        piece = pending.pop()
-        if isinstance(piece, Variable):
-            pending += reversed(_pieces(piece))
-        else:
-            text.append(piece)
-    return "".join(text)
+    formulas = [formula(variable, _leaf) for variable in _variables(obj)]
+    return formulas[0] if len(formulas) == 1 else f"[{', '.join(formulas)}]"
 
 
 pprint = pp
-
-
-def _pieces(variable: Variable) -> list[Piece]:
-    """A variable's text, with variables where their texts go."""
-    node = variable.owner
-    if node is None:
-        return [_leaf(variable)]
-    pieces = _of_op(node.op, list(node.inputs))
-    return [*pieces, f"[{variable.index}]"] if len(node.outputs) > 1 else pieces
 
 
 def _leaf(variable: Variable) -> str:
@@ -192,59 +164,3 @@ def _leaf(variable: Variable) -> str:
             return str(variable.data[()]).removesuffix(".0")
         return np.array2string(variable.data, separator=", ").replace("\n", "")
     return repr(variable)
-
-
-def _of_op(op: Op, inputs: list[Variable]) -> list[Piece]:
-    if isinstance(op, Cast):
-        return [f"{op.dtype}(", inputs[0], ")"]
-    if isinstance(op, Elementwise) and op.name in _INFIX:
-        return ["(", inputs[0], f" {_INFIX[op.name]} ", inputs[1], ")"]
-    if isinstance(op, Elementwise) and op.name in _PREFIX:
-        return [f"({_PREFIX[op.name]}", inputs[0], ")"]
-    if isinstance(op, MatMul):
-        return ["(", inputs[0], " @ ", inputs[1], ")"]
-    if isinstance(op, Dimension):
-        return [inputs[0], f".shape[{op.axis}]"]
-    if isinstance(op, SizeValue):
-        return [f"({op.size})" if " " in str(op.size) else str(op.size)]
-    if isinstance(op, Subtensor):
-        return [inputs[0], "[", *_index(op.entries, inputs[1:]), "]"]
-    if isinstance(op, Dimshuffle):
-        return _moved(op, inputs[0])
-    if isinstance(op, Reduce):
-        whole = len(op.axes) == inputs[0].type.ndim
-        axes = op.axes[0] if len(op.axes) == 1 else op.axes
-        return [f"{op.kind}(", inputs[0], ")" if whole else f", axis={axes})"]
-    return [f"{op}(", *_separated([[v] for v in inputs]), ")"]
-
-
-def _moved(op: Dimshuffle, x: Variable) -> list[Piece]:
-    """Axes reversed are `.T`, axes only made or dropped are not shown: they change nothing in the formula."""
-    kept = [axis for axis in op.order if axis != NEW]
-    if kept == sorted(kept):
-        return [x]
-    if kept == list(range(x.type.ndim))[::-1] and len(kept) == len(op.order):
-        return [x, ".T"]
-    return [x, f".{op}"]
-
-
-def _index(entries: Sequence[Entry], bounds: Sequence[Variable]) -> list[Piece]:
-    remaining = iter(bounds)
-    written: list[list[Piece]] = []
-    for entry in entries:
-        if entry.pick:
-            written.append([next(remaining)])
-            continue
-        start: list[Piece] = [next(remaining)] if entry.start else []
-        stop: list[Piece] = [next(remaining)] if entry.stop else []
-        written.append([*start, ":", *stop, *([f":{entry.step}"] if entry.step != 1 else [])])
-    while len(written) > 1 and written[-1] == [":"]:
-        written.pop()
-    return _separated(written)
-
-
-def _separated(parts: Iterable[list[Piece]]) -> list[Piece]:
-    result: list[Piece] = []
-    for part in parts:
-        result += [", ", *part] if result else part
-    return result

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "SymtensorError", "TypeMismatch", "ShapeError", "GraphError", "IndexOutOfRange", "UnusedInputError",
-    "MissingInputError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
+    "MissingInputError", "MissingMethodError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
     "CompileError", "ConfigError", "TextError", "CheckFailed",
 ]
 
@@ -67,6 +67,10 @@ class UnusedInputError(GraphError):
 
 class MissingInputError(GraphError):
     """An output depends on a variable that is neither an input, a constant nor shared."""
+
+
+class MissingMethodError(SymtensorError, NotImplementedError):
+    """An op without the method that says what was asked of it."""
 
 
 class GradientError(GraphError):

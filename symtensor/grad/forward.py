@@ -68,7 +68,7 @@ def pushforward(outputs: Sequence[Variable], wrt: Sequence[Variable], tangents: 
     >>> from symtensor.types.tensor import TensorType
     >>> x, y, t = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "y", "t"))
     >>> pushforward([x * 2, y], [x], [t])
-    [mul, None]
+    [(t * 2.0), None]
     """
     known = {variable: Derivative(tangent) for variable, tangent in zip(wrt, tangents) if tangent is not None}
     algebra = Algebra()

@@ -3,7 +3,7 @@
 >>> from symtensor.types.tensor import TensorType
 >>> x, dy = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "dy"))
 >>> pulled_back((x * 2).owner, [dy])
-[mul, mul]
+[(dy * 2.0), (dy * x)]
 """
 
 from __future__ import annotations

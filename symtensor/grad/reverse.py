@@ -129,7 +129,7 @@ def pullback(outputs: Sequence[Variable], cotangents: Sequence[Variable | None],
     >>> from symtensor.types.tensor import TensorType
     >>> x, y, dy = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "y", "dy"))
     >>> pullback([x * 2], [dy], [x, y])
-    [mul, None]
+    [(dy * 2.0), None]
     """
     order = applications(outputs, stop)
     active = {v for v in dependents(order, wrt) if v.type.dtype in CONTINUOUS}

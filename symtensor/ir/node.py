@@ -20,13 +20,14 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from symtensor.base.errors import ShapeError, SymtensorError, TypeMismatch
+from symtensor.base.errors import MissingMethodError, ShapeError, SymtensorError, TypeMismatch
 from symtensor.ir import provenance
+from symtensor.ir.formula import Piece, formula, operator
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
@@ -68,8 +69,8 @@ class Variable:
         self.owner = owner
         self.index = index
         self.name = name
-        self.type = type if owner is not None else type.complete(name or f"v{self.serial}")
         self._lines: provenance.Lines | None = provenance.here() if owner is None else None
+        self.type = type if owner is not None else type.complete(name or self._place(type))
         self._tag: Tag | None = None
         self.known_size: Dim | int | None = None  # memo of ops.size.size_of
 
@@ -88,10 +89,12 @@ class Variable:
     def __repr__(self) -> str:
         if self.name:
             return self.name
-        if self.owner is None:
-            return f"<{self.type.describe()}>"
-        suffix = f".{self.index}" if len(self.owner.outputs) > 1 else ""
-        return f"{self.owner.op}{suffix}"
+        return self._place(self.type) if self.owner is None else formula(self, depth=2)
+
+    def _place(self, type: TensorType) -> str:
+        """What to call an input without a name: its kind, and the line that made it."""
+        kind = ("scalar", "vector", "matrix")[type.ndim] if type.ndim < 3 else f"tensor{type.ndim}"
+        return f"{kind}@{self._lines[0].number}" if self._lines else f"{kind}{self.serial}"
 
 
 class Placeholder(Variable):
@@ -134,12 +137,21 @@ def constant_key(data: np.ndarray) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Equation:
-    """Two sizes an application needs equal, or the left at most the right; `meaning` is the message otherwise."""
+    """Two sizes an application needs equal, or the left at most the right; `meaning` is the message otherwise.
+
+    `operands` are what it is applied to.
+    """
 
     left: Size
     right: Size
     meaning: str
     compare: str = "eq"
+    operands: tuple[Variable, ...] = field(default=(), repr=False, compare=False)
+
+    def describe(self) -> list[str]:
+        """The operands for a message: those of these sizes, or all."""
+        concerned = [v for v in self.operands if self.left in v.type.shape or self.right in v.type.shape]
+        return [describe(variable) for variable in concerned or self.operands]
 
 
 @dataclass(frozen=True)
@@ -164,11 +176,11 @@ class Apply:
         self.inputs = tuple(inputs)
         self.lines = provenance.here()
         self.equations: list[Equation] = []
-        outer, _inference.equations = _inference.equations, self.equations
+        outer, _inference.node = _inference.node, self
         try:
             types = op.infer(*inputs)
         finally:
-            _inference.equations = outer
+            _inference.node = outer
         if not isinstance(types, (list, tuple)):
             types = (types,)
         self.outputs = tuple(self._output(type, index) for index, type in enumerate(types))
@@ -219,11 +231,11 @@ class Op:
 
         Sizes that must agree but cannot be proved to are stated with `equal_sizes`.
         """
-        raise NotImplementedError(f"{type(self).__name__}.infer")
+        raise _not_given(self, "infer(self, *inputs)", "the type of the result")
 
     def evaluate(self, *values: np.ndarray) -> Any:
         """The result for NumPy arrays (a tuple when there are several): the reference for every target."""
-        raise NotImplementedError(f"{type(self).__name__}.evaluate")
+        raise _not_given(self, "evaluate(self, *arrays)", "the value of the result")
 
     def pullback(self, *inputs_outputs_cotangents: Variable) -> Any:
         """Cotangents of the inputs from inputs, outputs and the outputs' cotangents, in that order.
@@ -235,6 +247,10 @@ class Op:
 
     pushforward: ClassVar[Callable[..., Any] | None] = None
     """Tangents of the outputs from inputs, outputs and the inputs' tangents (None is zero). Optional."""
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        """How an application is written in a formula: texts, and variables where their formulas go."""
+        return operator(str(self), inputs)
 
     def reads(self, inputs: Sequence[Variable]) -> Sequence[Variable]:
         """The inputs whose elements are read."""
@@ -248,7 +264,8 @@ class Op:
         """Variables from what a caller wrote; by default the arguments must be variables already."""
         for argument in arguments:
             if not isinstance(argument, Variable):
-                raise TypeMismatch(f"{self} needs variables, not {type(argument).__name__}")
+                raise TypeMismatch(f"{self} needs variables, not {type(argument).__name__}",
+                                   fix=f"{self}(T.as_tensor_variable(value)), or give the op a method prepare")
         return arguments
 
     def make(self, *inputs: Variable) -> tuple[Variable, ...]:
@@ -277,7 +294,8 @@ class Op:
 
 
 class _Inference(threading.local):
-    equations: list[Equation] | None = None
+    node: Apply | None = None
+    """The application whose types are being inferred."""
 
 
 _inference = _Inference()
@@ -292,8 +310,7 @@ def equal_sizes(left: Size, right: Size, meaning: str) -> Size:
         return left
     if dims.known_different(left, right):
         raise ShapeError(f"{meaning}: {left} and {right} can never be equal")
-    if _inference.equations is not None:
-        _inference.equations.append(Equation(left, right, meaning))
+    _state(left, right, meaning, "eq")
     return right if isinstance(right, int) else left
 
 
@@ -302,8 +319,14 @@ def at_most(left: Size, right: Size, meaning: str) -> None:
     difference = dims.lower_bound(left - right)
     if difference > 0:
         raise ShapeError(meaning)
-    if dims.upper_bound(left - right) > 0 and _inference.equations is not None:
-        _inference.equations.append(Equation(left, right, meaning, "le"))
+    if dims.upper_bound(left - right) > 0:
+        _state(left, right, meaning, "le")
+
+
+def _state(left: Size, right: Size, meaning: str, compare: str) -> None:
+    node = _inference.node
+    if node is not None:
+        node.equations.append(Equation(left, right, meaning, compare, node.inputs))
 
 
 def describe(variable: Variable) -> str:
@@ -318,6 +341,14 @@ def complaint(kind: type[SymtensorError], what: str, *operands: Variable, fix: s
     ('[1, 2]: int64 (2,)',)
     """
     return kind(what, where=provenance.describe(provenance.here()), operands=map(describe, operands), fix=fix)
+
+
+def _not_given(op: Op, method: str, what: str) -> SymtensorError:
+    """The error for an op that does not say what was asked of it."""
+    name = type(op).__name__
+    theano = " (make_node and perform are Theano's)" if hasattr(op, "make_node") or hasattr(op, "perform") else ""
+    return MissingMethodError(f"{op} does not say {what}{theano}",
+                              fix=f"define {method} in class {name}; docs/ops.md shows how")
 
 
 def _explain(error: SymtensorError, op: Op, inputs: Sequence[Variable]) -> None:

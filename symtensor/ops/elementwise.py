@@ -27,6 +27,7 @@ import numpy as np
 from symtensor.base.config import config
 from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir import text
+from symtensor.ir.formula import Piece
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Constant, Op, Variable, equal_sizes
 from symtensor.ops.convert import together
@@ -250,6 +251,9 @@ class Cast(Elementwise):
     def pullback(self, *values: Variable) -> Any:
         x, _, dy = values
         return cast(dy, x.type.dtype) if x.type.dtype in dtypes.CONTINUOUS else None
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        return [f"{self.dtype}(", inputs[0], ")"]
 
     def __reduce__(self) -> Any:
         return Cast, ("cast", self.dtype)

@@ -10,13 +10,14 @@ TensorType(float32, (3, 4))
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir.formula import Piece, separated
 from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, together
@@ -49,6 +50,14 @@ class Entry:
     def inputs(self) -> int:
         """How many integer inputs this entry takes."""
         return 1 if self.pick else self.start + self.stop
+
+    def formula(self, bounds: Iterator[Variable]) -> list[Piece]:
+        """How this entry is written between brackets; it takes its inputs from `bounds`."""
+        if self.pick:
+            return [next(bounds)]
+        start: list[Piece] = [next(bounds)] if self.start else []
+        stop: list[Piece] = [next(bounds)] if self.stop else []
+        return [*start, ":", *stop, *([f":{self.step}"] if self.step != 1 else [])]
 
     def __repr__(self) -> str:
         if self.pick:
@@ -140,6 +149,13 @@ class Subtensor(Op):
         positions = iter(index)
         return x.at(tuple(r.start if r.pick else r.start + next(positions) * r.step
                           for r in _regions(self.entries, [b.as_size() for b in bounds], x.type.shape)))
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        remaining = iter(inputs[1:])
+        written = [entry.formula(remaining) for entry in self.entries]
+        while len(written) > 1 and written[-1] == [":"]:
+            written.pop()
+        return [inputs[0], "[", *separated(written), "]"]
 
     def __repr__(self) -> str:
         return f"subtensor[{', '.join(map(repr, self.entries))}]"

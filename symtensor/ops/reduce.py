@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir.formula import Piece
 from symtensor.ir.node import Masked, Op, Variable, at_most, complaint
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise, cast
@@ -39,6 +40,11 @@ class Reduce(Op):
     def combine(self) -> Elementwise:
         """The op that combines two elements."""
         return REDUCTIONS[self.kind]
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        whole = len(self.axes) == inputs[0].type.ndim
+        axes = self.axes[0] if len(self.axes) == 1 else self.axes
+        return [f"{self.kind}(", inputs[0], ")" if whole else f", axis={axes})"]
 
     def infer(self, x: Variable) -> TensorType:
         if self.kind in ("any", "all") and x.type.dtype != "bool":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir.formula import Piece, separated
 from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import broadcast_index
@@ -61,6 +62,15 @@ class Dimshuffle(Op):
             if axis != NEW:
                 where[axis] = position
         return x.at(tuple(where))
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        """Axes reversed are `.T`; axes only made or dropped are not shown: they change nothing in a formula."""
+        kept = [axis for axis in self.order if axis != NEW]
+        if kept == sorted(kept):
+            return [inputs[0]]
+        if kept == list(range(inputs[0].type.ndim))[::-1] and len(kept) == len(self.order):
+            return [inputs[0], ".T"]
+        return [inputs[0], f".{self}"]
 
     def __repr__(self) -> str:
         return "dimshuffle[" + ",".join("x" if axis == NEW else str(axis) for axis in self.order) + "]"
@@ -216,6 +226,14 @@ class Broadcast(Op):
     def element(self, index: tuple[Size, ...], x: Any, *sizes: Any) -> Any:
         """The element of x that is spread to `index`."""
         return x.at(broadcast_index(index, x.type.shape))
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        """A number spread to the shape of something is that number, as where it spreads by itself."""
+        x, *sizes = inputs
+        if all(x.type.broadcastable) and all(size.owner is not None for size in sizes):
+            return [x]
+        shape = separated([[size] for size in sizes])
+        return ["broadcast(", x, ", (", *shape, ",))" if len(sizes) == 1 else "))"]
 
     def __repr__(self) -> str:
         return f"broadcast[{self.ndim}]"

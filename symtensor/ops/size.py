@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
+from symtensor.ir.formula import Piece
 from symtensor.ir.node import Constant, Op, Variable, complaint
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types import dim as dims
@@ -49,6 +50,9 @@ class Dimension(Op):
         """The size as a scalar of a kernel."""
         return scope.size(x.type.shape[self.axis])
 
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        return [inputs[0], f".shape[{self.axis}]"]
+
 
 class SizeValue(Op):
     """A size of the algebra as an int64 scalar: what `Dimension` becomes in a compiled graph.
@@ -75,6 +79,9 @@ class SizeValue(Op):
     def element(self, index: tuple[Size, ...], *, scope: Any) -> Any:
         """The size as a scalar of a kernel."""
         return scope.size(self.size)
+
+    def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
+        return [f"({self.size})" if " " in str(self.size) else str(self.size)]
 
 
 def integer(value: int) -> Constant:

@@ -13,7 +13,7 @@ commutative ops match with their operands in either order.
 >>> [match(p, log(y + 1.0)) for p in orders(pattern)]
 [None, {x: y}]
 >>> build(log1p(x), {x: y})
-log1p
+log1p(y)
 """
 
 from __future__ import annotations

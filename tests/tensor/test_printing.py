@@ -1,6 +1,7 @@
 """The tree and the formula, letter by letter."""
 
 import io
+import re
 
 import pytest
 
@@ -89,6 +90,30 @@ def test_sizes_in_compiled_graphs():
     f = st.function([x], x / x.shape[0])
     assert st.pp(f) == "(x / float64(x.0))"
     assert st.debugprint(f, file="str").startswith("true_div [id A]\n |x [id B]\n")
+
+
+def test_formulas_of_what_spreads():
+    x = T.dvector("x")
+    assert st.pp(st.grad((x ** 2).sum(), x)) == "((1 * x) * 2)"
+    assert st.pp(T.zeros((3, 4)) + x[:4]) == "(broadcast(0, (3, 4)) + x[:4])"
+    assert st.pp(T.zeros((3,))) == "broadcast(0, (3,))"
+
+
+def test_formulas_of_functions():
+    x = T.dvector("x")
+    assert st.pp(st.function([x], [x + 1, -x])) == "[(x + 1), (-x)]"
+
+
+def test_expressions_represent_themselves_briefly():
+    x, hidden = T.dvector("x"), T.dvector("x") * 2
+    assert repr(x + 1) == "(x + 1.0)" and repr(T.exp(x + 1) * x) == "(exp(...) * x)"
+    hidden.name = "hidden"
+    assert repr(hidden) == "hidden" and repr(hidden.sum()) == "sum(hidden)"
+    unnamed = T.dmatrix()
+    assert re.fullmatch(r"matrix@\d+", repr(unnamed)) and str(unnamed.type.shape[0]) == f"{unnamed!r}.0"
+    for _ in range(2000):
+        x = T.concatenate([x, x[:1]])
+    assert len(repr(x)) < 100
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

@@ -16,7 +16,7 @@ only the rows' sums and the picked elements are read, and its derivative becomes
 >>> graph = Graph([x, labels], [gather(exp(x), {0: rows, 1: labels})])
 >>> history = run_phase(graph, canonicalize)
 >>> graph.outputs[0].owner
-exp(gather[0,1])
+exp(gather[0,1](x, iota(...), wrap_index(labels, ...)))
 """
 
 from __future__ import annotations

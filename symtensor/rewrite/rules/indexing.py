@@ -10,7 +10,7 @@
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
 >>> node, node.inputs[0].owner
-(exp(subtensor[i, :]), subtensor[i, :](x, 5))
+(exp(x[5]), subtensor[i, :](x, 5))
 """
 
 from __future__ import annotations

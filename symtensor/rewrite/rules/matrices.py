@@ -9,7 +9,7 @@
 >>> graph = Graph([w, a, b], [w - 0.1 * matmul(swap_last(a), b)])
 >>> history = run_phase(graph, contract)
 >>> graph.outputs, graph.outputs[0].owner.inputs
-([gemm_ta], (w, a, b, -0.10000000149011612, 1.0))
+([gemm_ta(w, a, b, -0.10000000149011612, 1.0)], (w, a, b, -0.10000000149011612, 1.0))
 """
 
 from __future__ import annotations

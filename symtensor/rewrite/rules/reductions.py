@@ -9,7 +9,7 @@
 >>> graph = Graph([x], [sum_axes(sum_axes(-3.0 * x, [0]), [0])])
 >>> history = run_phase(graph, canonicalize)
 >>> graph.outputs[0].owner
-mul(sum[0,1], -3.0)
+mul(sum(x), -3.0)
 """
 
 from __future__ import annotations

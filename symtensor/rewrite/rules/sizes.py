@@ -11,7 +11,7 @@
 >>> run_phase(graph, resolve).fired
 Counter({'size_of_axis': 1, 'size_arithmetic': 1})
 >>> graph.outputs
-[SizeValue(size=2*x.0)]
+[2*x.0]
 """
 
 from __future__ import annotations

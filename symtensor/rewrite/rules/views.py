@@ -10,7 +10,7 @@
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
 >>> node, node.inputs[0].owner
-(exp(dimshuffle[0,x,1]), dimshuffle[0,x,1](x))
+(exp(x), dimshuffle[0,x,1](x))
 """
 
 from __future__ import annotations
