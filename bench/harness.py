@@ -70,7 +70,8 @@ def environment(threads: int, clock: str, cache: Path) -> dict[str, str]:
     `clock` is "wall", or "cpu" for the seconds that processors spend on the process: of use with one thread, on a
     machine that others use at the same time.
     """
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("SYMTENSOR_", "OPENBLAS_"))}
+    left_out = ("SYMTENSOR_", "OPENBLAS_", "PYTHONDONTWRITEBYTECODE")  # users' modules are compiled once, so are ours
+    own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     count = str(threads)
     counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
                             "SYMTENSOR_THREADS"), count)
