@@ -17,15 +17,19 @@ __all__ = ["equation_error", "declaration_error"]
 
 Side = tuple[str, int]
 """A size as text, and the number it is."""
+_STRETCH = "only a size known to be 1 stretches: T.addbroadcast(x, axis), or declare it: T.matrix(shape=(1, None))"
 
 
-def equation_error(meaning: str, compare: str, left: Side, right: Side, where: Iterable[str] = ()) -> SymtensorError:
+def equation_error(meaning: str, compare: str, left: Side, right: Side, where: Iterable[str] = (),
+                   operands: Iterable[str] = ()) -> SymtensorError:
     """The error for an equation ("eq") or inequality ("le") that does not hold."""
     if compare == "le":
         kind = IndexOutOfRange if "index" in meaning else ShapeError
         values = [f"{text} = {value}" for text, value in (left, right) if text != str(value)]
-        return kind(meaning, where=where, operands=values)
-    return ShapeError(f"{meaning}: {_is(left)} and {_is(right)}", where=where)
+        return kind(meaning, where=where, operands=[*operands, *values])
+    broadcasts = meaning.removeprefix("sizes of axis ").isdigit() and 1 in (left[1], right[1])
+    return ShapeError(f"{meaning}: {_is(left)} and {_is(right)}", where=where, operands=operands,
+                      fix=_STRETCH if broadcasts else None)
 
 
 def declaration_error(name: str, axis: int, actual: int, declared: Side, where: Iterable[str] = ()) -> SymtensorError:

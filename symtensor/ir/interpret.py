@@ -121,7 +121,7 @@ class _Run:
             return
         if not (left == right if equation.compare == "eq" else left <= right):
             raise equation_error(equation.meaning, equation.compare, (str(equation.left), left),
-                                 (str(equation.right), right), provenance.describe(lines))
+                                 (str(equation.right), right), provenance.describe(lines), equation.describe())
 
     # -- values -----------------------------------------------------------------------------------
 

@@ -99,7 +99,7 @@ class SizeTable:
         for equation, lines in self._undecided:
             if self._known(equation.left) and self._known(equation.right):
                 message = ("equation", equation.meaning, equation.compare, str(equation.left), str(equation.right),
-                           tuple(provenance.describe(lines)))
+                           tuple(provenance.describe(lines)), tuple(equation.describe()))
                 self._check(self._plain_number(equation.left), self._plain_number(equation.right), message,
                             equation.compare)
             else:

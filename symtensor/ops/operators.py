@@ -110,4 +110,4 @@ class _Operators:
 
     def __bool__(self: Any) -> bool:
         raise complaint(TypeMismatch, f"{self!r} has no truth value: it is a symbolic expression", self,
-                        fix="use switch(condition, a, b) or ifelse; x.eval() for a number")
+                        fix="use switch(condition, a, b); x.eval() for a number")

@@ -114,7 +114,8 @@ class Signature:
         if array.ndim != type.ndim:
             raise TypeMismatch(
                 f"{label!r} must have {type.ndim} axes ({type.describe()}), not {array.ndim}",
-                operands=[f"{label}: {array.dtype} {array.shape}"], fix=_rank_fix(array.ndim, type.ndim, label))
+                operands=[f"{label}: {array.dtype} {array.shape}"],
+                fix=_rank_fix(array.ndim, type.ndim, _written(declared)))
         for axis, (wanted, size) in enumerate(zip(type.static_shape, array.shape)):
             if wanted is not None and wanted != size:
                 raise declaration_error(label, axis, size, (str(wanted), wanted))
@@ -126,15 +127,17 @@ class Signature:
             raise TypeMismatch(
                 f"{label!r} must be {type.dtype}, and {array.dtype} may not fit it",
                 operands=[f"{label}: {array.dtype} {array.shape}"],
-                fix=f'{label}.astype("{type.dtype}"), or function(..., allow_input_downcast=True)')
+                fix=f'{_written(declared)}.astype("{type.dtype}"), or function(..., allow_input_downcast=True)')
         with np.errstate(all="ignore"):
             return np.require(array, wanted, ("C", "A"))
 
 
 def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:
-    """Whether conversion loses nothing; Python numbers, alone or in lists, are weak."""
+    """Whether conversion loses nothing; Python numbers, alone or in lists, and NumPy's single floats are weak."""
     if np.can_cast(array.dtype, wanted, "safe"):
         return True
+    if isinstance(value, np.floating):
+        return wanted.kind in "fc"
     if isinstance(value, (np.ndarray, np.generic)):
         return False
     if array.dtype.kind in "iu" and wanted.kind in "iu":
@@ -142,7 +145,12 @@ def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:
     return array.dtype.kind in "biuf" and wanted.kind in "fc"
 
 
-def _rank_fix(given: int, wanted: int, label: str) -> str:
+def _written(declared: In) -> str:
+    """What stands for an argument in Python: its name, if it has one that is a name there too."""
+    return declared.name if declared.name and declared.name.isidentifier() else "value"
+
+
+def _rank_fix(given: int, wanted: int, code: str) -> str:
     if given == wanted - 1:
-        return f"{label}[None, ...] adds an axis"
-    return f"reshape {label}, or declare the variable with {given} axes"
+        return f"{code}[None, ...] adds an axis"
+    return f"reshape {code}, or declare the variable with {given} axes"

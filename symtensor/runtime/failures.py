@@ -1,6 +1,6 @@
 """Errors of a running function: from the numbers the virtual machine gives to words.
 
->>> error = size_error(("equation", "sizes of axis 0", "eq", "x.0", "y.0", ("a.py:1 in f",)), 3, 4)
+>>> error = size_error(("equation", "sizes of axis 0", "eq", "x.0", "y.0", ("a.py:1 in f",), ()), 3, 4)
 >>> print(error)
 sizes of axis 0: x.0 is 3 and y.0 is 4
   where    a.py:1 in f
@@ -22,8 +22,8 @@ def size_error(message: Any, left: int, right: int) -> SymtensorError:
     if message[0] == "declared":
         _, name, axis, size = message
         return declaration_error(name, axis, left, (size, right))
-    _, meaning, compare, left_text, right_text, where = message
-    return equation_error(meaning, compare, (left_text, left), (right_text, right), where)
+    _, meaning, compare, left_text, right_text, where, operands = message
+    return equation_error(meaning, compare, (left_text, left), (right_text, right), where, operands)
 
 
 class Failures:
@@ -45,6 +45,6 @@ class Failures:
                              operands=[f"buffer {number}: {data}"])
         names, where, operands = self.origins[number]
         if kind == "kernel":
-            raise IndexOutOfRange(f"an index is out of range in {names}", where=where, operands=operands,
+            raise IndexOutOfRange("an index is out of range", where=where, operands=operands,
                                   fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)

@@ -62,7 +62,7 @@ class _Methods(Variable):
         length = self.type.shape[0] if self.type.ndim else None
         if not isinstance(length, int):
             raise complaint(TypeMismatch, "only a tensor whose first size is known can be iterated over", self,
-                            fix="fix the size: matrix(shape=(3, None)), or use scan")
+                            fix="fix the size: matrix(shape=(3, None)), or compute with whole tensors")
         return (indexing.getitem(self, position) for position in range(length))
 
     def __getitem__(self, index: Any) -> Variable:

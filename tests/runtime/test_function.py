@@ -121,6 +121,22 @@ def test_wrong_rank(backend):
                               "  fix      x[None, ...] adds an axis")
 
 
+def test_what_fixes_of_unnamed_arguments_say(backend):
+    f = st.function([T.fmatrix()], T.constant(1.0), on_unused_input="ignore")
+    with pytest.raises(TypeMismatch, match=r"fix      value\[None, ...\] adds an axis"):
+        f(np.ones(3, "float32"))
+    with pytest.raises(TypeMismatch, match=r'fix      value.astype\("float32"\)'):
+        f(np.ones((3, 3)))
+
+
+def test_single_floats_of_numpy_fit_float_inputs(backend):
+    x = T.fscalar("x")
+    f = st.function([x], x * 2)
+    assert f(np.float64(0.1)) == f(0.1) and f(np.float64(0.1)).dtype == "float32"
+    with pytest.raises(TypeMismatch, match="must be int64"):
+        st.function([T.lscalar()], T.constant(1), on_unused_input="ignore")(np.float64(1.5))
+
+
 def test_number_and_names_of_arguments(backend):
     x = T.dvector("x")
     f = st.function([x], x)
@@ -142,13 +158,16 @@ def test_sizes_that_disagree(backend):
         f(np.ones(3), np.ones(4))
     assert message(error).splitlines()[0] == "sizes of axis 0: x.0 is 3 and y.0 is 4"
     assert "test_function.py" in str(error.value) and "x + y" in str(error.value)
+    assert error.value.operands == ("x: float64 (x.0,)", "y: float64 (y.0,)") and error.value.fix is None
     assert f(np.ones(3), np.ones(3)).tolist() == [2.0] * 3
 
 
 def test_unknown_sizes_do_not_broadcast_at_run_time(backend):
     x, y = T.dvectors("x", "y")
-    with pytest.raises(ShapeError, match="x.0 is 1 and y.0 is 4"):
-        st.function([x, y], x + y)(np.ones(1), np.ones(4))
+    with pytest.raises(ShapeError, match="x.0 is 1 and y.0 is 4") as error:
+        st.function([x, y], (x * 2) + y)(np.ones(1), np.ones(4))
+    assert error.value.operands == ("(x * 2.0): float64 (x.0,)", "y: float64 (y.0,)")
+    assert "T.addbroadcast(x, axis)" in error.value.fix
 
 
 def test_named_and_fixed_sizes(backend):
