@@ -31,6 +31,7 @@ from symtensor.lower.program import Gemm as GemmInstruction
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import Root, SizeTable
 from symtensor.ops.contract import Gemm
+from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size, Symbol
 
@@ -218,7 +219,9 @@ class _Planner:
                 lines.update(dict.fromkeys(provenance.describe(own[:1])))
         names = " ".join(dict.fromkeys(str(node.op) for node in nodes))
         operands = self.flow.inputs_of(origin) if isinstance(origin, Group) else nodes[0].inputs
-        return (names, tuple(lines), tuple(describe(v) for v in operands))
+        checked = [node.inputs for node in nodes if isinstance(node.op, Elementwise) and node.op.definition.fails]
+        return (names, tuple(lines), (*map(describe, operands),
+                                      *(f"{index!r} counts along an axis of size {size!r}" for index, size in checked)))
 
 
 def _is_zero(variable: Variable) -> bool:

@@ -15,6 +15,7 @@ from symtensor.base.errors import (
     TypeMismatch,
     UnusedInputError,
 )
+from symtensor.codegen.toolchain import toolchain
 
 BACKENDS = ["c", "numpy"]
 
@@ -185,6 +186,15 @@ def test_contradiction_is_found_when_written():
     with pytest.raises(ShapeError) as error:
         T.dot(x, w)
     assert "784 and 500 can never be equal" in str(error.value) and "T.dot(x, w)" in str(error.value)
+
+
+@pytest.mark.skipif(toolchain() is None, reason="kernels tell only that an index is out of range")
+def test_which_axis_an_index_leaves():
+    table, rows = st.shared(np.zeros((3, 2)), name="table"), T.lvector("rows")
+    with pytest.raises(IndexOutOfRange) as error:
+        st.function([rows], updates=[(table, T.inc_subtensor(table[rows], 1))])([5])
+    assert message(error).splitlines()[0] == "an index is out of range"
+    assert error.value.operands == ("rows: int64 (rows.0,)", "rows counts along an axis of size table.0")
 
 
 def test_index_out_of_range(backend):
