@@ -21,7 +21,7 @@ from symtensor.rewrite.pattern import uniform
 from symtensor.types.dim import Size
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
-__all__ = ["ONE", "number", "rounded", "is_exact", "literal", "flows_into", "by_shape", "cost"]
+__all__ = ["ONE", "number", "rounded", "is_exact", "literal", "flows_into", "opens", "by_shape", "cost"]
 
 
 ONE = Fraction(1)
@@ -70,6 +70,12 @@ def extent(variable: Variable) -> tuple[int, int]:
     return sum(size != 1 for size in variable.type.shape), variable.type.ndim
 
 
+def opens(variable: Variable, ops: frozenset[str], context: Context) -> bool:
+    """Whether a variable exists only for its one user, and one of the elementwise `ops` computes it."""
+    node = variable.owner
+    return node is not None and getattr(node.op, "name", None) in ops and context.uses(variable) == 1
+
+
 def by_shape(operands: Iterable[Variable]) -> list[list[Variable]]:
     """Operands in groups of one shape, small ones first: each group is combined before it meets larger ones."""
     groups: dict[tuple[Size, ...], list[Variable]] = {}
@@ -79,14 +85,14 @@ def by_shape(operands: Iterable[Variable]) -> list[list[Variable]]:
 
 
 def cost(expression: Variable, leaves: Iterable[Variable]) -> tuple[int, int, int]:
-    """What computing an elementwise expression takes: in its own shape, altogether, and how often leaves are read."""
+    """What an expression takes: in its own shape, altogether, and how often leaves other than constants are read."""
     stop = set(leaves)
     whole, total, reads = 0, 0, 0
     for node in applications([expression], stop):
         price = price_of(node.op)
         total += price
         whole += price if node.outputs[0].type.shape == expression.type.shape else 0
-        reads += sum(v in stop for v in node.inputs)
+        reads += sum(v in stop and not isinstance(v, Constant) for v in node.inputs)
     return whole, total, reads
 
 

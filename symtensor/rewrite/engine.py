@@ -16,7 +16,7 @@ rule, carries names and the user's lines, compares types, and stops rules that g
 >>> graph = Graph([x], [log(x + 1)])
 >>> history = run_phase(graph, example)
 >>> graph.outputs, history.fired
-([log1p], Counter({'log_one_plus': 1}))
+([log1p(x)], Counter({'log_one_plus': 1}))
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,10 @@ class History:
     """Name, seconds, nodes before and after."""
     reasons: dict[Apply, tuple[Any, ...]] = field(default_factory=dict)
 
+    def forget_all_but(self, nodes: Sequence[Apply]) -> None:
+        """Keep the reasons of these nodes only."""
+        self.reasons = {node: self.reasons[node] for node in nodes if node in self.reasons}
+
     def rules_of(self, node: Apply) -> list[str]:
         """The rules that led to a node, the first to fire first."""
         names: list[str] = []
@@ -72,8 +76,9 @@ class History:
 class Context:
     """What a rule may ask about the graph: who uses a variable, and whether a node exists already."""
 
-    def __init__(self, graph: Graph, nodes: Sequence[Apply]) -> None:
+    def __init__(self, graph: Graph, nodes: Sequence[Apply], normal: Mapping[Variable, Variable]) -> None:
         self.graph = graph
+        self._normal = normal
         self._user = {v: node for node in nodes for v in node.inputs}
         self._uses: dict[Variable, int] = {}
         for variable in itertools.chain(graph.roots(), *(node.inputs for node in nodes)):
@@ -91,6 +96,10 @@ class Context:
         """The (first) output of the node that applies `op`, if the graph has one."""
         found = self.graph.find(op, inputs)
         return found[0] if found is not None else None
+
+    def is_normal(self, variable: Variable) -> bool:
+        """Whether a computed variable is known to be in normal form, so that it will not be replaced any more."""
+        return self._normal.get(variable) is variable
 
     # -- what the engine tells it -------------------------------------------------------------------------
 
@@ -138,7 +147,7 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
     started = time.perf_counter()
     nodes: Sequence[Apply] = graph.nodes()
     before = len(nodes)
-    index = Index([one for one in phase.rules if one.name not in excluding])
+    index = phase.index(excluding)
     nodes = _Normalisation(graph, nodes, index, history).run()
     outputs = list(graph.outputs)
     for one in phase.passes:
@@ -167,8 +176,8 @@ class _Normalisation:
         self.nodes = nodes
         self.index = index
         self.history = history
-        self.context = Context(graph, nodes)
         self.normal: dict[Variable, Variable] = {}
+        self.context = Context(graph, nodes, self.normal)
         self.successor: dict[Apply, Sequence[Variable]] = {}
         self.recent: list[str] = []
 
@@ -244,8 +253,8 @@ class _Normalisation:
 
     def _rebuilt(self, node: Apply) -> Sequence[Variable] | None:
         """The node over the normal forms of its inputs; None if they are what it has."""
-        inputs = tuple(self.normal.get(v, v) for v in node.inputs)
-        if all(new is old for new, old in zip(inputs, node.inputs)):
+        inputs = tuple([self.normal.get(v, v) for v in node.inputs])
+        if inputs == node.inputs:  # variables are equal if they are the same
             return None
         places = self.graph.lines_of(node)
         existed = self.graph.find(node.op, inputs)

@@ -7,25 +7,27 @@
 >>> graph = Graph([x], [log(1 + exp(x)) * 1])
 >>> history = optimize(graph)
 >>> graph.outputs
-[softplus]
+[softplus(x)]
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from functools import reduce
 
 from symtensor.base.config import config
 from symtensor.base.errors import ConfigError
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Constant, Equation, Variable
-from symtensor.ops import scalar
-from symtensor.ops.size import Dimension, SizeValue, integer
+from symtensor.ops.scalar import add, floor_div, maximum, minimum, mod, mul
+from symtensor.ops.shape import SpecifyShape
+from symtensor.ops.size import Dimension, SizeValue, dimension, integer
 from symtensor.rewrite.engine import History, run_phase
 from symtensor.rewrite.rule import Phase
 from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
 from symtensor.types import dim as dims
-from symtensor.types.dim import Compound, Size, Symbol
+from symtensor.types.dim import Compound, Monomial, Size, Symbol
 
 __all__ = ["PIPELINE", "optimize", "stabilized"]
 
@@ -46,8 +48,14 @@ def optimize(graph: Graph, level: str | None = None, excluding: Container[str] =
     if level not in PIPELINE:
         raise ConfigError(f"there is no optimizer {level!r}", fix="one of " + ", ".join(PIPELINE))
     history = History()
+    settled: set[Phase] = set()  # phases whose normal form the graph is in
     for phase in PIPELINE[level]:
-        run_phase(graph, phase, history, excluding)
+        if phase not in settled:
+            before = graph.roots()
+            run_phase(graph, phase, history, excluding)
+            changed = any(new is not old for new, old in zip(graph.roots(), before))
+            settled = {phase} if changed else settled | {phase}
+    history.forget_all_but(graph.nodes())
     return history
 
 
@@ -81,7 +89,7 @@ def _users_expressions(graph: Graph) -> list[Variable]:
         return graph.solution(equation.left), graph.solution(equation.right)
 
     stated = {bound(equation) for equation, _ in graph.equations if equation.compare == "le"}
-    users: dict[Variable, Variable] = dict(graph.origin)
+    users = {variable: _as_known(variable, user) for variable, user in graph.origin.items()}
     sizes = _Sizes(graph, users)
     for node in graph.nodes():
         places = graph.lines_of(node)
@@ -95,7 +103,16 @@ def _users_expressions(graph: Graph) -> list[Variable]:
         for old, new in zip(node.outputs, made):
             new.name = new.name or old.name
             users[old] = new
-    return [users.get(v, v) for v in graph.outputs]
+    return [graph.origin.get(v, users.get(v, v)) for v in graph.outputs]
+
+
+def _as_known(variable: Variable, user: Variable) -> Variable:
+    """A user's variable with the sizes that the graph's equations fix: rules may have relied on them."""
+    if variable.type.static_shape == user.type.static_shape:
+        return user
+    sizes = [integer(size) if isinstance(size, int) else dimension(user, axis)
+             for axis, size in enumerate(variable.type.shape)]
+    return SpecifyShape(user.type.ndim)(user, *sizes)  # type: ignore[no-any-return]
 
 
 class _Sizes:
@@ -117,17 +134,18 @@ class _Sizes:
             return integer(size)
         if any(s not in self.sources for s in dims.symbols_of(size)):
             return SizeValue(size)()  # type: ignore[no-any-return]
-        total: Variable = integer(size.constant)
-        for monomial, coefficient in size.terms:
-            term: Variable = integer(coefficient)
-            for atom in monomial:
-                term = term * self._atom(atom)
-            total = total + term
-        return total
+        summands = [reduce(mul, self._factors(monomial, coefficient)) for monomial, coefficient in size.terms]
+        if size.constant:
+            summands.append(integer(size.constant))
+        return reduce(add, summands)
+
+    def _factors(self, monomial: Monomial, coefficient: int) -> list[Variable]:
+        factors = [self._atom(atom) for atom in monomial]
+        return factors if coefficient == 1 else [integer(coefficient), *factors]
 
     def _atom(self, atom: Symbol | Compound) -> Variable:
         if isinstance(atom, Compound):
-            op = {"floordiv": scalar.floor_div, "modulo": scalar.mod, "min": scalar.minimum, "max": scalar.maximum}
+            op = {"floordiv": floor_div, "modulo": mod, "min": minimum, "max": maximum}
             return op[atom.kind](self.variable(atom.left), self.variable(atom.right))  # type: ignore[no-any-return]
         variable, axis = self.sources[atom]
         user = self.users.get(variable, variable)

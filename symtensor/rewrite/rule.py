@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symtensor.base.errors import RewriteError
@@ -60,6 +60,15 @@ class Phase:
         self.__doc__ = doc
         self.rules: list[Rule] = []
         self.passes: list[GraphPass] = []
+        self._indexed: list[Rule] = []
+        self._index = Index(())
+
+    def index(self, excluding: Container[str] = ()) -> Index:
+        """The phase's rules, without those named in `excluding`, by what they may apply to."""
+        rules = [one for one in self.rules if one.name not in excluding]
+        if rules != self._indexed:  # kept from one graph to the next, while the rules are the same
+            self._indexed, self._index = rules, Index(rules)
+        return self._index
 
     def __repr__(self) -> str:
         return self.name

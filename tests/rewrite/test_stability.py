@@ -4,15 +4,17 @@ import mpmath
 import numpy as np
 import pytest
 
+from symtensor.base.errors import ShapeError
 from symtensor.grad.reverse import grad
 from symtensor.ir.interpret import evaluate, evaluate_graph
-from symtensor.ops.index import Iota, gather
+from symtensor.ops.index import Iota, gather, join, subtensor
 from symtensor.ops.reduce import reduce_axes, sum_axes
 from symtensor.ops.scalar import cos, erf, erfc, exp, log, sigmoid, softplus, sqrt, square, stop_gradient, tanh
-from symtensor.ops.shape import expand_dims
+from symtensor.ops.shape import broadcast_to, expand_dims, transpose
 from symtensor.ops.size import dimension
 from symtensor.rewrite.phases import stabilized
 from symtensor.runtime.function import function
+from symtensor.types.tensor import TensorType
 from tests.rewrite.forms import form, integers, matrix, rewritten, text, vector
 
 x, y = (vector(name) for name in "xy")
@@ -135,6 +137,15 @@ def test_stabilized_keeps_names_lines_and_users_variables():
 
 
 def test_stabilized_writes_sizes_as_users_do():
-    (found,) = stabilized([(m * 0 + 1) * dimension(m, 0)])
-    assert "SizeValue" not in text(found)
-    assert evaluate([found], {m: np.ones((2, 3))})[0].tolist() == [[2.0] * 3] * 2
+    (found,) = stabilized([subtensor(join(0, [m, m]), (slice(None, -1),)) * 0 + 7])
+    assert "SizeValue" not in text(found) and "Dimension" in text(found)
+    assert evaluate([found], {m: np.ones((2, 3))})[0].tolist() == [[7.0] * 3] * 3
+
+
+def test_stabilized_says_what_sizes_it_relied_on():
+    column = TensorType("float64", (None, 1))("column")
+    row = broadcast_to(column, [1, 4])  # so the column has one element
+    (found,) = stabilized([transpose(row)])
+    assert evaluate([found], {column: np.ones((1, 1))})[0].shape == (4, 1)
+    with pytest.raises(ShapeError):
+        evaluate([found], {column: np.ones((2, 1))})

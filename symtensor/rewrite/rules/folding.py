@@ -1,4 +1,4 @@
-"""Constant folding: what depends on no input is computed once, here.
+"""What need not be computed when the function runs, or not twice: constants, and operands in another order.
 
 >>> from symtensor import ops
 >>> from symtensor.ir.graph import Graph
@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.ops.elementwise import primitives
 from symtensor.ops.index import Iota
 from symtensor.ops.shape import Broadcast
 from symtensor.rewrite.engine import Context
@@ -58,3 +59,13 @@ def _is_small(node: Apply, operands: int) -> bool:
         if count > max(_LARGEST, operands):
             return False
     return True
+
+
+_COMMUTATIVE = [op for op in primitives.values() if op.commutative]
+
+
+@rewrite(canonicalize, specialize, ops=_COMMUTATIVE)
+def operands_exchanged(node: Apply, context: Context) -> Variable | None:
+    """x op y, where y op x is computed already."""
+    other = context.find(node.op, *node.inputs[::-1])
+    return other if other is not None and context.is_normal(other) and context.uses(other) else None

@@ -9,7 +9,7 @@
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
 >>> node, node.inputs[1].owner
-(mul(6.0, true_div), true_div(y, x))
+(mul(6.0, (y / x)), true_div(y, x))
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import mul, neg, power, reciprocal, sqrt, square, true_div
-from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, is_exact, literal, number, rounded
+from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, is_exact, literal, number, opens, rounded
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -35,6 +35,9 @@ _LARGEST_CHAIN = 64
 """Integer powers up to this are multiplied out."""
 _LARGEST_BITS = 8192
 """Where exact constants grow beyond this, products stay as they are."""
+
+
+_PRODUCTS = frozenset({"mul", "true_div", "neg", "square", "reciprocal", "power", "sqrt"})
 
 
 @dataclass
@@ -204,6 +207,9 @@ def multiply_out(node: Apply, context: Context) -> Variable | None:
 
 def _collected(node: Apply, context: Context, multiplied_out: bool) -> Variable | None:
     (root,) = node.outputs
+    if node.op is not power and node.inputs[0] is not node.inputs[-1] \
+            and not any(opens(v, _PRODUCTS, context) for v in node.inputs):
+        return None  # nothing to take apart
     if root.type.dtype not in FLOATS + INTEGERS or _is_inside(root, context):
         return None
     total = _Product.of(root, context)

@@ -66,9 +66,11 @@ def spread_after_elementwise(node: Apply, context: Context) -> Variable | None:
 def implicit_axes(node: Apply, context: Context) -> Variable | None:
     """New axes in front need not be made where another operand has them: operands align at the right."""
     padded = [_without_new_axes(v) for v in node.inputs]
+    if padded.count(None) == len(padded):
+        return None
     full = [v for v, inner in zip(node.inputs, padded)
             if inner is None and v.type.ndim == node.outputs[0].type.ndim]
-    if not full or all(inner is None for inner in padded):
+    if not full:
         return None
     return node.op.make(*(v if inner is None else inner for v, inner in zip(node.inputs, padded)))[0]
 

@@ -9,7 +9,7 @@
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
 >>> node, node.inputs[1].owner
-(add(1.0, mul), mul(3.0, y))
+(add(1.0, (3.0 * y)), mul(3.0, y))
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import add, mul, neg, sub
-from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, literal, number, rounded
+from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, literal, number, opens, rounded
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -30,6 +30,9 @@ from symtensor.types.dtype import FLOATS, INTEGERS
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
 __all__: list[str] = []
+
+
+_SUMS = frozenset({"add", "sub", "neg", "mul"})
 
 
 @dataclass
@@ -128,6 +131,9 @@ def _joined(left: _Signed, right: _Signed) -> _Signed:
 def collect_terms(node: Apply, context: Context) -> Variable | None:
     """A sum with each term once, if that is cheaper; only at the root of a sum, so that the work is linear."""
     (root,) = node.outputs
+    left, right = node.inputs
+    if left is not right and not _is_sum(left, context) and not _is_sum(right, context):
+        return None  # nothing to take apart
     if root.type.dtype not in FLOATS + INTEGERS or _is_inside(root, context):
         return None
     total = _Sum.of(root, context)
@@ -137,6 +143,14 @@ def collect_terms(node: Apply, context: Context) -> Variable | None:
     if better is None:
         return None
     return better if cost(better, total.leaves) < cost(root, total.leaves) else None
+
+
+def _is_sum(variable: Variable, context: Context) -> bool:
+    """Whether an operand can be taken apart, or is a multiple by a number."""
+    if not opens(variable, _SUMS, context):
+        return False
+    node = variable.owner
+    return node.op is not mul or any(isinstance(v, Constant) for v in node.inputs)  # type: ignore[union-attr]
 
 
 def _is_inside(root: Variable, context: Context) -> bool:
