@@ -32,7 +32,7 @@ from symtensor.types.dim import Compound, Monomial, Size, Symbol
 __all__ = ["PIPELINE", "optimize", "stabilized"]
 
 PIPELINE: dict[str, Sequence[Phase]] = {
-    "fast_run": (resolve, canonicalize, stabilize, canonicalize, specialize, contract),
+    "fast_run": (resolve, canonicalize, resolve, stabilize, canonicalize, specialize, contract),
     "fast_compile": (resolve, canonicalize, contract),
     "None": (),
 }

@@ -11,7 +11,8 @@ from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Constant
 from symtensor.ir.verify import verify
 from symtensor.ops.elementwise import cast
-from symtensor.ops.index import Iota
+from symtensor.ops.index import Iota, nonzero
+from symtensor.ops.python import as_op
 from symtensor.ops.reduce import Reduce, sum_axes
 from symtensor.ops.scalar import add, cos, exp, log, mul, neg, sin, sqrt, square, tan, tanh
 from symtensor.ops.shape import expand_dims
@@ -325,3 +326,18 @@ def test_constants_are_kept_by_bits():
     graph = Graph([x], [x / Constant(0.0), x / Constant(-0.0), x * np.nan, x * np.nan])
     optimize(graph)
     assert graph.outputs[0] is not graph.outputs[1] and graph.outputs[2] is graph.outputs[3]
+
+
+def test_sizes_known_from_data_move_with_their_node(phase):
+    rule(phase, keeps="exact")(lambda x: (neg(neg(x)), x))
+
+    @as_op(itypes=[vector], otypes=[vector])
+    def positive(values):
+        return values[values > 0]
+    found = positive(neg(neg(x)))
+    counted = nonzero(neg(neg(x)) > 0)[0]
+    graph, _ = run(phase, found * 2, counted + 1)
+    values = np.array([1.0, -1.0, 3.0])
+    doubled, positions = evaluate_graph(graph, [values, values])
+    assert doubled.tolist() == [2.0, 6.0] and positions.tolist() == [1, 3]
+    assert all("neg" not in str(node.op) for node in graph.nodes())

@@ -142,6 +142,11 @@ def test_stabilized_writes_sizes_as_users_do():
     assert evaluate([found], {m: np.ones((2, 3))})[0].tolist() == [[7.0] * 3] * 3
 
 
+def test_stabilized_keeps_checks_of_indices():
+    (found,) = stabilized([gather(x, {0: Iota()(dimension(m, 0))})])
+    assert "wrap_index(iota(" in text(found)
+
+
 def test_stabilized_says_what_sizes_it_relied_on():
     column = TensorType("float64", (None, 1))("column")
     row = broadcast_to(column, [1, 4])  # so the column has one element

@@ -14,7 +14,8 @@ only the rows' sums and the picked elements are read, and its derivative becomes
 >>> labels = Variable(TensorType("int64", (None,)), name="labels")
 >>> rows = Iota()(dimension(x, 0))
 >>> graph = Graph([x, labels], [gather(exp(x), {0: rows, 1: labels})])
->>> history = run_phase(graph, canonicalize)
+>>> for phase in (resolve, canonicalize):
+...     history = run_phase(graph, phase)
 >>> graph.outputs[0].owner
 exp(gather[0,1](x, iota(...), wrap_index(labels, ...)))
 """
@@ -34,7 +35,7 @@ from symtensor.ops.size import size_of, size_value
 from symtensor.rewrite.algebra import number
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import ANY, rewrite
-from symtensor.rewrite.rules import canonicalize, stabilize
+from symtensor.rewrite.rules import canonicalize, resolve, stabilize
 from symtensor.rewrite.rules.spreading import spread, spread_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
@@ -54,15 +55,18 @@ def _counts_all(index: Variable, size: Size) -> bool:
     return _counts(index) and index.type.shape[0] == size
 
 
-@rewrite(canonicalize, ops=[wrap_index])
-def index_in_range(node: Apply, context: Context) -> Variable | None:
-    """A count is in range if it ends in range: one equation instead of a check of each; no index is checked twice."""
+@rewrite(canonicalize, ops=[wrap_index], operands=[wrap_index])
+def index_checked_already(node: Apply, context: Context) -> Variable | None:
+    """An index in range is in range."""
     index, size = node.inputs
-    if size.type.ndim or index.owner is None:
-        return None
-    if index.owner.op is wrap_index and index.owner.inputs[1] is size:
-        return index
-    if not _counts(index):
+    return index if index.owner.inputs[1] is size else None  # type: ignore[union-attr]
+
+
+@rewrite(resolve, ops=[wrap_index], operands=[Iota])
+def count_in_range(node: Apply, context: Context) -> Variable | None:
+    """A count is in range if it ends in range: one equation of the compiled graph, instead of a check of each."""
+    index, size = node.inputs
+    if size.type.ndim:
         return None
     end, limit = index.type.shape[0], size_of(size)
     if dims.lower_bound(limit - end) < 0:
