@@ -200,7 +200,7 @@ def slice_of_set_slice(node: Apply, context: Context) -> Variable | None:
     return node.op(x, *bounds) + value if inner.op.add else value
 
 
-@rewrite(canonicalize, ops=[SetSubtensor])
+@rewrite(canonicalize, ops=[SetSubtensor], keeps="value")
 def useless_set(node: Apply, context: Context) -> Variable | None:
     """What is there already is put back, or nothing is added."""
     x, y, *bounds = node.inputs

@@ -66,7 +66,7 @@ def _with_all_axes(x: Variable, ndim: int) -> Variable:
     return shuffled(x, [NEW] * (ndim - x.type.ndim) + list(range(x.type.ndim)))
 
 
-@rewrite(specialize, ops=[MatMul])
+@rewrite(specialize, ops=[MatMul], keeps="real")
 def product_over_single_elements(node: Apply, context: Context) -> Variable | None:
     """A column times a row is a product element by element; a row times a column is a sum."""
     a, b = node.inputs

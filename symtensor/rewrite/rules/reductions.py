@@ -63,7 +63,7 @@ def reduction_of_reduction(node: Apply, context: Context) -> Variable | None:
     return reduce_axes(node.op.kind, x, [*inner.op.axes, *(kept[axis] for axis in node.op.axes)])
 
 
-@rewrite(canonicalize, specialize, ops=[Reduce], operands=[Dimshuffle])
+@rewrite(canonicalize, specialize, ops=[Reduce], operands=[Dimshuffle], keeps="real")
 def reduction_before_axes(node: Apply, context: Context) -> Variable | None:
     """Axes are permuted after reducing: there are fewer."""
     inner = node.inputs[0].owner
@@ -186,7 +186,7 @@ def all_opposite(x, axes):
 _INCREASING = (exp, exp2, expm1, sigmoid, softplus, tanh)
 
 
-@rewrite(canonicalize, ops=[Reduce], operands=[ANY])
+@rewrite(canonicalize, ops=[Reduce], operands=[ANY], keeps="nearer")
 def largest_of_increasing(node: Apply, context: Context) -> Variable | None:
     """The largest value of an increasing function is its value at the largest: one call for each row."""
     (whole,) = node.inputs

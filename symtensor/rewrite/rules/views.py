@@ -86,7 +86,7 @@ def _aligned(operand: Variable, ndim: int, order: Sequence[int]) -> Variable:
     return shuffled(operand, [axis - missing if axis >= missing else NEW for axis in order])
 
 
-@rewrite(canonicalize, ops=[Dimshuffle], operands=[MatMul])
+@rewrite(canonicalize, ops=[Dimshuffle], operands=[MatMul], keeps="real")
 def transpose_of_product(node: Apply, context: Context) -> Variable | None:
     """The transpose of a product is the product of the transposes, exchanged."""
     whole = node.inputs[0]
