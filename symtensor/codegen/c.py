@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 
 from symtensor.codegen.expressions import CLAUSE, combined, initial, literal, nan_matters
 from symtensor.codegen.preamble import C_TYPES
+from symtensor.codegen.sizes import SizeText
 from symtensor.lower.kernel import (
     Compute,
     Kernel,
@@ -35,7 +36,7 @@ from symtensor.lower.kernel import (
 )
 from symtensor.lower.schedule import Schedule
 from symtensor.types import dim as dims
-from symtensor.types.dim import Compound, Size, Symbol
+from symtensor.types.dim import Size, Symbol
 from symtensor.types.dtype import DISCRETE
 
 __all__ = ["print_kernel"]
@@ -63,6 +64,7 @@ class _Printer:
         self.names: dict[Value, str] = {}
         self.lines: list[str] = []
         self.depth = 1
+        self.defined = 0
         self.counters = {loop.symbol: f"i{number}"
                          for number, loop in enumerate(kernel.parallel + kernel.reduce)}
         self.fails = any(isinstance(v, Compute) and v.op.definition.fails for v in kernel.values())
@@ -458,40 +460,18 @@ class _Printer:
         """A size as C: parts that do not name loops are parameters."""
         if isinstance(size, int):
             return str(size)
-        if not any(self._varies(symbol) for symbol in dims.symbols_of(size)):
-            return self._parameter(size)
-        terms = [self._term(monomial, coefficient) for monomial, coefficient in size.terms]
-        if size.constant:
-            terms.append(str(size.constant))
-        return " + ".join(terms) if len(terms) == 1 else f"({' + '.join(terms)})"
+        return SizeText(self._varying, self._parameter, self._defined)(size)
 
-    def _varies(self, symbol: Symbol) -> bool:
-        return symbol in self.counters or isinstance(symbol.source, Value)
+    def _varying(self, symbol: Symbol) -> str | None:
+        return self.counters.get(symbol) or (self.names[symbol.source] if isinstance(symbol.source, Value) else None)
 
     def _parameter(self, size: Size) -> str:
         return self.parameters.setdefault(size, f"s{len(self.parameters)}")
 
-    def _term(self, monomial: Sequence[Symbol | Compound], coefficient: int) -> str:
-        fixed: Size = coefficient
-        factors = []
-        for atom in monomial:
-            if any(self._varies(s) for s in dims.symbols_of(dims.of_atom(atom))):
-                factors.append(self._atom(atom))
-            else:
-                fixed = fixed * dims.of_atom(atom)
-        if fixed != 1:
-            factors.insert(0, self.size(fixed) if not isinstance(fixed, int) or fixed >= 0 else f"({fixed})")
-        return " * ".join(factors)
-
-    def _atom(self, atom: Symbol | Compound) -> str:
-        if isinstance(atom, Symbol):
-            return self.counters[atom] if atom in self.counters else self.names[atom.source]
-        left, right = self.size(atom.left), self.size(atom.right)
-        if atom.kind in ("min", "max"):
-            return f"({left} {'<' if atom.kind == 'min' else '>'} {right} ? {left} : {right})"
-        if dims.lower_bound(atom.left) >= 0 and dims.lower_bound(atom.right) >= 0:
-            return f"({left} {'/' if atom.kind == 'floordiv' else '%'} {right})"
-        return f"{'floor_div' if atom.kind == 'floordiv' else 'modulo'}_int64({left}, {right})"
+    def _defined(self, text: str) -> str:
+        self.defined += 1
+        self.emit(f"const long z{self.defined} = {text};")
+        return f"z{self.defined}"
 
 
 def _product(loops: Iterable[Loop]) -> Size:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial, reduce
 from typing import Any
 
 from symtensor.ir import provenance
@@ -18,7 +19,7 @@ from symtensor.ir.node import Constant, Equation, Variable
 from symtensor.ir.provenance import Lines
 from symtensor.lower.program import Check, SizeCode, Sizes
 from symtensor.types import dim as dims
-from symtensor.types.dim import Atom, Dim, Size, Symbol
+from symtensor.types.dim import Compound, Fold, Size, Symbol
 
 __all__ = ["Root", "SizeTable"]
 
@@ -42,7 +43,7 @@ class SizeTable:
         self.roots: dict[Symbol, Root] = {}
         self.checks: list[Check] = []
         self.messages: list[Any] = []
-        self._numbers: dict[Size, int] = {}
+        self._numbers = _Numbers(self.sizes, self.roots)
         self._undecided = list(graph.equations)
         repeated = self._declared()
         for symbol, variable in graph.sources.items():
@@ -123,27 +124,30 @@ class SizeTable:
 
     def _plain_number(self, size: Size) -> int:
         """The number of a size as it is written: an equation says something only before it is assumed."""
-        if size not in self._numbers:
-            self._numbers[size] = self._make(size)
-        return self._numbers[size]
+        return self._numbers(size)
 
-    def _make(self, size: Size) -> int:
-        if not isinstance(size, Dim):
-            return self.sizes.constant(size)
-        total: int | None = None
-        for monomial, coefficient in size.terms:
-            term: int | None = None if coefficient == 1 else self.sizes.constant(coefficient)
-            for atom in monomial:
-                factor = self._atom(atom)
-                term = factor if term is None else self.sizes.add(SizeCode.MUL, factor, term)
-            assert term is not None
-            total = term if total is None else self.sizes.add(SizeCode.ADD, total, term)
-        assert total is not None
-        if size.constant:
-            total = self.sizes.add(SizeCode.ADD, total, self.sizes.constant(size.constant))
-        return total
 
-    def _atom(self, atom: Atom) -> int:
-        if isinstance(atom, Symbol):
-            return self.sizes.add(*self.roots[atom])
-        return self.sizes.add(_CODES[atom.kind], self._plain_number(atom.left), self._plain_number(atom.right))
+class _Numbers(Fold[int]):
+    """The numbers of sizes, with entries made for their parts."""
+
+    def __init__(self, sizes: Sizes, roots: Mapping[Symbol, Root]) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.roots = roots
+
+    def symbol(self, symbol: Symbol) -> int:
+        return self.sizes.add(*self.roots[symbol])
+
+    def compound(self, compound: Compound, left: int, right: int) -> int:
+        return self.sizes.add(_CODES[compound.kind], left, right)
+
+    def sum(self, terms: list[tuple[list[int], int]], constant: int) -> int:
+        parts = [self._product(factors, coefficient) for factors, coefficient in terms]
+        if constant or not parts:
+            parts.append(self.sizes.constant(constant))
+        return reduce(partial(self.sizes.add, SizeCode.ADD), parts)
+
+    def _product(self, factors: list[int], coefficient: int) -> int:
+        if coefficient != 1:
+            factors = [self.sizes.constant(coefficient), *factors]
+        return reduce(lambda product, factor: self.sizes.add(SizeCode.MUL, factor, product), factors)

@@ -1,138 +1,57 @@
 """Sizes as symbols, and their algebra.
 
 A size is an `int` or a `Dim`: a polynomial with integer coefficients over atoms. An atom is a `Symbol`
-(the size of an input's axis, a name the user gave, or the value of an integer scalar) or a quotient,
-remainder, minimum or maximum of sizes. The form is normal, so equal polynomials are equal objects
-as far as `==` is concerned, and the compiler can prove that two tensors have one length.
+(the size of an input's axis, a name the user gave, or the value of an integer scalar), a quotient or
+remainder of sizes, or a positive part max(0, size), of which all minima and maxima are made:
+min(a, b) is a - max(0, a - b). Equal sizes in normal form are one object, so the compiler can prove
+that two tensors have one length, and what is known of a size is found once.
 
 >>> n = symbol("n")
 >>> (n + 1) * 2 - n == n + 2
 True
 >>> n - minimum(n, 1) == maximum(n - 1, 0)       # len(x[1:]) is len(x[:-1])
 True
+>>> maximum(maximum(n - 1, 0) - 1, 0)            # len(x[1:][1:])
+max(0, n - 2)
 >>> floordiv(n * 6, 3), (n + 3) - n
 (2*n, 3)
 >>> lower_bound(n * 2 + 1)
-1.0
+1
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["Atom", "Compound", "Dim", "Size", "Symbol", "evaluate", "floordiv", "indicator_negative",
-           "known_different", "linear_in", "lone_symbol", "lower_bound", "maximum", "minimum", "modulo", "of_atom",
-           "polynomial", "substitute", "symbol", "symbols_of", "upper_bound"]
+from symtensor.types.ladder import Ladder
+from symtensor.types.polynomial import (
+    Atom,
+    Bounds,
+    Compound,
+    Dim,
+    Fold,
+    Monomial,
+    Size,
+    Symbol,
+    all_terms,
+    bends,
+    can_turn,
+    of_atom,
+    parts,
+    polynomial,
+    size_order,
+    total,
+    write,
+    written,
+)
 
-_serial = itertools.count()
+__all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
+           "indicator_negative", "known_different", "linear_in", "lone_symbol", "lower_bound", "maximum", "minimum",
+           "modulo", "of_atom", "polynomial", "substitute", "symbol", "symbols_of", "upper_bound", "write", "written"]
 
-
-@dataclass(frozen=True, eq=False)
-class Symbol:
-    """An unknown integer: the size of an axis, or the value of an integer scalar.
-
-    `source` is the variable it is known from: the scalar itself, or with an `axis` the tensor whose
-    size it is; None for an input's size. Sizes are never negative.
-    """
-
-    name: str
-    source: Any = None
-    axis: int | None = None
-    order: tuple[Any, ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "order", (0, next(_serial)))
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True)
-class Compound:
-    """A quotient, remainder, minimum or maximum of two sizes, none of which could be simplified away."""
-
-    kind: str
-    left: Size
-    right: Size
-
-    @cached_property
-    def order(self) -> tuple[Any, ...]:
-        return (1, self.kind, _size_order(self.left), _size_order(self.right))
-
-    def __repr__(self) -> str:
-        sign = {"floordiv": "//", "modulo": "%"}.get(self.kind)
-        return f"({self.left} {sign} {self.right})" if sign else f"{self.kind}({self.left}, {self.right})"
-
-
-Atom = Symbol | Compound
-Monomial = tuple[Atom, ...]
-
-
-class Dim:
-    """A polynomial over atoms that is not a plain integer; immutable."""
-
-    __slots__ = ("terms", "constant", "_hash", "_bounds", "_symbols")
-
-    def __init__(self, terms: tuple[tuple[Monomial, int], ...], constant: int) -> None:
-        self.terms = terms
-        self.constant = constant
-        self._hash = hash((terms, constant))
-        self._bounds: tuple[float, float] | None = None
-        self._symbols: tuple[Symbol, ...] | None = None
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Dim) and self._hash == other._hash
-                                 and self.constant == other.constant and self.terms == other.terms)
-
-    def __add__(self, other: Size) -> Size:
-        return _sum(self, other, 1)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Size) -> Size:
-        return _sum(self, other, -1)
-
-    def __rsub__(self, other: Size) -> Size:
-        return _sum(other, self, -1)
-
-    def __neg__(self) -> Size:
-        return _scale(self, -1)
-
-    def __mul__(self, other: Size) -> Size:
-        return _product(self, other)
-
-    __rmul__ = __mul__
-
-    def __floordiv__(self, other: Size) -> Size:
-        return floordiv(self, other)
-
-    def __rfloordiv__(self, other: Size) -> Size:
-        return floordiv(other, self)
-
-    def __mod__(self, other: Size) -> Size:
-        return modulo(self, other)
-
-    def __rmod__(self, other: Size) -> Size:
-        return modulo(other, self)
-
-    def __repr__(self) -> str:
-        parts = []
-        for monomial, coefficient in self.terms:
-            text = "*".join(map(repr, monomial))
-            parts.append(text if coefficient == 1 else f"-{text}" if coefficient == -1 else f"{coefficient}*{text}")
-        if self.constant:
-            parts.append(str(self.constant))
-        return " + ".join(parts).replace("+ -", "- ")
-
-
-Size = int | Dim
+_INFINITE = float("inf")
 
 
 def symbol(name: str, source: Any = None, axis: int | None = None) -> Dim:
@@ -140,159 +59,128 @@ def symbol(name: str, source: Any = None, axis: int | None = None) -> Dim:
     return of_atom(Symbol(name, source, axis))
 
 
-def of_atom(atom: Atom) -> Dim:
-    """An atom as a size."""
-    return Dim((((atom,), 1),), 0)
-
-
-def _parts(size: Size) -> tuple[tuple[tuple[Monomial, int], ...], int]:
-    return (size.terms, size.constant) if isinstance(size, Dim) else ((), int(size))
-
-
-def _monomial_order(monomial: Monomial) -> tuple[Any, ...]:
-    return (len(monomial), tuple(atom.order for atom in monomial))
-
-
-def _size_order(size: Size) -> tuple[Any, ...]:
-    terms, constant = _parts(size)
-    return (len(terms), constant, tuple((_monomial_order(m), c) for m, c in terms))
-
-
-def polynomial(terms: Mapping[Monomial, int], constant: int) -> Size:
-    """The size with these terms, as they are: what arithmetic has brought into normal form."""
-    kept = sorted(((m, c) for m, c in terms.items() if c), key=lambda term: _monomial_order(term[0]))
-    return Dim(tuple(kept), constant) if kept else constant
-
-
-def _sum(left: Size, right: Size, sign: int) -> Size:
-    left_terms, left_constant = _parts(left)
-    right_terms, right_constant = _parts(right)
-    terms = dict(left_terms)
-    for monomial, coefficient in right_terms:
-        terms[monomial] = terms.get(monomial, 0) + sign * coefficient
-    return _lift_extremum(polynomial(terms, left_constant + sign * right_constant))
-
-
-def _lift_extremum(size: Size) -> Size:
-    """p + max(a, b) as max(p + a, p + b), the normal form, when there is just one such term."""
-    if not isinstance(size, Dim) or (len(size.terms) == 1 and not size.constant and size.terms[0][1] == 1):
-        return size
-    extrema = [(m, c) for m, c in size.terms
-               if len(m) == 1 and isinstance(m[0], Compound) and m[0].kind in ("min", "max") and c in (1, -1)]
-    if len(extrema) != 1:
-        return size
-    (atom,), coefficient = extrema[0]
-    assert isinstance(atom, Compound)
-    rest = polynomial({m: c for m, c in size.terms if m != (atom,)}, size.constant)
-    choose = maximum if (atom.kind == "max") == (coefficient == 1) else minimum
-    return choose(_sum(rest, atom.left, coefficient), _sum(rest, atom.right, coefficient))
-
-
-def _scale(size: Size, factor: int) -> Size:
-    terms, constant = _parts(size)
-    return _lift_extremum(polynomial({m: c * factor for m, c in terms}, constant * factor))
-
-
-def _product(left: Size, right: Size) -> Size:
-    left_terms, left_constant = _parts(left)
-    right_terms, right_constant = _parts(right)
-    if not left_terms or not right_terms:
-        return _scale(left, right_constant) if left_terms else _scale(right, left_constant)
-    terms: dict[Monomial, int] = {}
-    for (m1, c1), (m2, c2) in itertools.product(left_terms + (((), left_constant),),
-                                                right_terms + (((), right_constant),)):
-        monomial = tuple(sorted(m1 + m2, key=lambda atom: atom.order))
-        terms[monomial] = terms.get(monomial, 0) + c1 * c2
-    constant = terms.pop((), 0)
-    return polynomial(terms, constant)
-
+# -- quotients and remainders -----------------------------------------------------------------------------
 
 def floordiv(left: Size, right: Size) -> Size:
-    """left // right, rounded down."""
-    if right == 1:
-        return left
+    """left // right, rounded down; 0 when right is 0."""
     if isinstance(left, int) and isinstance(right, int):
         return left // right if right else 0
-    if left == right and lower_bound(left) >= 1:
+    if left is right and lower_bound(left) >= 1:
         return 1
-    quotient = _exact_quotient(left, right)
-    return of_atom(Compound("floordiv", left, right)) if quotient is None else quotient
-
-
-def _exact_quotient(left: Size, right: Size) -> Size | None:
-    """left / right when right is one monomial that divides every term and cannot be zero."""
-    left_terms, left_constant = _parts(left)
-    right_terms, right_constant = _parts(right)
-    if not right_terms:
-        divisor: Monomial = ()
-        factor = right_constant
-    elif len(right_terms) == 1 and not right_constant and lower_bound(right) >= 1:
-        divisor, factor = right_terms[0]
-    else:
-        return None
-    terms: dict[Monomial, int] = {}
-    for monomial, coefficient in left_terms + ((((), left_constant),) if left_constant else ()):
-        rest = list(monomial)
-        for atom in divisor:
-            if atom not in rest:
-                return None
-            rest.remove(atom)
-        if not factor or coefficient % factor:
-            return None
-        terms[tuple(rest)] = coefficient // factor
-    constant = terms.pop((), 0)
-    return polynomial(terms, constant)
+    quotient, rest = _divided(left, right)
+    if _is_remainder(rest, right):
+        return quotient
+    return total((quotient, 1), (of_atom(Compound("floordiv", rest, right)), 1))
 
 
 def modulo(left: Size, right: Size) -> Size:
-    """left % right, with the sign of the divisor."""
+    """left % right, with the sign of the divisor; 0 when right is 0."""
     if isinstance(left, int) and isinstance(right, int):
         return left % right if right else 0
-    if right == 1 or _exact_quotient(left, right) is not None:
+    if left is right:
         return 0
-    return of_atom(Compound("modulo", left, right))
+    rest = _divided(left, right)[1]
+    return rest if _is_remainder(rest, right) else of_atom(Compound("modulo", rest, right))
 
+
+def _is_remainder(size: Size, divisor: Size) -> bool:
+    """Whether 0 <= size < divisor, as far as is known."""
+    if isinstance(size, int) and size == 0:
+        return lower_bound(divisor) >= 1 or upper_bound(divisor) <= -1
+    return lower_bound(size) >= 0 and lower_bound(total((divisor, 1), (size, -1))) >= 1
+
+
+def _divided(left: Size, right: Size) -> tuple[Size, Size]:
+    """(q, r) with left == q * right + r, where q has all that a divisor of one term divides for sure."""
+    terms, constant = parts(right)
+    if not isinstance(right, Dim):
+        divisor, factor = (), right  # type: tuple[Monomial, int]
+    elif len(terms) == 1 and not constant and lower_bound(right) >= 1:
+        divisor, factor = terms[0]
+    else:
+        return 0, left
+    if not factor:
+        return 0, left
+    quotient: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in all_terms(left):
+        remaining = _without(monomial, divisor)
+        if remaining is None or (monomial and coefficient % factor):
+            rest[monomial] = coefficient
+        else:
+            quotient[remaining], rest[monomial] = divmod(coefficient, factor)
+    return polynomial(quotient), polynomial(rest)
+
+
+def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    """The other factors of a monomial that has all those of `divisor`."""
+    remaining = list(monomial)
+    for atom in divisor:
+        if atom not in remaining:
+            return None
+        remaining.remove(atom)
+    return tuple(remaining)
+
+
+# -- minima and maxima ------------------------------------------------------------------------------------
 
 def minimum(left: Size, right: Size) -> Size:
     """The smaller of two sizes."""
-    return _extremum("min", left, right)
+    base, other = sorted((left, right), key=size_order)
+    return total((base, 1), (_positive_part(total((base, 1), (other, -1))), -1))
 
 
 def maximum(left: Size, right: Size) -> Size:
     """The larger of two sizes."""
-    return _extremum("max", left, right)
-
-
-def _extremum(kind: str, left: Size, right: Size) -> Size:
-    if isinstance(left, int) and isinstance(right, int):
-        return min(left, right) if kind == "min" else max(left, right)
-    difference = _sum(left, right, -1) if not (_is_extremum(left) and _is_extremum(right)) else None
-    if left == right:
-        return left
-    low = lower_bound(left) - upper_bound(right)
-    high = upper_bound(left) - lower_bound(right)
-    if difference is not None:
-        low, high = max(low, lower_bound(difference)), min(high, upper_bound(difference))
-    if low >= 0:
-        return right if kind == "min" else left
-    if high <= 0:
-        return left if kind == "min" else right
-    first, second = sorted((left, right), key=_size_order)
-    return of_atom(Compound(kind, first, second))
-
-
-def _is_extremum(size: Size) -> bool:
-    return isinstance(size, Dim) and any(isinstance(a, Compound) and a.kind in ("min", "max")
-                                         for m, _ in size.terms for a in m)
+    base, other = sorted((left, right), key=size_order)
+    return total((base, 1), (_positive_part(total((other, 1), (base, -1))), 1))
 
 
 def indicator_negative(size: Size) -> Size:
     """1 where size is negative, else 0."""
-    return minimum(maximum(_scale(size, -1), 0), 1)
+    return minimum(_positive_part(total((size, -1))), 1)
 
 
-_INFINITE = float("inf")
+def _positive_part(size: Size) -> Size:
+    """max(0, size)."""
+    if isinstance(size, int):
+        return max(0, size)
+    low, high = _bounds(size)
+    if low >= 0 or high <= 0:
+        return size if low >= 0 else 0
+    direction, ladder = _as_ladder(size) or _straight(size)
+    ladder = ladder.positive().within(*_bounds(direction))
+    corners = ((of_atom(Compound("max", 0, corner - direction)), bend) for corner, bend in ladder.corners.items())
+    return total((direction, ladder.slope), (ladder.offset, 1), *corners)
 
+
+def _as_ladder(size: Dim) -> tuple[Size, Ladder] | None:
+    """(direction, ladder) when a size bends, and along one direction only: it is ladder(direction)."""
+    found = bends(size)
+    if not found:
+        return None
+    direction = found[-1][0].direction
+    own = [(atom, c) for atom, c in found if atom.direction is direction]
+    straight = total((size, 1), *((of_atom(atom), -c) for atom, c in own))
+    terms, constant = parts(straight)
+    slope = terms[0][1] // parts(direction)[0][0][1] if terms else 0
+    if total((straight, 1), (direction, -slope)) != constant:
+        return None
+    return direction, Ladder(slope, constant, {atom.corner: c for atom, c in own})
+
+
+def _straight(size: Dim) -> tuple[Size, Ladder]:
+    """(direction, ladder) with all of a size but its constant and common factor as the direction.
+
+    max(0, size) and max(0, -size) get one direction and so one form, unless products of extrema would have to
+    be written out for it: then the direction is the one that the size falls with.
+    """
+    factor = math.gcd(*(coefficient for _, coefficient in size.terms))
+    slope = factor if can_turn(size) and size.terms[0][1] > 0 else -factor
+    return polynomial({m: c // slope for m, c in size.terms}), Ladder(slope, size.constant)
+
+
+# -- bounds -----------------------------------------------------------------------------------------------
 
 def lower_bound(size: Size) -> float:
     """A number the size is never below (minus infinity when none is known)."""
@@ -304,85 +192,95 @@ def upper_bound(size: Size) -> float:
     return _bounds(size)[1]
 
 
-def _bounds(size: Size) -> tuple[float, float]:
-    if isinstance(size, int):
-        return size, size
-    if size._bounds is None:  # kept: sizes nest, and the work would double with each level
-        low = high = float(size.constant)
-        for monomial, coefficient in size.terms:
-            ends = [_times(coefficient, end) for end in _monomial_bounds(monomial)]
-            low, high = low + min(ends), high + max(ends)
-        size._bounds = low, high
-    return size._bounds
-
-
-def _monomial_bounds(monomial: Monomial) -> tuple[float, float]:
-    low, high = 1.0, 1.0
-    for atom in monomial:
-        products = [_times(a, b) for a in (low, high) for b in _atom_bounds(atom)]
-        low, high = min(products), max(products)
-    return low, high
-
-
-def _times(left: float, right: float) -> float:
-    return 0.0 if left == 0 or right == 0 else left * right
-
-
-def _atom_bounds(atom: Atom) -> tuple[float, float]:
-    if isinstance(atom, Symbol):
-        return (0.0 if atom.source is None or atom.axis is not None else -_INFINITE), _INFINITE
-    left, right = _bounds(atom.left), _bounds(atom.right)
-    if atom.kind == "min":
-        return min(left[0], right[0]), min(left[1], right[1])
-    if atom.kind == "max":
-        return max(left[0], right[0]), max(left[1], right[1])
-    if atom.kind == "modulo" and right[0] > 0:
-        return 0.0, right[1] - 1
-    if atom.kind == "floordiv" and right[0] >= 0 and left[0] >= 0:
-        return 0.0, left[1]
-    return -_INFINITE, _INFINITE
-
-
 def known_different(left: Size, right: Size) -> bool:
     """Whether the two can never be equal."""
-    difference = _sum(left, right, -1)
+    difference = total((left, 1), (right, -1))
     return lower_bound(difference) > 0 or upper_bound(difference) < 0
 
 
+_MOST_SPLITS = 4
+"""Terms of a size at whose bends its bounds are found piece by piece."""
+
+
+def _bounds(size: Size) -> Bounds:
+    if isinstance(size, int):
+        return size, size
+    if size.bounds is None:  # those of its atoms' sides are known since the atoms were made: this does not go deep
+        size.bounds = _bounds_by_pieces(size, 2)
+    return size.bounds
+
+
+def _bounds_by_pieces(size: Size, splits: int) -> Bounds:
+    """The bounds of a sum with bends, which are closer than those of its terms added up."""
+    if isinstance(size, int):
+        return size, size
+    found = _as_ladder(size)
+    if found is not None:
+        direction, ladder = found
+        return ladder.bounds(*_bounds_of_terms(direction))
+    low, high = _bounds_of_terms(size)
+    for atom, coefficient in bends(size)[-_MOST_SPLITS:] if splits else ():
+        flat = total((size, 1), (of_atom(atom), -coefficient))
+        steep = total((flat, 1), (atom.right, coefficient))
+        ends = zip(_bounds_by_pieces(flat, splits - 1), _bounds_by_pieces(steep, splits - 1))
+        choose: Callable[[Iterable[float]], float] = max if coefficient > 0 else min
+        own_low, own_high = map(choose, ends)
+        low, high = max(low, own_low), min(high, own_high)
+    return low, high
+
+
+def _bounds_of_terms(size: Size) -> Bounds:
+    terms, constant = parts(size)
+    low: float = constant
+    high: float = constant
+    for monomial, coefficient in terms:
+        own: Bounds = (1, 1)
+        for atom in monomial:
+            own = _product_of_bounds(own, _atom_bounds(atom))
+        own = _product_of_bounds(own, (coefficient, coefficient))
+        low, high = _plus(low, own[0]), _plus(high, own[1])
+    return low, high
+
+
+def _product_of_bounds(left: Bounds, right: Bounds) -> Bounds:
+    products = [_times(a, b) for a in left for b in right]
+    return min(products), max(products)
+
+
+def _times(left: float, right: float) -> float:
+    if left == 0 or right == 0:
+        return 0
+    if isinstance(left, int) and isinstance(right, int):
+        return left * right
+    return _INFINITE if (left > 0) == (right > 0) else -_INFINITE
+
+
+def _plus(left: float, right: float) -> float:
+    """The sum; an infinite one is a float, and no other, as integers may be too large for one."""
+    return left if isinstance(left, float) else right if isinstance(right, float) else left + right
+
+
+def _atom_bounds(atom: Atom) -> Bounds:
+    if isinstance(atom, Symbol):
+        return (0 if atom.source is None or atom.axis is not None else -_INFINITE), _INFINITE
+    left, right = _bounds(atom.left), _bounds(atom.right)
+    if atom.kind == "max":
+        return max(left[0], right[0]), max(left[1], right[1])
+    if atom.kind == "modulo" and right[0] >= 0:
+        return 0, max(0, _plus(right[1], -1))
+    if atom.kind == "floordiv" and isinstance(atom.right, int) and atom.right > 0:
+        low, high = (end if isinstance(end, float) else end // atom.right for end in left)
+        return low, high
+    if atom.kind == "floordiv" and right[0] >= 0 and left[0] >= 0:
+        return 0, left[1]
+    return -_INFINITE, _INFINITE
+
+
+# -- reading and replacing --------------------------------------------------------------------------------
+
 def symbols_of(size: Size) -> tuple[Symbol, ...]:
     """The symbols a size is made of, each once."""
-    if isinstance(size, int):
-        return ()
-    if size._symbols is None:
-        atoms = [atom for monomial, _ in size.terms for atom in monomial]
-        size._symbols = tuple(dict.fromkeys(symbol for atom in atoms for symbol in _symbols_of_atom(atom)))
-    return size._symbols
-
-
-def _symbols_of_atom(atom: Atom) -> tuple[Symbol, ...]:
-    return (atom,) if isinstance(atom, Symbol) else symbols_of(atom.left) + symbols_of(atom.right)
-
-
-_KINDS: dict[str, Callable[[Size, Size], Size]] = {
-    "floordiv": floordiv, "modulo": modulo, "min": minimum, "max": maximum}
-
-
-def substitute(size: Size, replace: Callable[[Symbol], Size | None]) -> Size:
-    """The size with each symbol replaced by what `replace` gives for it (None keeps it)."""
-    if isinstance(size, int) or all(replace(symbol) is None for symbol in symbols_of(size)):
-        return size
-    total: Size = size.constant
-    for monomial, coefficient in size.terms:
-        term: Size = coefficient
-        for atom in monomial:
-            if isinstance(atom, Symbol):
-                found = replace(atom)
-                value: Size = of_atom(atom) if found is None else found
-            else:
-                value = _KINDS[atom.kind](substitute(atom.left, replace), substitute(atom.right, replace))
-            term = _product(term, value)
-        total = _sum(total, term, 1)
-    return total
+    return size.symbols if isinstance(size, Dim) else ()
 
 
 def lone_symbol(size: Size) -> Symbol | None:
@@ -396,7 +294,7 @@ def lone_symbol(size: Size) -> Symbol | None:
 
 def linear_in(size: Size, symbol: Symbol) -> tuple[Size, Size] | None:
     """(a, b) with size == a * symbol + b, neither naming the symbol; None if there are no such sizes."""
-    terms, constant = _parts(size)
+    terms, constant = parts(size)
     factor: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
     for monomial, coefficient in terms:
@@ -411,6 +309,43 @@ def linear_in(size: Size, symbol: Symbol) -> tuple[Size, Size] | None:
     if any(symbol in symbols_of(part) for part in (slope, offset)):
         return None
     return slope, offset
+
+
+_KINDS: dict[str, Callable[[Size, Size], Size]] = {
+    "floordiv": floordiv, "modulo": modulo, "min": minimum, "max": maximum}
+
+
+class _Substitution(Fold[Size]):
+    """Sizes with symbols replaced."""
+
+    def __init__(self, replace: Callable[[Symbol], Size | None]) -> None:
+        super().__init__()
+        self.replace = replace
+        self.replaced: dict[Symbol, bool] = {}
+
+    def symbol(self, symbol: Symbol) -> Size:
+        found = self.replace(symbol)
+        return of_atom(symbol) if found is None else found
+
+    def compound(self, compound: Compound, left: Size, right: Size) -> Size:
+        return _KINDS[compound.kind](left, right)
+
+    def sum(self, terms: list[tuple[list[Size], int]], constant: int) -> Size:
+        return total(*((math.prod(factors), c) for factors, c in terms), (constant, 1))
+
+    def whole(self, size: Dim) -> Size | None:
+        for symbol in size.symbols:
+            if symbol not in self.replaced:
+                self.replaced[symbol] = self.replace(symbol) is not None
+        return None if any(self.replaced[symbol] for symbol in size.symbols) else size
+
+    def terms(self, size: Dim) -> tuple[Any, int]:
+        return parts(size)
+
+
+def substitute(size: Size, replace: Callable[[Symbol], Size | None]) -> Size:
+    """The size with each symbol replaced by what `replace` gives for it (None keeps it)."""
+    return _Substitution(replace)(size)
 
 
 def evaluate(size: Size, values: Mapping[Symbol, int]) -> int:

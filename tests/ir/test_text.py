@@ -18,6 +18,7 @@ from symtensor.ops.index import nonzero, subtensor
 from symtensor.ops.python import as_op
 from symtensor.ops.reduce import sum_axes
 from symtensor.testing.random_graphs import random_graph
+from symtensor.types import dim as dims
 from symtensor.types.tensor import TensorType
 
 vector = TensorType("float64", (None,))
@@ -94,7 +95,7 @@ def test_sizes_from_scalars_and_from_data():
 def test_size_values_and_parameters():
     x = matrix("x")
     graph = Graph([x], [x * 1])
-    number = size.size_value(x.type.shape[0] * 2 + graph.inputs[0].type.shape[1] // 3)
+    number = size.size_value(x.type.shape[0] * 2 + dims.floordiv(graph.inputs[0].type.shape[1], 3))
     graph.outputs.append(graph.intern(number))
     assert "SizeValue(; size=size('2*x.0 + (x.1 // 3)'))" in round_trip(graph, np.ones((2, 7)))
 
