@@ -27,7 +27,7 @@ from symtensor.rewrite.engine import History, run_phase
 from symtensor.rewrite.rule import Phase
 from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize, stabilize
 from symtensor.types import dim as dims
-from symtensor.types.dim import Compound, Monomial, Size, Symbol
+from symtensor.types.dim import Compound, Dim, Fold, Size, Symbol
 
 __all__ = ["PIPELINE", "optimize", "stabilized"]
 
@@ -95,7 +95,7 @@ def _users_expressions(graph: Graph) -> list[Variable]:
         places = graph.lines_of(node)
         with provenance.attributed(places[0] if places else ()):
             if isinstance(node.op, SizeValue):
-                made: Sequence[Variable] = [sizes.variable(node.op.size)]
+                made: Sequence[Variable] = [sizes(node.op.size)]
             else:
                 made = node.op.make(*(users.get(v, v) for v in node.inputs))
                 equations = made[0].owner.equations  # type: ignore[union-attr]
@@ -115,10 +115,11 @@ def _as_known(variable: Variable, user: Variable) -> Variable:
     return SpecifyShape(user.type.ndim)(user, *sizes)  # type: ignore[no-any-return]
 
 
-class _Sizes:
+class _Sizes(Fold[Variable]):
     """Sizes of a graph as users would write them: from shapes of variables and values of scalars."""
 
     def __init__(self, graph: Graph, users: dict[Variable, Variable]) -> None:
+        super().__init__()
         self.users = users
         self.sources: dict[Symbol, tuple[Variable, int | None]] = {
             symbol: (variable, symbol.axis) for symbol, variable in graph.sources.items()}
@@ -128,25 +129,21 @@ class _Sizes:
                 if lone is not None:
                     self.sources.setdefault(lone, (variable, axis))
 
-    def variable(self, size: Size) -> Variable:
-        """An integer scalar with the value of `size`."""
-        if isinstance(size, int):
-            return integer(size)
-        if any(s not in self.sources for s in dims.symbols_of(size)):
-            return SizeValue(size)()  # type: ignore[no-any-return]
-        summands = [reduce(mul, self._factors(monomial, coefficient)) for monomial, coefficient in size.terms]
-        if size.constant:
-            summands.append(integer(size.constant))
-        return reduce(add, summands)
+    def whole(self, size: Dim) -> Variable | None:
+        known = all(symbol in self.sources for symbol in size.symbols)
+        return None if known else SizeValue(size)()
 
-    def _factors(self, monomial: Monomial, coefficient: int) -> list[Variable]:
-        factors = [self._atom(atom) for atom in monomial]
-        return factors if coefficient == 1 else [integer(coefficient), *factors]
-
-    def _atom(self, atom: Symbol | Compound) -> Variable:
-        if isinstance(atom, Compound):
-            op = {"floordiv": floor_div, "modulo": mod, "min": minimum, "max": maximum}
-            return op[atom.kind](self.variable(atom.left), self.variable(atom.right))  # type: ignore[no-any-return]
-        variable, axis = self.sources[atom]
+    def symbol(self, symbol: Symbol) -> Variable:
+        variable, axis = self.sources[symbol]
         user = self.users.get(variable, variable)
         return user if axis is None else Dimension(axis)(user)
+
+    def compound(self, compound: Compound, left: Variable, right: Variable) -> Variable:
+        op = {"floordiv": floor_div, "modulo": mod, "min": minimum, "max": maximum}
+        return op[compound.kind](left, right)  # type: ignore[no-any-return]
+
+    def sum(self, terms: list[tuple[list[Variable], int]], constant: int) -> Variable:
+        summands = [reduce(mul, factors if c == 1 else [integer(c), *factors]) for factors, c in terms]
+        if constant or not summands:
+            summands.append(integer(constant))
+        return reduce(add, summands)

@@ -42,7 +42,7 @@ from symtensor.testing.exact import DIGITS, as_exact, exact_values
 from symtensor.types.dtype import FLOATS, numpy_dtype
 from symtensor.types.tensor import TensorType
 
-__all__ = ["check_rule"]
+__all__ = ["check_rule", "instances"]
 
 _DTYPES = ("bool", "int8", "uint8", "int64", "float32", "float64", "complex128")
 _SAMPLES = 400
@@ -52,11 +52,10 @@ _ULPS = 8
 
 def check_rule(rule: Equation) -> None:
     """Raise CheckFailed, with a counterexample, if a rule is not of the class it declares, or never applies."""
-    applied = 0
-    for bindings in _instances(rule):
-        if _applies(rule, bindings):
-            applied += 1
-            _check_instance(rule, bindings)
+    applied = False
+    for bindings in instances(rule):
+        applied = True
+        _check_instance(rule, bindings)
     if not applied:
         raise CheckFailed(f"rule {rule.name} applies to no variables of any dtype: {rule!r}",
                           fix="`examples` must give values for the holes that are parameters of ops")
@@ -64,8 +63,13 @@ def check_rule(rule: Equation) -> None:
 
 # -- instances --------------------------------------------------------------------------------------------
 
-def _instances(rule: Equation) -> Iterator[Bindings]:
-    """What the holes may stand for: variables of a dtype (or bool), parameters from the rule's examples."""
+def instances(rule: Equation) -> Iterator[Bindings]:
+    """What the holes of a rule may stand for, so that it applies: variables, and parameters from its examples."""
+    return (bindings for bindings in _candidates(rule) if _applies(rule, bindings))
+
+
+def _candidates(rule: Equation) -> Iterator[Bindings]:
+    """Variables of a dtype (or bool), and parameters."""
     parameters = [hole for hole in rule.holes if str(hole.name) in rule.examples]
     variables = [hole for hole in rule.holes if hole not in parameters]
     ndim = 1 if _is_elementwise(rule.left) else 2

@@ -10,7 +10,14 @@ from symtensor.ops.elementwise import cast
 from symtensor.ops.scalar import (
     abs_,
     and_,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctanh,
+    cos,
+    cosh,
     eq,
+    erf,
     exp,
     floor,
     invert,
@@ -23,9 +30,13 @@ from symtensor.ops.scalar import (
     or_,
     power,
     reciprocal,
+    sin,
+    sinh,
     sqrt,
     square,
     switch,
+    tan,
+    tanh,
     wrap_index,
 )
 from symtensor.ops.shape import expand_dims
@@ -92,6 +103,16 @@ def test_forms(expression, expected):
 ])
 def test_truth_values(expression, expected):
     assert form(expression) == expected
+
+
+@pytest.mark.parametrize("op", [arcsin, arcsinh, arctan, arctanh, erf, sin, sinh, tan, tanh])
+def test_signs_leave_odd_functions(op):
+    assert form(op(-x)) == f"neg({op}(x))"
+
+
+@pytest.mark.parametrize("op", [cos, cosh])
+def test_signs_vanish_in_even_functions(op):
+    assert form(op(-x)) == f"{op}(x)"
 
 
 def test_what_is_known_is_folded():

@@ -4,10 +4,13 @@ import pytest
 
 from symtensor import ops  # noqa: F401  (operators on variables)
 from symtensor.base.errors import CheckFailed, RewriteError
+from symtensor.ir.graph import Graph
 from symtensor.ops.scalar import exp, log, log1p, sigmoid, sqrt, square, switch
+from symtensor.rewrite.engine import run_phase
+from symtensor.rewrite.pattern import build
 from symtensor.rewrite.phases import PIPELINE
 from symtensor.rewrite.rule import Equation, Phase, rule
-from symtensor.testing.check_rule import check_rule
+from symtensor.testing.check_rule import check_rule, instances
 from symtensor.types.dtype import FLOATS
 
 EQUATIONS = list(dict.fromkeys(one for phase in PIPELINE["fast_run"] for one in phase.rules
@@ -18,6 +21,14 @@ example = Phase("example", "Where the rules of these tests go.")
 @pytest.mark.parametrize("equation", EQUATIONS, ids=lambda equation: equation.name)
 def test_keeps_what_it_says(equation):
     check_rule(equation)
+
+
+@pytest.mark.parametrize("equation", EQUATIONS, ids=lambda equation: equation.name)
+def test_no_other_rule_of_its_phase_stands_before_it(equation):
+    """An equation's own left side is rewritten by it, in the first phase it belongs to."""
+    phase = next(phase for phase in PIPELINE["fast_run"] if equation in phase.rules)
+    histories = (run_phase(Graph([], [build(equation.left, bindings)]), phase) for bindings in instances(equation))
+    assert any(equation.name in history.fired for history in histories)
 
 
 LIES = [

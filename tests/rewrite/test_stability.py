@@ -33,6 +33,7 @@ k = integers("k")
     (log(exp(x) * y), "add(x, log(y))"), (log(y / exp(x)), "sub(log(y), x)"), (log(x * y), "log(mul(x, y))"),
     (1 - erf(x), "erfc(x)"), (1 + erf(x), "erfc(neg(x))"), (1 - erfc(x), "erf(x)"),
     ((exp(x) - exp(-x)) / (exp(x) + exp(-x)), "tanh(x)"), ((exp(2 * x) - 1) / (exp(2 * x) + 1), "tanh(x)"),
+    ((1 - exp(-2 * x)) / (1 + exp(-2 * x)), "tanh(x)"),
     (1 - cos(x), "mul(2.0, square(sin(mul(0.5, x))))"),
     # stable forms stay
     (sigmoid(x), "sigmoid(x)"), (softplus(x), "softplus(x)"), (tanh(x), "tanh(x)"), (log(x), "log(x)"),

@@ -13,9 +13,14 @@ from symtensor.ops.elementwise import Cast, cast
 from symtensor.ops.scalar import (
     abs_,
     add,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctanh,
     ceil,
     cos,
     cosh,
+    erf,
     exp,
     exp2,
     expm1,
@@ -221,6 +226,23 @@ def square_of_negation(x):
 def square_of_absolute(x):
     """The sign does not count."""
     return square(abs_(x)), square(x)
+
+
+_ODD = [arcsin, arcsinh, arctan, arctanh, erf, sin, sinh, tan, tanh]
+
+
+@rewrite(canonicalize, ops=_ODD, operands=[neg])
+def odd_function_of_negation(node: Apply, context: Context) -> Variable | None:
+    """Signs go outwards, where they meet others."""
+    inner = node.inputs[0].owner
+    return -node.op(inner.inputs[0])  # type: ignore[union-attr]
+
+
+@rewrite(canonicalize, ops=[cos, cosh], operands=[neg])
+def even_function_of_negation(node: Apply, context: Context) -> Variable | None:
+    """The sign does not count."""
+    inner = node.inputs[0].owner
+    return node.op(inner.inputs[0])  # type: ignore[union-attr]
 
 
 @rewrite(canonicalize, specialize, ops=[add, sub])

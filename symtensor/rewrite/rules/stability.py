@@ -168,12 +168,6 @@ def sigmoid_minus_one(x):
 
 
 @rule(stabilize, keeps="nearer", dtypes=FLOATS)
-def log_one_plus_exp(x):
-    """exp(x) overflows from 710 on."""
-    return log(1 + exp(x)), softplus(x)
-
-
-@rule(stabilize, keeps="nearer", dtypes=FLOATS)
 def log1p_of_exp(x):
     """exp(x) overflows from 710 on."""
     return log1p(exp(x)), softplus(x)
