@@ -19,6 +19,7 @@ from typing import Any
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.kernel import Scope, Value
+from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
@@ -26,7 +27,8 @@ from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 
-__all__ = ["Read", "Accesses", "Element", "has_code", "iteration_shape", "reshaped_base", "SUPPORTED"]
+__all__ = ["Accesses", "Element", "Read", "SUPPORTED", "has_code", "is_library_product", "iteration_shape",
+           "matrix_operand", "needed", "reshaped_base", "whole_inputs"]
 
 SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                        "float32", "float64"))
@@ -112,6 +114,40 @@ def apply_element(reader: Any, node: Apply, index: tuple[Size, ...], guard: Valu
     if not node.op.reads(node.inputs):
         return node.op.element(index, *elements, scope=reader.scope)  # type: ignore[attr-defined]
     return node.op.element(index, *elements)  # type: ignore[attr-defined]
+
+
+def needed(graph: Graph) -> list[Apply]:
+    """The nodes whose elements something reads: not those that only lend their sizes."""
+    read = set(graph.roots())
+    found = []
+    for node in reversed(graph.nodes()):
+        if any(v in read for v in node.outputs):
+            found.append(node)
+            read.update(node.op.reads(node.inputs) if has_code(node) else node.inputs)
+    return found[::-1]
+
+
+def whole_inputs(node: Apply) -> list[Variable]:
+    """The variables in memory that a node without code is given."""
+    if is_library_product(node):
+        return [matrix_operand(v)[0] for v in node.inputs]
+    return [reshaped_base(v) for v in node.inputs]
+
+
+def is_library_product(node: Apply) -> bool:
+    """Whether a node is a matrix product that BLAS computes, transposing operands as it goes."""
+    return isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64")
+
+
+def matrix_operand(variable: Variable) -> tuple[Variable, bool]:
+    """The matrices in memory behind an operand of a matrix product, and whether they are to be transposed."""
+    node = variable.owner
+    if node is not None and isinstance(node.op, Dimshuffle):
+        order = node.op.order
+        swapped = (*range(len(order) - 2), len(order) - 1, len(order) - 2)
+        if len(order) >= 2 and order == swapped and len(order) == node.inputs[0].type.ndim:
+            return reshaped_base(node.inputs[0]), True
+    return reshaped_base(variable), False
 
 
 class Accesses:

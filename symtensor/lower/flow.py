@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Variable
-from symtensor.lower.access import Accesses, reshaped_base
-from symtensor.lower.group import Group, group, whole_inputs
+from symtensor.lower.access import Accesses, reshaped_base, whole_inputs
+from symtensor.lower.group import Group, group
 
 __all__ = ["Flow"]
 

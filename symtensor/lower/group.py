@@ -23,16 +23,14 @@ from dataclasses import dataclass, field
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
-from symtensor.lower.access import Accesses, Read, has_code, iteration_shape, reshaped_base
-from symtensor.ops.contract import Gemm, MatMul
+from symtensor.lower.access import Accesses, Read, has_code, iteration_shape, needed, reshaped_base, whole_inputs
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import ArgReduce, Reduce
-from symtensor.ops.shape import Dimshuffle
 from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["Group", "Place", "group", "is_library_product", "matrix_operand", "reduced_axes", "whole_inputs"]
+__all__ = ["Group", "Place", "group", "reduced_axes"]
 
 MOST_NODES = 160
 MOST_BUFFERS = 32
@@ -101,40 +99,6 @@ def group(graph: Graph, accesses: Accesses | None = None) -> list[Group]:
         return units
     accesses.compute_where_used(cheap)
     return _Grouping(graph, accesses).run()
-
-
-def needed(graph: Graph) -> list[Apply]:
-    """The nodes whose elements something reads: not those that only lend their sizes."""
-    read = set(graph.roots())
-    found = []
-    for node in reversed(graph.nodes()):
-        if any(v in read for v in node.outputs):
-            found.append(node)
-            read.update(node.op.reads(node.inputs) if has_code(node) else node.inputs)
-    return found[::-1]
-
-
-def whole_inputs(node: Apply) -> list[Variable]:
-    """The variables in memory that a node without code is given."""
-    if is_library_product(node):
-        return [matrix_operand(v)[0] for v in node.inputs]
-    return [reshaped_base(v) for v in node.inputs]
-
-
-def is_library_product(node: Apply) -> bool:
-    """Whether a node is a matrix product that BLAS computes, transposing operands as it goes."""
-    return isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64")
-
-
-def matrix_operand(variable: Variable) -> tuple[Variable, bool]:
-    """The matrices in memory behind an operand of a matrix product, and whether they are to be transposed."""
-    node = variable.owner
-    if node is not None and isinstance(node.op, Dimshuffle):
-        order = node.op.order
-        swapped = (*range(len(order) - 2), len(order) - 1, len(order) - 2)
-        if len(order) >= 2 and order == swapped and len(order) == node.inputs[0].type.ndim:
-            return reshaped_base(node.inputs[0]), True
-    return reshaped_base(variable), False
 
 
 class _Grouping:

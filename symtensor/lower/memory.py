@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symtensor.ir.node import Constant, Variable
-from symtensor.lower.access import reshaped_base
+from symtensor.lower.access import reshaped_base, whole_inputs
 from symtensor.lower.flow import Flow
-from symtensor.lower.group import Group, whole_inputs
+from symtensor.lower.group import Group
 from symtensor.ops.contract import Gemm
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size

@@ -18,11 +18,11 @@ import numpy as np
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
-from symtensor.lower.access import SUPPORTED, reshaped_base
+from symtensor.lower.access import SUPPORTED, is_library_product, matrix_operand, reshaped_base
 from symtensor.lower.buffers import Buffers
 from symtensor.lower.build import Partial, build
 from symtensor.lower.flow import Flow
-from symtensor.lower.group import Group, is_library_product, matrix_operand
+from symtensor.lower.group import Group
 from symtensor.lower.kernel import Kernel, PrintedKernel
 from symtensor.lower.memory import reuse
 from symtensor.lower.order import in_order

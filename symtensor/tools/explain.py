@@ -18,9 +18,9 @@ from typing import Any
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Apply, Constant, Variable
-from symtensor.lower.access import SUPPORTED, Accesses
+from symtensor.lower.access import SUPPORTED, Accesses, is_library_product
 from symtensor.lower.build import build
-from symtensor.lower.group import Group, group, is_library_product
+from symtensor.lower.group import Group, group
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.ops.index import Scatter
