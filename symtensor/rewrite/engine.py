@@ -41,7 +41,7 @@ from symtensor.ir.verify import verify
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import Broadcast
 from symtensor.ops.size import size_value
-from symtensor.rewrite.rule import Index, Phase, Rule
+from symtensor.rewrite.rule import Index, Match, Phase, Rule
 from symtensor.types import dim as dims
 from symtensor.types.dtype import numpy_dtype
 
@@ -111,12 +111,14 @@ class Context:
         if old in self._user:
             self._user[new] = self._user[old]
 
-    def added(self, variables: Sequence[Variable]) -> None:
-        """Nodes that are new in the graph compute `variables`."""
-        for node in applications(variables, self._uses):
+    def added(self, variables: Sequence[Variable]) -> list[Apply]:
+        """`variables` are computed in the graph; the nodes that are new for it."""
+        nodes = applications(variables, self._uses)
+        for node in nodes:
             for variable in node.inputs:
                 self._uses[variable] = self._uses.get(variable, 0) + 1
                 self._user[variable] = node
+        return nodes
 
     def merged(self, inputs: Sequence[Variable]) -> None:
         """Two nodes with these inputs have become one."""
@@ -278,17 +280,20 @@ class _Normalisation:
         places = self.graph.lines_of(node)
         with provenance.attributed(places[0] if places else ()):
             for one, apply in candidates:
-                try:
-                    result = apply(node, self.context)
-                    if result is None:
-                        continue
-                    results = self._conform(node, result)
-                except Exception as error:
-                    self._report(one, node, error)
-                    continue
-                if any(new is not old for new, old in zip(results, node.outputs)):
+                results = self._applied(one, apply, node)
+                if results is not None:
                     return self._accept(one, node, results)
         return None
+
+    def _applied(self, one: Rule, apply: Match, node: Apply) -> list[Variable] | None:
+        """What a rule gives for a node as members of the graph; None if nothing else than the node."""
+        try:
+            result = apply(node, self.context)
+            results = node.outputs if result is None else self._conform(node, result)
+        except Exception as error:
+            self._report(one, node, error)
+            return None
+        return None if all(new is old for new, old in zip(results, node.outputs)) else list(results)
 
     def _conform(self, node: Apply, result: Any) -> list[Variable]:
         """A rule's result as members of the graph, of the types of what they replace."""
@@ -330,17 +335,17 @@ class _Normalisation:
             solution.assume(size, own)
 
     def _accept(self, one: Rule, node: Apply, results: list[Variable]) -> list[Variable]:
-        self.context.added(results)
+        made = self.context.added(results)
         for old, new in zip(node.outputs, results):
             self.context.stands_for(new, old)
         self.context.removed(node)
         self.recent.append(one.name)
         self.history.fired[one.name] += 1
+        self.history.reasons.update(dict.fromkeys(made, (self.history.reasons.get(node, ()), one.name)))
         places = self.graph.lines_of(node)
         for variable in results:
             if variable.owner is not None:
                 self.graph.credit(variable.owner, places)
-                self.history.reasons[variable.owner] = (self.history.reasons.get(node, ()), one.name)
         if config.debug >= 2:
             where = places[0][0] if places and places[0] else "no line known"
             print(f"  {one.name} at {where}: {node!r} -> {results}", file=sys.stderr)

@@ -32,7 +32,8 @@ from symtensor.types.dtype import ALL
 if TYPE_CHECKING:
     from symtensor.rewrite.engine import Context
 
-__all__ = ["ANY", "KEEPS", "Index", "Phase", "Rule", "Equation", "GraphPass", "rule", "rewrite", "rewrite_graph"]
+__all__ = ["ANY", "KEEPS", "Phase", "Rule", "Equation", "GraphPass", "Index", "Match", "rule", "rewrite",
+           "rewrite_graph"]
 
 ANY: Any = object
 """In `operands`: whatever computes the operand, if anything does."""

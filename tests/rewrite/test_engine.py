@@ -206,6 +206,12 @@ def test_the_history_says_which_rules_led_to_a_node(phase):
     assert history.phases[0][0] == "example" and history.phases[0][2:] == (1, 1)
 
 
+def test_a_node_that_was_there_before_has_no_rule_for_a_reason(phase):
+    rule(phase, keeps="exact")(lambda x: (neg(neg(x)), x))
+    graph, history = run(phase, neg(neg(exp(x))))
+    assert history.rules_of(graph.outputs[0].owner) == []
+
+
 def test_debug_prints_phases_and_rules(phase, capsys):
     @rule(phase, keeps="exact")
     def twice(x):
