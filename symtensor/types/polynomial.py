@@ -291,16 +291,17 @@ def written(size: Dim) -> tuple[Terms, int]:
 
 
 def _write_bend(shown: dict[Monomial, int], atom: Compound, coefficient: int) -> None:
-    """Write max(0, k - d) as k - d + max(0, d - k) where that takes d away, else as k - min(k, d)."""
+    """Write d - k + max(0, k - d) as max(0, d - k), else max(0, k - d) as k - min(k, d)."""
     corner, direction = atom.corner, atom.direction
-    rises = all(shown.get(m) == c * coefficient for m, c in parts(direction)[0]) and can_turn(direction)
+    taken = {monomial: coefficient * c for monomial, c in parts(direction)[0]}
+    rises = (can_turn(direction) and shown[()] == -coefficient * corner
+             and all(shown.get(m, 0) * c >= c * c for m, c in taken.items()))
     if not rises and not corner:
         return
     del shown[(atom,)]
     shown[()] += coefficient * corner
     if rises:
-        for monomial, _ in parts(direction)[0]:
-            del shown[monomial]
+        shown.update({monomial: shown[monomial] - c for monomial, c in taken.items()})
         shown[(Compound("max", 0, direction - corner),)] = coefficient
     else:
         shown[(Compound("min", corner, direction),)] = -coefficient
