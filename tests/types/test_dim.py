@@ -134,7 +134,8 @@ def test_equal_sizes_are_one(left, right):
 @pytest.mark.parametrize(("size", "text"), [
     (most(n - 1, 0), "max(0, n - 1)"), (least(n, 1), "min(1, n)"), (least(2 * n, m + 1), "min(2*n, m + 1)"),
     (m + most(n - 1, 0), "m + max(0, n - 1)"), (least(7, n) - least(2, m), "-min(2, m) + min(7, n)"),
-    (3 * n - least(1, n), "2*n + max(0, n - 1)"), (least(2, n) - n, "min(0, -n + 2)"), (n + least(n, 1) * 3, "n + 3*min(1, n)"),
+    (3 * n - least(1, n), "2*n + max(0, n - 1)"), (least(2, n) - n, "min(0, -n + 2)"),
+    (n + least(n, 1) * 3, "n + 3*min(1, n)"),
     (value + n * dims.indicator_negative(value), "value + n*min(1, max(0, -value))"),
     (dims.floordiv(n * m, n), "(n*m // n)"), (dims.modulo(n + 1, m), "((n + 1) % m)")])
 def test_written(size, text):
