@@ -42,7 +42,8 @@ def rounded(value: Fraction, dtype: str) -> float | int | None:
         span = int(info.max) - int(info.min) + 1
         return (int(value) - int(info.min)) % span + int(info.min) if value.denominator == 1 else None
     try:
-        near = float(numpy_dtype(dtype).type(float(value)))
+        with np.errstate(over="ignore"):
+            near = float(numpy_dtype(dtype).type(float(value)))
     except OverflowError:
         return None
     lost = not math.isfinite(near) or (value != 0 and abs(near) < np.finfo(dtype).tiny)

@@ -121,11 +121,10 @@ def uniform(variable: Variable) -> Any:
 
 
 def _all_elements(data: np.ndarray) -> Any:
-    if not data.size:
+    if not data.size or data.flat[0].tobytes() != data.flat[-1].tobytes():
         return None
-    first = data.flat[0]
-    same = data.tobytes() == first.tobytes() * data.size
-    return first.item() if same else None
+    elements = data.reshape(-1, 1).view(np.uint8)
+    return data.flat[0].item() if (elements == elements[0]).all() else None
 
 
 def orders(pattern: Pattern) -> Iterator[Pattern]:

@@ -61,15 +61,16 @@ class Phase:
         self.__doc__ = doc
         self.rules: list[Rule] = []
         self.passes: list[GraphPass] = []
-        self._indexed: list[Rule] = []
-        self._index = Index(())
+        self._indexed: tuple[list[Rule], Index] = [], Index(())
 
     def index(self, excluding: Container[str] = ()) -> Index:
         """The phase's rules, without those named in `excluding`, by what they may apply to."""
         rules = [one for one in self.rules if one.name not in excluding]
-        if rules != self._indexed:  # kept from one graph to the next, while the rules are the same
-            self._indexed, self._index = rules, Index(rules)
-        return self._index
+        known, index = self._indexed
+        if rules != known:  # kept from one graph to the next, while the rules are the same
+            index = Index(rules)
+            self._indexed = rules, index
+        return index
 
     def __repr__(self) -> str:
         return self.name

@@ -59,5 +59,5 @@ def form(expression, phases=PIPELINE["fast_run"]):
     (before,) = evaluate([expression], dict(zip(users, arrays)))
     (after,) = evaluate_graph(graph, arrays)
     assert after.dtype == before.dtype and after.shape == before.shape
-    np.testing.assert_allclose(after, before, rtol=1e-6 if before.dtype == "float32" else 1e-12, atol=1e-12)
+    np.testing.assert_allclose(after, before, rtol=1e-12 if before.dtype == "float64" else 1e-6, atol=1e-12)
     return text(graph.outputs[0])

@@ -40,6 +40,7 @@ from symtensor.ops.scalar import (
     wrap_index,
 )
 from symtensor.ops.shape import expand_dims
+from symtensor.rewrite.pattern import uniform
 from symtensor.rewrite.rules import canonicalize
 from tests.rewrite.forms import form, integers, matrix, rewritten, scalar, text, truths, vector
 
@@ -161,3 +162,15 @@ def test_a_long_sum_is_collected_in_linear_time():
         return time.process_time() - begin
     seconds(50)
     assert seconds(4000) < 12 * seconds(1000)
+
+
+@pytest.mark.parametrize(("data", "value"), [
+    (np.zeros((2, 2)), 0.0), (np.array([0.0, -0.0]), None), (np.full(3, np.inf), np.inf), (np.zeros(0), None),
+    (np.array([True, True]), True), (np.full((2, 1), 1 + 2j), 1 + 2j), (np.array([1, 2, 1]), None), (np.array(5), 5)])
+def test_the_number_all_elements_are(data, value):
+    assert uniform(Constant(data)) == value
+
+
+def test_float16_products_do_not_overflow_in_the_compiler():
+    half = vector.with_dtype("float16")("half")
+    assert form((half * 300) * 300) == "mul(mul(half, 300.0), 300.0)"
