@@ -1,11 +1,13 @@
 """What becomes of matrix products."""
 
+import numpy as np
 import pytest
 
 from symtensor.ops.contract import matmul, swap_last
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.scalar import exp, tanh
-from symtensor.ops.shape import expand_dims
+from symtensor.ops.shape import broadcast_to, expand_dims
+from symtensor.ops.size import dimension
 from symtensor.types.tensor import TensorType
 from tests.rewrite.forms import form, rewritten, tensor3, text
 
@@ -34,6 +36,7 @@ column = TensorType("float32", (None, 1))("column")
     (sum_axes(expand_dims(a, [2]) * expand_dims(swap_last(b), [0]), [1]), "matmul(a, dimshuffle[1,0](b))"),
     (sum_axes(expand_dims(t, [3]) * expand_dims(u, [1]), [2]), "matmul(t, u)"),
     (sum_axes(a * c, [1]), "sum[1](mul(a, c))"),
+    (c + matmul(broadcast_to(np.float32(0), [dimension(c, 0), dimension(b, 0)]), b), "c"),
 ])
 def test_forms(expression, expected):
     assert form(expression) in (expected, expected.replace("mul(2.0, matmul(a, b))", "mul(matmul(a, b), 2.0)"))

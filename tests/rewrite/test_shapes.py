@@ -105,6 +105,7 @@ def test_specified_shapes_become_equations():
     (set_subtensor(x, (slice(None),), a, add=True), "add(x, a)"),
     (set_subtensor(broadcast_to(0.0, [rows(x)]), (1,), a, add=True),
      "set_subtensor[i](broadcast[1](0.0, SizeValue(size=x.0)()), a, 1)"),
+    (set_subtensor(x, (slice(1, 3),), broadcast_to(a, [2])), "set_subtensor[i:i](x, a, 1, 3)"),
     (join(0, [join(0, [x, y]), x]), "join[0](x, y, x)"), (join(0, [x, broadcast_to(0.0, [0])]), "x"),
 ])
 def test_parts(expression, expected):

@@ -24,9 +24,11 @@ from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import Reduce
 from symtensor.ops.scalar import add, mul, neg, sub
 from symtensor.ops.shape import NEW, expand_dims
+from symtensor.rewrite.algebra import number
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, contract, specialize
+from symtensor.rewrite.rules.spreading import spread, spread_of
 from symtensor.rewrite.rules.views import is_swap, shuffled
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
@@ -75,6 +77,16 @@ def product_over_single_elements(node: Apply, context: Context) -> Variable | No
     if a.type.shape[-2] == 1 and b.type.shape[-1] == 1:
         last = a.type.ndim - 1
         return expand_dims(Reduce("sum", (last,))(a * swap_last(b)), [last])
+    return None
+
+
+@rewrite(canonicalize, ops=[MatMul], keeps="finite")
+def product_with_zeros(node: Apply, context: Context) -> Variable | None:
+    """Zeros times anything are zeros: the first state of a recurrence."""
+    for operand in node.inputs:
+        inner = spread_of(operand)
+        if inner is not None and number(inner) == 0:
+            return spread(inner, node.outputs[0].type.shape)
     return None
 
 

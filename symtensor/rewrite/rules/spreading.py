@@ -21,7 +21,7 @@ import numpy as np
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.elementwise import Elementwise
-from symtensor.ops.index import Gather, Join, Subtensor
+from symtensor.ops.index import Gather, Join, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape
 from symtensor.ops.size import size_value
 from symtensor.rewrite.engine import Context
@@ -127,6 +127,13 @@ def join_of_spread_number(node: Apply, context: Context) -> Variable | None:
     if first is None or first.type.ndim or not all(_is_same(first, other) for other in numbers):
         return None
     return spread(first, node.outputs[0].type.shape)
+
+
+@rewrite(canonicalize, specialize, ops=[SetSubtensor, Scatter], operands=[ANY, Broadcast])
+def value_put_is_spread(node: Apply, context: Context) -> Variable | None:
+    """What is put into a region is spread there anyway."""
+    x, y, *places = node.inputs
+    return node.op(x, y.owner.inputs[0], *places)  # type: ignore[union-attr]
 
 
 def _is_same(first: Variable, other: Variable | None) -> bool:
