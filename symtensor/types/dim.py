@@ -27,6 +27,7 @@ from typing import Any
 
 from symtensor.types.ladder import Ladder
 from symtensor.types.polynomial import (
+    MOST_TURNED,
     Atom,
     Bounds,
     Compound,
@@ -161,6 +162,8 @@ def _as_ladder(size: Dim) -> tuple[Size, Ladder] | None:
         return None
     direction = found[-1][0].direction
     own = [(atom, c) for atom, c in found if atom.direction is direction]
+    if len(size.terms) - len(own) not in (0, len(parts(direction)[0])):
+        return None
     straight = total((size, 1), *((of_atom(atom), -c) for atom, c in own))
     terms, constant = parts(straight)
     slope = terms[0][1] // parts(direction)[0][0][1] if terms else 0
@@ -198,8 +201,8 @@ def known_different(left: Size, right: Size) -> bool:
     return lower_bound(difference) > 0 or upper_bound(difference) < 0
 
 
-_MOST_SPLITS = 4
-"""Terms of a size at whose bends its bounds are found piece by piece."""
+_SPLITS = 4
+"""Bends of a short size at which its bounds are found piece by piece; a long one has one such."""
 
 
 def _bounds(size: Size) -> Bounds:
@@ -219,7 +222,9 @@ def _bounds_by_pieces(size: Size, splits: int) -> Bounds:
         direction, ladder = found
         return ladder.bounds(*_bounds_of_terms(direction))
     low, high = _bounds_of_terms(size)
-    for atom, coefficient in bends(size)[-_MOST_SPLITS:] if splits else ():
+    is_short = len(size.terms) <= MOST_TURNED
+    splits = splits if is_short else min(splits, 1)
+    for atom, coefficient in bends(size)[-_SPLITS if is_short else -1:] if splits else ():
         flat = total((size, 1), (of_atom(atom), -coefficient))
         steep = total((flat, 1), (atom.right, coefficient))
         ends = zip(_bounds_by_pieces(flat, splits - 1), _bounds_by_pieces(steep, splits - 1))
@@ -263,7 +268,14 @@ def _plus(left: float, right: float) -> float:
 def _atom_bounds(atom: Atom) -> Bounds:
     if isinstance(atom, Symbol):
         return (0 if atom.source is None or atom.axis is not None else -_INFINITE), _INFINITE
-    left, right = _bounds(atom.left), _bounds(atom.right)
+    if atom.bounds is None:
+        atom.bounds = _compound_bounds(atom, _bounds(atom.left), _bounds(atom.right))
+    return atom.bounds
+
+
+def _compound_bounds(atom: Compound, left: Bounds, right: Bounds) -> Bounds:
+    if atom.kind == "min":
+        return min(left[0], right[0]), min(left[1], right[1])
     if atom.kind == "max":
         return max(left[0], right[0]), max(left[1], right[1])
     if atom.kind == "modulo" and right[0] >= 0:

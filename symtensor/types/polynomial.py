@@ -27,6 +27,8 @@ __all__ = ["Atom", "Bounds", "Compound", "Dim", "Fold", "Monomial", "Size", "Sym
 
 Value = TypeVar("Value")
 Bounds = tuple[float, float]
+MOST_TURNED = 8
+"""Terms of a size d up to which max(0, d) and max(0, -d) have one form."""
 _serial = itertools.count()
 _interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _interning = RLock()  # collecting garbage inside may make sizes
@@ -61,13 +63,16 @@ class Compound:
     max(0, corner - direction).
     """
 
-    __slots__ = ("kind", "left", "right", "order", "symbols", "__weakref__")
+    __slots__ = ("kind", "left", "right", "order", "symbols", "bounds", "_direction", "_flat", "__weakref__")
 
     kind: str
     left: Size
     right: Size
     order: tuple[Any, ...]
     symbols: tuple[Symbol, ...]
+    bounds: Bounds | None  # memo of dim.lower_bound and dim.upper_bound
+    _direction: Size | None
+    _flat: tuple[Any, ...] | None
 
     def __new__(cls, kind: str, left: Size, right: Size) -> Compound:
         found: Compound | None = _interned.get((kind, left, right))
@@ -78,6 +83,7 @@ class Compound:
         depth = 1 + max(atom.order[0] for side in (left, right) for m, _ in parts(side)[0] for atom in m)
         made.order = (depth, _STRUCTURE(made))
         made.symbols = tuple(dict.fromkeys(_symbols(left) + _symbols(right)))
+        made.bounds = made._direction = made._flat = None
         return _intern((kind, left, right), made)
 
     @property
@@ -88,7 +94,22 @@ class Compound:
     @property
     def direction(self) -> Size:
         """What max(0, corner - direction) falls with."""
-        return self.corner - self.right
+        if self._direction is None:
+            self._direction = self.corner - self.right
+        return self._direction
+
+    @property
+    def flat(self) -> tuple[Any, ...]:
+        """Its own numbers and atoms; lengths come first, so that two of these differ before either ends."""
+        if self._flat is None:
+            entries: list[Any] = [self.kind]
+            for side in (self.left, self.right):
+                terms, constant = parts(side)
+                entries += [len(terms), constant]
+                for monomial, coefficient in terms:
+                    entries += [coefficient, len(monomial), *monomial]
+            self._flat = tuple(entries)
+        return self._flat
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Compound, (self.kind, self.left, self.right)
@@ -110,11 +131,11 @@ def _intern(key: tuple[Any, ...], made: Value) -> Value:
 class Dim:
     """A polynomial over atoms that is not a plain integer; immutable, and equal ones are one object."""
 
-    __slots__ = ("terms", "constant", "symbols", "bounds", "__weakref__")
+    __slots__ = ("terms", "constant", "_symbols", "bounds", "__weakref__")
 
     terms: Terms
     constant: int
-    symbols: tuple[Symbol, ...]
+    _symbols: tuple[Symbol, ...] | None
     bounds: Bounds | None  # memo of dim.lower_bound and dim.upper_bound
 
     def __new__(cls, terms: Terms, constant: int) -> Dim:
@@ -123,9 +144,15 @@ class Dim:
             return found
         made = super().__new__(cls)
         made.terms, made.constant = terms, constant
-        made.symbols = tuple(dict.fromkeys(s for monomial, _ in terms for atom in monomial for s in atom.symbols))
-        made.bounds = None
+        made.bounds = made._symbols = None
         return _intern((terms, constant), made)
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The symbols the size is made of, each once."""
+        if self._symbols is None:
+            self._symbols = tuple(dict.fromkeys(s for m, _ in self.terms for atom in m for s in atom.symbols))
+        return self._symbols
 
     def __add__(self, other: Size) -> Size:
         return total((self, 1), (other, 1))
@@ -172,23 +199,12 @@ def _symbols(size: Size) -> tuple[Symbol, ...]:
     return size.symbols if isinstance(size, Dim) else ()
 
 
-def _flat(compound: Compound) -> list[Any]:
-    """A compound's own numbers and atoms; lengths come first, so that two lists differ before either ends."""
-    entries: list[Any] = [compound.kind]
-    for side in (compound.left, compound.right):
-        terms, constant = parts(side)
-        entries += [len(terms), constant]
-        for monomial, coefficient in terms:
-            entries += [coefficient, len(monomial), *monomial]
-    return entries
-
-
 def _compare(left: Atom, right: Atom) -> int:
     """The order of two atoms by what they are made of: a walk down to where they differ, as equal parts are one."""
     while left is not right:
         if isinstance(left, Symbol) or isinstance(right, Symbol) or left.order[0] != right.order[0]:
             return -1 if left.order < right.order else 1
-        a, b = next((a, b) for a, b in zip(_flat(left), _flat(right)) if a != b)
+        a, b = next((a, b) for a, b in zip(left.flat, right.flat) if a != b)
         if not isinstance(a, (Symbol, Compound)):
             return -1 if a < b else 1
         left, right = a, b
@@ -225,10 +241,16 @@ def polynomial(terms: Mapping[Monomial, int], constant: int = 0) -> Size:
 def total(*scaled: tuple[Size, int]) -> Size:
     """The sum of sizes times integers."""
     found: dict[Monomial, int] = {}
-    constant = 0
+    constant, summands = 0, []
     for size, factor in scaled:
         terms, own_constant = parts(size)
         constant += factor * own_constant
+        if terms and factor:
+            summands.append((terms, factor))
+    if len(summands) == 1:  # they are in order already
+        (terms, factor), = summands
+        return Dim(terms if factor == 1 else tuple((m, c * factor) for m, c in terms), constant)
+    for terms, factor in summands:
         for monomial, coefficient in terms:
             found[monomial] = found.get(monomial, 0) + factor * coefficient
     return polynomial(found, constant)
@@ -260,8 +282,9 @@ def is_bend(atom: Atom) -> bool:
 
 
 def can_turn(size: Size) -> bool:
-    """Whether max(0, size) may be written with max(0, -size): not if products of extrema would be written out."""
-    return not any(len(monomial) > 1 and any(map(is_bend, monomial)) for monomial, _ in parts(size)[0])
+    """Whether max(0, size) may be written as size + max(0, -size): not where much would be written out for it."""
+    terms = parts(size)[0]
+    return len(terms) <= MOST_TURNED and not any(len(m) > 1 and any(map(is_bend, m)) for m, _ in terms)
 
 
 def bends(size: Size) -> list[tuple[Compound, int]]:

@@ -182,3 +182,28 @@ def test_chains_of_slices_and_of_growth_stay_short():
         grown = grown + least(grown, 1)
     assert cut is most(n - 300, 0)
     assert grown is n + 300 * least(n, 1)
+
+
+def test_slices_at_unknown_places_grow_by_a_few_terms_each():
+    size, expected, values = n, range(40), {N: 40}
+    for number in range(40):
+        start = dims.symbol(f"start{number}", "a scalar")
+        counted = start + size * dims.indicator_negative(start)
+        size = most(size - least(most(counted, 0), size), 0)
+        values[start.symbols[0]] = place = (1, -35, 0, 2)[number % 4]
+        expected = expected[place:]
+        assert dims.lower_bound(size) == 0
+        assert len(size.terms) <= 2 * number + 3
+        assert dims.evaluate(size, values) == len(expected)
+
+
+def test_minima_of_many_sizes_grow_by_a_few_terms_each():
+    size, values, expected = n, {N: 5}, 5
+    for number in range(100):
+        other = dims.symbol(f"m{number}")
+        size = size + least(other, size)
+        values[other.symbols[0]] = number
+        expected += min(number, expected)
+        assert len(size.terms) <= 2 * number + 3
+    assert dims.evaluate(size, values) == expected
+    assert max(abs(c) for _, c in size.terms) < 2 ** 20
