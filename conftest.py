@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Set before the package is imported, since an option is read from the environment once.
@@ -20,3 +21,8 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # The same examples in every run: a test that fails once fails always. Compiling takes longer than hypothesis allows.
 settings.register_profile("symtensor", deadline=None, derandomize=True)
 settings.load_profile("symtensor")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The switch that has golden files written rather than compared."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew; look at the change in git")

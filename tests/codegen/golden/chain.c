@@ -1,0 +1,16 @@
+int tanh_mul_add(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
+  const float *restrict b0 = buffers[0];
+  const float *restrict b1 = buffers[1];
+  float *restrict b2 = buffers[2];
+  int status = 0;
+  #pragma omp simd
+  for (long i0 = begin; i0 < end; ++i0) {
+    const float v1 = b0[i0];
+    const float v2 = b1[i0];
+    const float v3 = tanhf(v2);
+    const float v4 = (v3 * v1);
+    const float v5 = (v4 + 0.5f);
+    b2[i0] = v5;
+  }
+  return status;
+}

@@ -1,0 +1,35 @@
+int join(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
+  const float *restrict b0 = buffers[0];
+  const float *restrict b1 = buffers[1];
+  float *restrict b2 = buffers[2];
+  const long s0 = sizes[0];
+  const long s1 = sizes[1];
+  const long s2 = sizes[2];
+  const long s3 = sizes[3];
+  int status = 0;
+  const long v0 = s0;
+  const long v8 = s1;
+  for (long unit = begin; unit < end;) {
+    const long row = unit / s2, first = unit - row * s2;
+    const long last = s2 - first < end - unit ? s2 : first + (end - unit);
+    const long i0 = row;
+    #pragma omp simd
+    for (long i1 = first; i1 < last; ++i1) {
+      const long v1 = i1;
+      const unsigned char v2 = (v1 < v0);
+      const unsigned char v4 = (v1 >= 0);
+      const unsigned char v5 = (v4 & v2);
+      const float v6 = v5 ? b0[(i1 + s0 * i0)] : 0;
+      const long v9 = (i1 + s3);
+      const unsigned char v10 = (v9 < v8);
+      const unsigned char v11 = (v9 >= 0);
+      const unsigned char v12 = (v11 & v10);
+      const float v13 = v12 ? b1[(i1 + s1 * i0 + s3)] : 0;
+      const float v14 = (v13 * 2.0f);
+      const float v15 = (v12 ? v14 : v6);
+      b2[(i1 + s0 * i0 + s1 * i0)] = v15;
+    }
+    unit += last - first;
+  }
+  return status;
+}

@@ -1,0 +1,17 @@
+int floor_div_mod_maximum_add(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
+  const int *restrict b0 = buffers[0];
+  const int *restrict b1 = buffers[1];
+  int *restrict b2 = buffers[2];
+  int status = 0;
+  #pragma omp simd
+  for (long i0 = begin; i0 < end; ++i0) {
+    const int v0 = b0[i0];
+    const int v1 = b1[i0];
+    const int v2 = (v1 > v0 ? v1 : v0);
+    const int v4 = floor_div_int32(v1, v0);
+    const int v5 = modulo_int32(v4, 7);
+    const int v6 = (v5 + v2);
+    b2[i0] = v6;
+  }
+  return status;
+}

@@ -1,0 +1,39 @@
+int max_sub_exp_sum_true_div(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
+  const float *restrict b0 = buffers[0];
+  float *restrict b1 = buffers[1];
+  const long s0 = sizes[0];
+  int status = 0;
+  for (long unit = begin; unit < end; ++unit) {
+    const long i0 = unit;
+    float a0 = -__builtin_inff();
+    int nan0 = 0;
+    #pragma omp simd reduction(max:a0) reduction(|:nan0)
+    for (long i1 = 0; i1 < s0; ++i1) {
+      const float v0 = b0[(i1 + s0 * i0)];
+      a0 = v0 > a0 ? v0 : a0;
+      nan0 |= v0 != v0;
+    }
+    if (nan0) a0 = __builtin_nanf("");
+    double a1 = 0;
+    for (long part = 0; part < s0; part += 4096) {
+      const long stop = s0 - part < 4096 ? s0 : part + 4096;
+      float p1 = 0;
+      #pragma omp simd reduction(+:p1)
+      for (long i1 = part; i1 < stop; ++i1) {
+        const float v0 = b0[(i1 + s0 * i0)];
+        const float v2 = (v0 - a0);
+        const float v3 = expf(v2);
+        p1 = p1 + v3;
+        ((float *)((char *)scratch + 0))[i1] = v3;
+      }
+      a1 += p1;
+    }
+    #pragma omp simd
+    for (long i1 = 0; i1 < s0; ++i1) {
+      const float k0 = ((float *)((char *)scratch + 0))[i1];
+      const float v5 = (k0 / (float)a1);
+      b1[(i1 + s0 * i0)] = v5;
+    }
+  }
+  return status;
+}
