@@ -159,31 +159,39 @@ def _load_from(directory: Store, path: str, kernel: _Kernel) -> bool:
 def _open_library(directory: Store, path: str) -> _Library | None:
     """The shared object at `path`, loaded once and only after its seal was found whole."""
     with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        number = status.st_dev, status.st_ino
+        number = _number(os.fstat(file.fileno()))
         if number in _libraries:
             return _libraries[number]
-        opened = unseal(file.read())
-    if opened is None:
-        return None
+        data = file.read()
+        opened = unseal(data)
+        if opened is None:
+            return None
+        handle = _dlopen(directory, path, data)
+        # The loader took what had the name by then. While the file is open nothing else gets its number.
+        if number != _number(os.stat(path)):
+            _ctypes.dlclose(handle)
+            raise OSError(errno.ESTALE, "it was exchanged while it was read")
     stores.touch(path)
     stores.touch(_source_of(path))
     symbols = {words[1]: words[2] for words in _kernel_lines(opened[1])}
-    _libraries[number] = library = _Library(_dlopen(directory, path), symbols)
+    _libraries[number] = library = _Library(handle, symbols)
     return library
 
 
-def _dlopen(directory: Store, path: str) -> int:
+def _number(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _dlopen(directory: Store, path: str, data: bytes) -> int:
+    """The handle of the shared object at `path`, which holds `data`."""
     mode = os.RTLD_NOW | os.RTLD_LOCAL
     try:
         return int(_ctypes.dlopen(path, mode))
     except OSError:
-        own = stores.private_directory()
-        if os.path.dirname(path) == own:
+        if os.path.dirname(path) == stores.private_directory():
             raise
         # A file system mounted noexec refuses what loads well from elsewhere.
-        with open(path, "rb") as file:
-            [copy] = Store(None).add(file.read(), [os.path.basename(path)])
+        [copy] = Store(None).add(data, [os.path.basename(path)])
         handle = int(_ctypes.dlopen(copy, mode))
         directory.degrade(OSError(errno.ENOEXEC, "nothing there may be executed"))
         return handle
@@ -203,16 +211,36 @@ def _build(directory: Store, tool: Toolchain, setting: _Setting, missing: Sequen
     if config.debug >= 4:
         print(*texts, sep="\n", file=sys.stderr)
     with stores.scratch_directory() as scratch:
-        jobs = []
-        for unit, text in zip(units, texts):
-            # Before compiling, at its last place: the compiler's messages name it.
-            [source] = directory.add(text.encode(), [f"{unit[0].key}.c"])
-            jobs.append(Job(source, f"{scratch}/{unit[0].key}.so"))
-        tool.compile_all(jobs, extra)
+        # Not in the cache, where another process may at any time remove a text or put its own under the same name.
+        jobs = [Job(f"{scratch}/{unit[0].key}.c", f"{scratch}/{unit[0].key}.so") for unit in units]
+        for text, job in zip(texts, jobs):
+            _write(job.source, text)
+        try:
+            tool.compile_all(jobs, extra)
+        except CompileError as error:
+            raise _with_kept_source(error, directory) from None
         for unit, text, job in zip(units, texts, jobs):
             with open(job.target, "rb") as file:
                 sealed = seal(file.read(), _manifest_of(setting, unit))
             _keep_and_load(directory, unit, text.encode(), sealed)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise stores.no_place(error) from None
+
+
+def _with_kept_source(error: CompileError, directory: Store) -> CompileError:
+    """A refusal whose source is kept in the cache for the user to read."""
+    for source in filter(os.path.exists, error.where):
+        with open(source, "rb") as file:
+            text = file.read()
+        [kept] = directory.add(text, [f"{digest(text.decode())}.c"])
+        return CompileError(error.what.replace(source, kept), where=[kept], fix=error.fix)
+    return error
 
 
 def _divide(kernels: Sequence[_Kernel]) -> list[list[_Kernel]]:

@@ -51,7 +51,8 @@ _private: tuple[int, str] | None = None
 def private_directory() -> str:
     """A directory of this process alone, removed when it ends."""
     global _private
-    if _private is None or not os.path.isdir(_private[1]):
+    # A forked child makes its own: its parent removes what it inherited.
+    if _private is None or _private[0] != os.getpid() or not os.path.isdir(_private[1]):
         _private = os.getpid(), _made_directory()
         atexit.register(_remove_private, *_private)
     return _private[1]
@@ -71,8 +72,13 @@ def _made_directory() -> str:
     try:
         return tempfile.mkdtemp(prefix="symtensor-")
     except OSError as error:
-        raise CompileError(f"no temporary directory can be made: {error.strerror or error}",
-                           fix="set TMPDIR to a directory that you can write") from None
+        raise no_place(error) from None
+
+
+def no_place(error: OSError) -> CompileError:
+    """The error where nothing can be written for the time of a compilation."""
+    return CompileError(f"no temporary file can be written: {error.strerror or error}",
+                        fix="set TMPDIR to a directory that you can write, with some megabytes free")
 
 
 def _remove_private(maker: int, path: str) -> None:
@@ -121,7 +127,10 @@ class Store:
                 return _publish(self.root, data, names)
             except OSError as error:
                 self.degrade(error)
-        return _publish(private_directory(), data, names)
+        try:
+            return _publish(private_directory(), data, names)
+        except OSError as error:
+            raise no_place(error) from None
 
     def degrade(self, error: OSError) -> None:
         """From here on new files go to the process's own directory."""
@@ -269,10 +278,13 @@ def _record_name(kind: str, key: str) -> str:
     return f"{kind}-{key}.record"
 
 
-def store(kind: str, key: str, data: bytes) -> str:
-    """Keep `data` under a kind and a key; the path of the file."""
+def store(kind: str, key: str, data: bytes) -> str | None:
+    """Keep `data` under a kind and a key; the path of the file, or None where no place is left for it."""
     name = _record_name(kind, key)
-    return current().add(seal(data, name), [name])[0]
+    try:
+        return current().add(seal(data, name), [name])[0]
+    except CompileError:
+        return None  # what was found out is found out again
 
 
 def fetch(kind: str, key: str) -> bytes | None:
