@@ -55,7 +55,7 @@ def test_many_processes_on_an_empty_cache(directory: Path, tmp_path: Path, pytho
     """Units that overlap, compilers of different speed, some processes killed at a random moment."""
     chance = random.Random(seed)
     processes = []
-    for number in range(6):
+    for _ in range(6):
         numbers = chance.sample(range(1, 7), chance.randint(2, 5))
         script = WORKER.format(numbers=numbers, pause=chance.random() / 5)
         processes.append(python(script, SYMTENSOR_CACHE_DIR=str(directory),
