@@ -143,8 +143,9 @@ def probe_cache() -> Probe:
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always")
         written = cache.store("doctor", "probe", b"")
-    os.unlink(written)
-    if os.path.dirname(written) == config.cache_path:
+    if written is not None:
+        os.unlink(written)
+    if written is not None and os.path.dirname(written) == config.cache_path:
         return Probe("cache", True, f"{config.cache_path}, {current().size() / 2**20:.1f} of at most"
                                     f" {config.cache_megabytes} MB")
     reason = str(complaints[0].message) if complaints else f"{config.cache_path} cannot be written"
