@@ -14,7 +14,7 @@ and positions must be the same for all values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symtensor.base.errors import GradientError
@@ -24,6 +24,7 @@ from symtensor.ir.node import Apply, Op, Variable, describe
 from symtensor.ops.contract import MatMul
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.ordering import Argsort, Cumulate
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle
 from symtensor.ops.size import Dimension, dimension, shape_of
@@ -118,6 +119,11 @@ def _(op: Reduce, operands: Sequence[Operand]) -> Variable:
 @vectorizes(ArgReduce)
 def _(op: ArgReduce, operands: Sequence[Operand]) -> Variable:
     return ArgReduce(op.kind, op.axis + 1).make(operands[0].value)[0]
+
+
+@vectorizes(Argsort, Cumulate)
+def _(op: Argsort | Cumulate, operands: Sequence[Operand]) -> Variable:
+    return replace(op, axis=op.axis + 1).make(operands[0].value)[0]
 
 
 @vectorizes(Dimshuffle)

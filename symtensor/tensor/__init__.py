@@ -6,8 +6,8 @@
 TensorType(float64, (batch, 10))
 
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `reduction`, `manipulation`
-(shapes), `indexing`, `selection`, `sequences`, `linear` (products), `einsum`, `nnet` (neural networks); `variable` has
-the methods.
+(shapes), `indexing`, `selection`, `sequences`, `ordering`, `linear` (products), `einsum`, `nnet` (neural networks);
+`variable` has the methods.
 """
 
 from typing import Any
@@ -22,6 +22,7 @@ from symtensor.tensor.indexing import *  # noqa: F403
 from symtensor.tensor.inputs import *  # noqa: F403
 from symtensor.tensor.linear import *  # noqa: F403
 from symtensor.tensor.manipulation import *  # noqa: F403
+from symtensor.tensor.ordering import *  # noqa: F403
 from symtensor.tensor.reduction import *  # noqa: F403
 from symtensor.tensor.selection import *  # noqa: F403
 from symtensor.tensor.sequences import *  # noqa: F403

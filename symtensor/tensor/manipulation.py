@@ -17,10 +17,11 @@ import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
-from symtensor.ops import index, scalar
+from symtensor.ops import index
 from symtensor.ops import shape as shapes
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
+from symtensor.ops.ordering import Cumulate, Search
 from symtensor.ops.reduce import reduce_axes
 from symtensor.ops.size import dimension, shape_of
 from symtensor.tensor.arguments import axes_of, axis_of, product, settled, sizes_of, vector_of
@@ -411,11 +412,10 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
 
 
 def _repeated_each(x: Variable, repeats: Variable, axis: int) -> Variable:
-    """Position i of the axis `repeats[i]` times: row i of a table of marks has as many, and their rows are read off."""
+    """Position i of the axis `repeats[i]` times: each place of the result belongs where the running total passes it."""
     repeats = specify_shape(cast(repeats, "int64"), (dimension(x, axis),))
-    most = index.join(0, [repeats, np.zeros(1, "int64")])  # with a zero, so that there is a largest
-    marks = scalar.lt(arange(reduce_axes("max", most, [0])), shapes.expand_dims(repeats, [1]))
-    return index.gather(x, {axis: index.nonzero(marks)[0]})
+    places = arange(reduce_axes("sum", repeats, [0]))
+    return index.gather(x, {axis: Search("right")(Cumulate("sum", 0)(repeats), places)})
 
 
 def roll(x: Any, shift: Any, axis: int | None = None) -> Variable:

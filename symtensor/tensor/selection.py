@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
+import numpy as np
+
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import as_bool, broadcast_shapes, cast, zeros_like
+from symtensor.ops.reduce import reduce_axes
 from symtensor.ops.shape import as_size, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer, shape_of
 from symtensor.tensor.arguments import axis_of, settled, sizes_of
@@ -25,9 +28,9 @@ from symtensor.tensor.manipulation import flatten, moveaxis, stack
 from symtensor.tensor.reduction import sum
 from symtensor.types.dtype import INTEGERS
 
-__all__ = ["take", "compress", "choose", "nonzero", "flatnonzero", "nonzero_values", "diagonal", "diag", "extract_diag",
-           "trace", "tril", "triu", "fill_diagonal", "fill_diagonal_offset", "to_one_hot", "ravel_multi_index",
-           "unravel_index", "inverse_permutation", "permute_row_elements"]
+__all__ = ["take", "take_along_axis", "compress", "choose", "nonzero", "flatnonzero", "nonzero_values", "diagonal",
+           "diag", "extract_diag", "trace", "tril", "triu", "fill_diagonal", "fill_diagonal_offset", "to_one_hot",
+           "bincount", "ravel_multi_index", "unravel_index", "inverse_permutation", "permute_row_elements"]
 
 
 def _in_range(positions: Variable, size: Variable, mode: str, function: str) -> Variable:
@@ -62,6 +65,26 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     axis = axis_of(a, axis, "take")
     indices = as_variable(indices)
     return index.gather(a, {axis: _in_range(indices, dimension(a, axis), mode, "take")})
+
+
+def take_along_axis(arr: Any, indices: Any, axis: int | None) -> Variable:
+    """The elements of `arr` at positions along `axis` that differ from place to place; of the flattened `arr` for None.
+
+    `indices` has as many axes as `arr`; the other axes broadcast. Raises ShapeError, TypeMismatch, and IndexOutOfRange
+    when computed.
+
+    >>> take_along_axis([[1, 2], [3, 4]], [[1], [0]], axis=1).eval()
+    array([[2],
+           [3]])
+    """
+    arr, indices = as_variable(arr), as_variable(indices)
+    if axis is None:
+        arr, axis = flatten(arr), 0
+    if indices.type.ndim != arr.type.ndim:
+        raise complaint(ShapeError, f"take_along_axis: positions of {indices.type.ndim} axes for {arr.type.ndim}", arr,
+                        indices, fix="use take for the same positions at every place")
+    axis = axis_of(arr, axis, "take_along_axis")
+    return index.gather(arr, {**_own_positions(arr, 0), axis: indices})
 
 
 def compress(condition: Any, x: Any, axis: int | None = None) -> Variable:
@@ -286,6 +309,27 @@ def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
         raise complaint(TypeMismatch, "to_one_hot: classes must be integers", y, fix='cast them: y.astype("int64")')
     marks = scalar.eq(expand_dims(y, [y.type.ndim]), arange(nb_class))
     return cast(marks, "floatX" if dtype is None else dtype)
+
+
+def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: bool = False) -> Variable:
+    """How often each of 0, 1, ... up to the largest comes in a vector of integers, none of them negative; int64.
+
+    With `weights`, one for each element, their sums, of their dtype; `minlength` is the least length of the result.
+    `assert_nonneg` is accepted for Theano's sake: a negative number raises IndexOutOfRange when computed. Raises
+    TypeMismatch, ShapeError.
+
+    >>> bincount([0, 2, 2], minlength=4).eval()
+    array([1, 0, 2, 0])
+    """
+    x = as_variable(x)
+    if x.type.dtype not in INTEGERS or x.type.ndim != 1:
+        raise complaint(TypeMismatch, "bincount: x must be a vector of integers", x, fix="flatten it, cast it")
+    amounts = as_variable(np.int64(1) if weights is None else weights)
+    x = cast(x, "int64")
+    lengths = index.join(0, [x + 1, [0 if minlength is None else minlength]])  # type: ignore[operator]
+    zeros = broadcast_to(zeros_like(amounts), [reduce_axes("max", lengths, [0])])
+    outside = scalar.switch(scalar.lt(x, 0), dimension(zeros, 0), x)  # a negative position would count from the end
+    return index.scatter(zeros, {0: outside}, amounts, add=True)
 
 
 def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise", order: str = "C") -> Variable:

@@ -13,10 +13,41 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
+from symtensor.ops.elementwise import cast
 from symtensor.ops.index import subtensor
+from symtensor.ops.ordering import Cumulate
 from symtensor.tensor.arguments import axis_of
+from symtensor.tensor.manipulation import flatten
+from symtensor.types.dtype import accumulator
 
-__all__ = ["diff"]
+__all__ = ["cumsum", "cumprod", "diff"]
+
+
+def _cumulated(kind: str, x: Any, axis: int | None) -> Variable:
+    x = as_variable(x)
+    x, axis = (flatten(x), 0) if axis is None else (x, axis_of(x, axis, f"cum{kind}"))
+    return Cumulate(kind, axis)(cast(x, accumulator(x.type.dtype)))
+
+
+def cumsum(x: Any, axis: int | None = None) -> Variable:
+    """For each place along `axis` the sum of the elements up to it; of the flattened `x` without an axis.
+
+    The dtype is that of `sum`: bool and integers are widened to 64 bits. Raises ShapeError.
+
+    >>> cumsum([1, 2, 4]).eval()
+    array([1, 3, 7])
+    """
+    return _cumulated("sum", x, axis)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Variable:
+    """For each place along `axis` the product of the elements up to it; as `cumsum` does.
+
+    >>> cumprod([[1, 2], [3, 4]], axis=0).eval()
+    array([[1, 2],
+           [3, 8]])
+    """
+    return _cumulated("prod", x, axis)
 
 
 def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:

@@ -19,7 +19,17 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
 from symtensor.ops.size import shape_of
-from symtensor.tensor import creation, elementwise, indexing, linear, manipulation, reduction, selection
+from symtensor.tensor import (
+    creation,
+    elementwise,
+    indexing,
+    linear,
+    manipulation,
+    ordering,
+    reduction,
+    selection,
+    sequences,
+)
 from symtensor.tensor.arguments import product
 
 __all__: list[str] = []
@@ -100,6 +110,20 @@ class _Methods(Variable):
         """The L-norm over axes."""
         return reduction.norm(self, L, axis, keepdims)
 
+    def compress(self, a: Any, axis: int | None = None) -> Variable:
+        """The slices along an axis where a condition holds."""
+        return selection.compress(a, self, axis)
+
+    def transfer(self, target: str | None) -> Variable:
+        """Itself on the processor, "cpu": the one place there is."""
+        if target not in (None, "cpu"):
+            raise complaint(TypeMismatch, f"there is no device {target!r}", self, fix='transfer("cpu")')
+        return self
+
+    def get_parents(self) -> list[Any]:
+        """The application it is computed by, in a list; nothing for an input."""
+        return [] if self.owner is None else [self.owner]
+
     def copy(self, name: str | None = None) -> Variable:
         """A variable of the same value."""
         result: Variable = scalar.identity(self)
@@ -139,6 +163,8 @@ _METHODS = {
     elementwise: "clip round",
     creation: "zeros_like ones_like fill",
     selection: "take nonzero nonzero_values choose diagonal trace",
+    sequences: "cumsum cumprod",
+    ordering: "sort argsort searchsorted",
     linear: "dot",
 }
 for _module, _names in _METHODS.items():

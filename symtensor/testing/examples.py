@@ -22,6 +22,7 @@ from symtensor.ir.node import Constant, Op
 from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.ordering import Argsort, Cumulate, Search
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
@@ -302,6 +303,34 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for mask in (np.array([True, False, True]), rng.random((3, 4)) < 0.5, np.zeros(3, bool)):
         yield Example(Nonzero(), (mask, *_integers(int(mask.sum()))))
+
+
+@examples_for(Cumulate)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for kind, axis in itertools.product(("sum", "prod"), (0, 1)):
+        yield Example(Cumulate(kind, axis), (_normal(rng, 3, 4),))
+        yield Example(Cumulate(kind, axis), (_normal(rng, 0, 1),))
+        yield Example(Cumulate(kind, axis), (np.array([[1.5, 0.0, 2.0], [3.0, 0.5, 1.0], [0.0, 2.0, -1.0]]),))
+        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS, 3, 4, rng=rng):
+            yield Example(Cumulate(kind, axis), (array,), False)
+
+
+@examples_for(Argsort)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for axis in (0, 1):
+        yield Example(Argsort(axis), (_normal(rng, 3, 4),))
+        yield Example(Argsort(axis), (np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]]),))
+        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 0, rng=rng):
+            yield Example(Argsort(axis), (array,))
+
+
+@examples_for(Search)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for side in ("left", "right"):
+        yield Example(Search(side), (np.array([0.0, 1.0, 1.0, np.nan]), np.array([[1.0, -1.0], [np.nan, np.inf]])))
+        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 5, rng=rng):
+            yield Example(Search(side), (np.sort(array), array))
+            yield Example(Search(side), (array[:0], array[0]))
 
 
 @examples_for(MatMul)

@@ -142,3 +142,32 @@ def test_misuse_says_what_is_wrong(message):
     with pytest.raises(SymtensorError) as caught:
         MISUSES[message](T.dmatrix("x"))
     assert message in str(caught.value) and isinstance(caught.value, (ShapeError, TypeMismatch))
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, None])
+def test_take_along_axis(axis):
+    array = numbers(3, 4)
+    where = np.argsort(array, axis)
+    agree(lambda x, i: T.take_along_axis(x, i, axis), lambda a, i: np.take_along_axis(a, i, axis), array, where)
+    if axis is not None:
+        where = np.take(where, [0], axis)
+        agree(lambda x, i: T.take_along_axis(x, i, axis), lambda a, i: np.take_along_axis(a, i, axis), array, where)
+    with pytest.raises(ShapeError, match="take_along_axis: positions of 1 axes for 2"):
+        T.take_along_axis(array, [0], 0)
+
+
+@pytest.mark.parametrize("x", [[0, 2, 2, 5], [], [3]], ids=str)
+@pytest.mark.parametrize("length", [None, 0, 4, 9])
+def test_bincount(x, length):
+    least = length or 0
+    counted = np.array(x, "uint8")
+    agree(lambda x: T.bincount(x, minlength=length), lambda a: np.bincount(a, minlength=least), counted)
+    agree(lambda x, w: T.bincount(x, w, length), lambda a, w: np.bincount(a, w, least).astype("float64"), counted,
+          numbers(len(x)))
+
+
+def test_bincount_of_what_cannot_be_counted():
+    with pytest.raises(IndexOutOfRange):
+        value(T.bincount(T.constant(np.array([1, -1]))))
+    with pytest.raises(TypeMismatch, match="bincount: x must be a vector of integers"):
+        T.bincount([0.5])

@@ -1,0 +1,108 @@
+"""Ops along an axis in which the order of the elements matters: running totals, sorting, searching.
+
+>>> from symtensor.types.tensor import TensorType
+>>> x = Variable(TensorType("float32", (None, 4)), name="x")
+>>> Cumulate("sum", 1)(x).type, Argsort(0)(x).type
+(TensorType(float32, (x.0, 4)), TensorType(int64, (x.0, 4)))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import TypeMismatch
+from symtensor.ir.node import Op, Variable
+from symtensor.ops import scalar
+from symtensor.ops.elementwise import cast
+from symtensor.ops.index import subtensor
+from symtensor.types.dtype import COMPLEX
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Argsort", "Cumulate", "Search", "reversed_along"]
+
+_WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
+"""In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
+
+
+def reversed_along(x: Variable, axis: int) -> Variable:
+    """`x` with its elements along an axis in the opposite order."""
+    return subtensor(x, (*[slice(None)] * axis, slice(None, None, -1)))
+
+
+class Cumulate(Op):
+    """For each place along an axis the sum, or product ("prod"), of the elements up to it."""
+
+    kind: str
+    axis: int
+
+    def infer(self, x: Variable) -> TensorType:
+        if x.type.dtype == "bool":
+            raise TypeMismatch("running totals are of numbers, not bool", fix='cast it: x.astype("int64")')
+        return x.type
+
+    def evaluate(self, x: np.ndarray) -> Any:
+        function = np.cumsum if self.kind == "sum" else np.cumprod
+        with np.errstate(all="ignore"):
+            return function(x, axis=self.axis, dtype=_WIDE.get(x.dtype.name, x.dtype)).astype(x.dtype)
+
+    def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
+        if self.kind == "sum":
+            return self._from_the_end(dy)
+        # Up to the first zero the derivative is a quotient; at it the product is that of all others; beyond it is 0.
+        is_zero = scalar.eq(x, 0)
+        first = is_zero & scalar.eq(Cumulate("sum", self.axis)(cast(is_zero, "int64")), 1)  # type: ignore[operator]
+        others = Cumulate("prod", self.axis)(scalar.switch(first, 1, x))
+        quotients = self._from_the_end(dy * y) / scalar.switch(is_zero, 1, x)
+        return scalar.switch(first, self._from_the_end(dy * others), quotients)
+
+    def _from_the_end(self, x: Variable) -> Variable:
+        """For each place the sum of the elements from it on."""
+        return reversed_along(Cumulate("sum", self.axis)(reversed_along(x, self.axis)), self.axis)
+
+    def __repr__(self) -> str:
+        return f"cum{self.kind}[{self.axis}]"
+
+
+class Argsort(Op):
+    """The positions along an axis that put its elements in ascending order; NaN is last, equal ones stay in order."""
+
+    axis: int
+
+    def infer(self, x: Variable) -> TensorType:
+        if x.type.dtype in COMPLEX:
+            raise TypeMismatch("complex numbers have no order", fix="sort abs(x) or real(x)")
+        return x.type.with_dtype("int64")
+
+    def evaluate(self, x: np.ndarray) -> Any:
+        return np.argsort(x, axis=self.axis, kind="stable").astype("int64")
+
+    def pullback(self, *values: Variable) -> Any:
+        return None
+
+    def __repr__(self) -> str:
+        return f"argsort[{self.axis}]"
+
+
+class Search(Op):
+    """Where each value would be put into an ascending vector: before its equals ("left") or behind them ("right")."""
+
+    side: str
+
+    def infer(self, ascending: Variable, values: Variable) -> TensorType:
+        if ascending.type.ndim != 1 or ascending.type.dtype != values.type.dtype:
+            raise TypeMismatch("what is searched must be a vector, of the dtype of the values",
+                               fix="flatten it, cast it")
+        if values.type.dtype in COMPLEX:
+            raise TypeMismatch("complex numbers have no order", fix="search abs(x) or real(x)")
+        return values.type.with_dtype("int64")
+
+    def evaluate(self, ascending: np.ndarray, values: np.ndarray) -> Any:
+        return np.asarray(np.searchsorted(ascending, values, side=self.side)).astype("int64")  # type: ignore[call-overload]
+
+    def pullback(self, *values: Variable) -> Any:
+        return None, None
+
+    def __repr__(self) -> str:
+        return f"search[{self.side}]"
