@@ -18,7 +18,7 @@ from typing import Any
 
 from symtensor.grad.arguments import as_list, contained_like, derivative_for, zero_derivative
 from symtensor.grad.connection import dependents, report_disconnected
-from symtensor.grad.local import expanded, pulled_back
+from symtensor.grad.local import expanded, pulled_back, pushed_forward
 from symtensor.grad.masked import Algebra, Derivative, applied, full
 from symtensor.grad.origins import remember
 from symtensor.grad.reverse import Simplify, pullback
@@ -107,11 +107,11 @@ def _elementwise(node: Apply, tangents: Sequence[Derivative | None], algebra: Al
 
 def _general(node: Apply, given: Sequence[Derivative | None]) -> Sequence[Derivative | None]:
     tangents = [None if tangent is None else applied(tangent) for tangent in given]
-    if node.op.pushforward is None:
+    results = pushed_forward(node, tangents)
+    if results is None:
         return [None if tangent is None else Derivative(tangent) for tangent in _transposed(node, tangents)]
-    results = node.op.pushforward(*node.inputs, *node.outputs, *tangents)
     algebra = Algebra()
-    return [algebra.carried(result) for result in ([results] if isinstance(results, (Variable, Masked)) else results)]
+    return [algebra.carried(result) for result in results]
 
 
 def _transposed(node: Apply, tangents: Sequence[Variable | None]) -> list[Variable | None]:

@@ -8,17 +8,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from symtensor.base.errors import GradientError
 from symtensor.ir import provenance
-from symtensor.ir.node import Apply, Masked, Variable, describe
+from symtensor.ir.node import Apply, Masked, Op, Variable, describe
 from symtensor.ops.convert import together
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types.dtype import COMPLEX
 
-__all__ = ["check_derivative", "expanded", "pulled_back"]
+__all__ = ["check_derivative", "differentiates", "expanded", "pulled_back", "pushed_forward"]
+
+Rule = Callable[[Apply, Sequence[Variable | None]], Sequence[Any]]
+_rules: dict[tuple[type[Op], str], Rule] = {}
+
+
+def differentiates(op: type[Op], mode: str) -> Callable[[Rule], Rule]:
+    """Decorator: `f(node, derivatives)` is the derivative of ops of a class that need this layer for it.
+
+    `mode` is "pullback", from cotangents of the outputs to those of the inputs, or "pushforward", from tangents of the
+    inputs to those of the outputs.
+    """
+    def register(rule: Rule) -> Rule:
+        _rules[op, mode] = rule
+        return rule
+    return register
 
 
 def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[Any]:
@@ -27,6 +42,9 @@ def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[
         raise GradientError(f"{node.op} of complex numbers has no derivative here",
                             where=provenance.describe(node.lines), operands=map(describe, node.inputs),
                             fix="compute with real and imaginary parts in arrays of their own")
+    rule = _rules.get((type(node.op), "pullback"))
+    if rule is not None:
+        return rule(node, cotangents)
     try:
         results = node.op.pullback(*node.inputs, *node.outputs, *cotangents)  # type: ignore[arg-type]
     except NotImplementedError as error:
@@ -35,6 +53,17 @@ def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[
                             fix="give its op a pullback, or wrap the operand in stop_gradient") from error
     if results is None:
         return [None] * len(node.inputs)
+    return [results] if isinstance(results, (Variable, Masked)) else list(results)
+
+
+def pushed_forward(node: Apply, tangents: Sequence[Variable | None]) -> Sequence[Any] | None:
+    """What the op's pushforward gives, one entry for each output; None if the op has none of its own."""
+    rule = _rules.get((type(node.op), "pushforward"))
+    if rule is not None:
+        return rule(node, tangents)
+    if node.op.pushforward is None:
+        return None
+    results = node.op.pushforward(*node.inputs, *node.outputs, *tangents)
     return [results] if isinstance(results, (Variable, Masked)) else list(results)
 
 

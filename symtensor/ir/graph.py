@@ -184,7 +184,7 @@ class Graph:
     def _collect_equations(self, nodes: Iterable[Apply]) -> None:
         for node in nodes:
             for equation in node.equations:
-                self.equations.append((equation, node.lines))
+                self.equations.append((equation, equation.lines or node.lines))
                 if equation.compare == "eq":
                     self.solution.assume(equation.left, equation.right)
 
@@ -294,6 +294,16 @@ class Graph:
             return copies[variable]
         assert isinstance(variable, Constant), f"{variable!r} is no member of the graph"
         return self.constant(variable)
+
+    def copy(self) -> Graph:
+        """A graph of its own that is the same: what is known of sizes included."""
+        made = Graph(self.inputs, self.outputs)
+        made.origin = {new: self.origin[old] for new, old in made.origin.items()}
+        stated = {equation for equation, _ in self.equations}
+        made.equations = self.equations + [pair for pair in made.equations if pair[0] not in stated]
+        for old, new in self.solution.pairs():
+            made.solution.record(old, new)
+        return made
 
     # -- reading ----------------------------------------------------------------------------------
 

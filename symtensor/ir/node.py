@@ -33,7 +33,7 @@ from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Placeholder", "Tag", "equal_sizes",
-           "at_most", "extend_variables", "constant_key", "describe", "complaint"]
+           "at_most", "restate", "extend_variables", "constant_key", "describe", "complaint"]
 
 _serial = itertools.count()
 
@@ -139,7 +139,7 @@ def constant_key(data: np.ndarray) -> tuple[Any, ...]:
 class Equation:
     """Two sizes an application needs equal, or the left at most the right; `meaning` is the message otherwise.
 
-    `operands` are what it is applied to.
+    `operands` are what it is applied to; `lines` where that was written, if not where the node was.
     """
 
     left: Size
@@ -147,6 +147,7 @@ class Equation:
     meaning: str
     compare: str = "eq"
     operands: tuple[Variable, ...] = field(default=(), repr=False, compare=False)
+    lines: provenance.Lines = field(default=(), repr=False, compare=False)
 
     def describe(self) -> list[str]:
         """The operands for a message: those of these sizes, or all."""
@@ -321,6 +322,23 @@ def at_most(left: Size, right: Size, meaning: str) -> None:
         raise ShapeError(meaning)
     if dims.upper_bound(left - right) > 0:
         _state(left, right, meaning, "le")
+
+
+def restate(equation: Equation, left: Size, right: Size, lines: provenance.Lines) -> None:
+    """Called from `Op.infer`: an equation of a function that is applied here, between sizes that it is about here.
+
+    Raises ShapeError, with the operands and lines of the equation, when it cannot hold.
+    """
+    difference = left - right
+    is_equation = equation.compare == "eq"
+    if left == right or (not is_equation and dims.upper_bound(difference) <= 0):
+        return
+    if dims.known_different(left, right) if is_equation else dims.lower_bound(difference) > 0:
+        what = f"{equation.meaning}: {left} and {right} can never be equal" if is_equation else equation.meaning
+        raise ShapeError(what, where=provenance.describe(lines), operands=equation.describe())
+    node = _inference.node
+    if node is not None:
+        node.equations.append(Equation(left, right, equation.meaning, equation.compare, equation.operands, lines))
 
 
 def _state(left: Size, right: Size, meaning: str, compare: str) -> None:

@@ -24,7 +24,7 @@ import ast
 import base64
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -39,11 +39,12 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Symbol
 from symtensor.types.tensor import TensorType
 
-__all__ = ["from_text", "register", "to_text"]
+__all__ = ["from_text", "register", "register_parameter", "to_text"]
 
 _INLINE = 16
 """Constants of at most so many elements are written as numbers."""
 _named: dict[str, Any] = {}
+_written: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {}
 _LABEL = r"%[\w.]+"
 _DECLARATION = re.compile(rf"\s*({_LABEL})(?: ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))?: (\w+) (\(.*\))\s*")
 _SPLIT = re.compile(r", (?=%\w)")
@@ -54,23 +55,32 @@ def register(name: str, value: Any) -> None:
     _named[name] = value
 
 
+def register_parameter(name: str, kind: type, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
+    """Parameters of ops that are of class `kind` are written as `name("...")`, by `write` and `read`."""
+    _written[name] = kind, write, read
+
+
 # -- writing ----------------------------------------------------------------------------------------------
 
-def to_text(graph: Graph, lines: bool = False) -> str:
+def to_text(graph: Graph, lines: bool = False, names: bool = True) -> str:
     """The graph as text; with `lines`, each node followed by the user's lines it comes from.
+
+    Without `names`, variables and symbols are numbered: then graphs that differ in nothing else have one text.
 
     Raises TextError for an op with a parameter that has no text, such as a Python function.
     """
-    return "\n".join(_Writer(graph, lines).statements())
+    return "\n".join(_Writer(graph, lines, names).statements())
 
 
 class _Writer:
     """Labels of the variables and names of the symbols of one graph."""
 
-    def __init__(self, graph: Graph, lines: bool) -> None:
+    def __init__(self, graph: Graph, lines: bool, names: bool) -> None:
         self.graph = graph
         self.lines = lines
-        self.symbols = size_text.names(self._symbols())
+        self.names = names
+        symbols = self._symbols()
+        self.symbols = size_text.names(symbols) if names else {s: f"s{n}" for n, s in enumerate(symbols)}
         self.nodes = applications([*graph.outputs, *(graph.sources[s] for s in self.symbols if s in graph.sources)],
                                   set(graph.inputs))
         self.labels: dict[Variable, str] = {}
@@ -127,7 +137,7 @@ class _Writer:
 
     def _declare(self, variable: Variable) -> str:
         """The label, name and type of a variable, which gets its label now."""
-        name = variable.name
+        name = variable.name if self.names else None
         plain = name is not None and re.fullmatch(r"[A-Za-z_]\w*", name) is not None and name not in self.taken
         label = str(name) if plain else str(len(self.labels) - len(self.taken))
         if plain:
@@ -161,6 +171,9 @@ class _Writer:
             return f"size({self._size(value)!r})"
         if isinstance(value, TensorType):
             return f"type({value.dtype!r}, {value.static_shape!r})"
+        for name, (kind, write, _) in _written.items():
+            if isinstance(value, kind):
+                return f"{name}({write(value)!r})"
         if is_dataclass(value):
             return f"{_class_name(type(value))}({', '.join(f'{n}={t}' for n, t in self._fields(value))})"
         raise TextError(f"{value!r}, a parameter of {owner!r}, has no text",
@@ -318,6 +331,8 @@ class _Reader:
             return size_text.read(positional[0], self.symbols)
         if tree.func.id == "type":
             return TensorType(*positional)
+        if tree.func.id in _written:
+            return _written[tree.func.id][2](*positional)
         return _lookup(tree.func.id)(**{str(k.arg): self._value(k.value) for k in tree.keywords})
 
     def _variable(self, label: str) -> Variable:

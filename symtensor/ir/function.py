@@ -1,0 +1,144 @@
+"""Functions as values: a closed graph from parameters to results, of which ops are made (a loop's step, a branch).
+
+A `Function` never changes, and two are equal when they compute the same by the same nodes; so an op that has one as
+its parameter is interned like any other. Its parameters have sizes of their own: where it is applied, `Sizes`
+finds what they are there.
+
+>>> from symtensor import ops
+>>> from symtensor.types.tensor import TensorType
+>>> x, y = (Variable(TensorType("float64", (None,)), name=name) for name in "xy")
+>>> one, other = Function.of([x], [x * 2]), Function.of([y], [y * 2])
+>>> one == other, one == Function.of([x], [x * 3])
+(True, False)
+>>> n = Variable(TensorType("float64", (7,)))
+>>> Sizes(one, [n.type]).type(one.results[0].type)
+TensorType(float64, (7,))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from symtensor.base.errors import GraphError, TextError
+from symtensor.ir import text
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Constant, Variable, describe, equal_sizes, restate
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size, Symbol
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Function", "Sizes"]
+
+
+class Function:
+    """A closed graph as a value. Nobody changes its `graph`; `rewritten` makes another function."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @classmethod
+    def of(cls, parameters: Sequence[Variable], results: Sequence[Variable]) -> Function:
+        """The function from `parameters` to `results`. Raises GraphError if these depend on anything else."""
+        graph = Graph(parameters, results)
+        free = graph.inputs[len(parameters):]
+        if free:
+            raise GraphError("a function may depend on its parameters only", operands=map(describe, free))
+        return cls(graph)
+
+    @property
+    def parameters(self) -> list[Variable]:
+        """The variables that stand for the arguments."""
+        return self.graph.inputs
+
+    @property
+    def results(self) -> list[Variable]:
+        """The variables computed."""
+        return self.graph.outputs
+
+    def rewritten(self, change: Callable[[Graph], Any]) -> Function:
+        """The function whose graph is a changed copy of this one's; itself if nothing was changed."""
+        graph = self.graph.copy()
+        change(graph)
+        made = Function(graph)
+        return self if made == self else made
+
+    @cached_property
+    def text(self) -> str | None:
+        """What makes two functions one: the graph as text, without names; None if an op has no text."""
+        try:
+            return text.to_text(self.graph, names=False)
+        except TextError:
+            return None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Function) and self.text is not None and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text) if self.text is not None else id(self)
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(map(repr, self.parameters))
+        return f"({parameters}) -> ({', '.join(map(repr, self.results))})"
+
+
+class Sizes:
+    """What a function's own sizes are where it is applied to arguments of some types.
+
+    `values` gives, by the number of a parameter, the value of an integer scalar that is the same in every
+    application. Made inside `Op.infer` it states what must be equal: the sizes that the parameters' types repeat, and the
+    equations of the function's nodes, as far as they can be told from the arguments.
+    """
+
+    def __init__(self, function: Function, types: Sequence[TensorType], values: Mapping[int, Size] | None = None) -> None:
+        self.function = function
+        self._bound: dict[Symbol, Size] = {}
+        self._bind_values(values or {})
+        self._bind_types(types)
+        for equation, lines in function.graph.equations:
+            left, right = self(equation.left), self(equation.right)
+            if left is not None and right is not None:
+                restate(equation, left, right, lines)
+
+    def _bind_values(self, values: Mapping[int, Size]) -> None:
+        graph = self.function.graph
+        for symbol, variable in graph.sources.items():
+            if symbol.axis is not None:
+                continue
+            if isinstance(variable, Constant):
+                self._bound[symbol] = int(variable.data)
+            elif variable in graph.inputs and graph.inputs.index(variable) in values:
+                self._bound[symbol] = values[graph.inputs.index(variable)]
+
+    def _bind_types(self, types: Sequence[TensorType]) -> None:
+        """Find lone symbols first: then what the other sizes must be can be said."""
+        parameters = self.function.parameters
+        own = [self.function.graph.origin[v].type.shape for v in parameters]
+        for shape, given in zip(own, types):
+            for size, actual in zip(shape, given.shape):
+                lone = dims.lone_symbol(size)
+                if lone is not None:
+                    self._bound.setdefault(lone, actual)
+        for variable, shape, given in zip(parameters, own, types):
+            for axis, (size, actual) in enumerate(zip(shape, given.shape)):
+                expected = self(size)
+                if expected is not None:
+                    equal_sizes(expected, actual, f"size of axis {axis} of {variable!r}")
+
+    def __call__(self, size: Size) -> Size | None:
+        """A size of the function as one of where it is applied; None if only the function's own data tells."""
+        for known in (size, self.function.graph.solution(size)):
+            if all(symbol in self._bound for symbol in dims.symbols_of(known)):
+                return dims.substitute(known, self._bound.get)
+        return None
+
+    def type(self, type: TensorType) -> TensorType:
+        """A type inside the function as one of where it is applied; sizes that are not known there are open."""
+        return TensorType.of(type.dtype, tuple(map(self, type.shape)))  # type: ignore[arg-type]
+
+
+text.register_parameter("function", Function, lambda function: text.to_text(function.graph),
+                        lambda written: Function(text.from_text(written)))
