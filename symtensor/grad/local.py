@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from symtensor.base.errors import GradientError
@@ -18,22 +19,22 @@ from symtensor.ops.convert import together
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types.dtype import COMPLEX
 
-__all__ = ["check_derivative", "differentiates", "expanded", "pulled_back", "pushed_forward"]
+__all__ = ["check_derivative", "expanded", "has_pullback", "pulled_back",
+           "pushed_forward"]
 
 Rule = Callable[[Apply, Sequence[Variable | None]], Sequence[Any]]
-_rules: dict[tuple[type[Op], str], Rule] = {}
 
 
-def differentiates(op: type[Op], mode: str) -> Callable[[Rule], Rule]:
-    """Decorator: `f(node, derivatives)` is the derivative of ops of a class that need this layer for it.
+@cache
+def _made_with_the_engine() -> dict[tuple[type[Op], str], Rule]:
+    """Derivatives of ops that hold functions: they need the engine, which is built on this module."""
+    from symtensor.grad import loops
+    return loops.RULES
 
-    `mode` is "pullback", from cotangents of the outputs to those of the inputs, or "pushforward", from tangents of the
-    inputs to those of the outputs.
-    """
-    def register(rule: Rule) -> Rule:
-        _rules[op, mode] = rule
-        return rule
-    return register
+
+def has_pullback(op: type[Op]) -> bool:
+    """Whether ops of a class have a derivative."""
+    return op.pullback is not Op.pullback or (op, "pullback") in _made_with_the_engine()
 
 
 def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[Any]:
@@ -42,7 +43,7 @@ def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[
         raise GradientError(f"{node.op} of complex numbers has no derivative here",
                             where=provenance.describe(node.lines), operands=map(describe, node.inputs),
                             fix="compute with real and imaginary parts in arrays of their own")
-    rule = _rules.get((type(node.op), "pullback"))
+    rule = _made_with_the_engine().get((type(node.op), "pullback"))
     if rule is not None:
         return rule(node, cotangents)
     try:
@@ -58,7 +59,7 @@ def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[
 
 def pushed_forward(node: Apply, tangents: Sequence[Variable | None]) -> Sequence[Any] | None:
     """What the op's pushforward gives, one entry for each output; None if the op has none of its own."""
-    rule = _rules.get((type(node.op), "pushforward"))
+    rule = _made_with_the_engine().get((type(node.op), "pushforward"))
     if rule is not None:
         return rule(node, tangents)
     if node.op.pushforward is None:

@@ -20,11 +20,11 @@ from itertools import chain
 from typing import Any
 
 from symtensor.grad.forward import pushforward
-from symtensor.grad.local import differentiates
+from symtensor.grad.local import Rule
 from symtensor.grad.reverse import pullback
 from symtensor.ir.function import Function
 from symtensor.ir.graph import leaves
-from symtensor.ir.node import Apply, Variable
+from symtensor.ir.node import Apply, Op, Variable
 from symtensor.ops import scalar
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise, zeros_like
@@ -32,7 +32,7 @@ from symtensor.ops.index import set_subtensor, subtensor
 from symtensor.ops.shape import broadcast_like
 from symtensor.types.dtype import CONTINUOUS
 
-__all__: list[str] = []
+__all__ = ["RULES", "kept_values"]
 
 DEAR = 8
 """The cost, in additions, from which an element computed in a step is kept for the step back."""
@@ -81,7 +81,6 @@ def _given(node: Apply) -> tuple[dict[Variable, Variable], dict[Variable, Variab
 
 # -- reverse mode -----------------------------------------------------------------------------------------
 
-@differentiates(Scan, "pullback")
 def _pullback(node: Apply, cotangents: Sequence[Variable | None]) -> list[Variable | None]:
     return _Reverse(node, cotangents).run()
 
@@ -218,7 +217,6 @@ def kept_values(step: Function, results: Sequence[Variable], given: set[Variable
 
 # -- forward mode -----------------------------------------------------------------------------------------
 
-@differentiates(Scan, "pushforward")
 def _pushforward(node: Apply, tangents: Sequence[Variable | None]) -> list[Variable | None]:
     op = node.op
     assert isinstance(op, Scan)
@@ -244,3 +242,7 @@ def _pushforward(node: Apply, tangents: Sequence[Variable | None]) -> list[Varia
     finals = [next(outputs) if own in known else None for own in list(loop.carries)[:op.carries]]
     stacks = [None if found is None else next(outputs) for found in pushed[op.carries:op.carries + op.stacks]]
     return list(chain(finals, stacks, [None] * op.until))
+
+
+RULES: dict[tuple[type[Op], str], Rule] = {(Scan, "pullback"): _pullback, (Scan, "pushforward"): _pushforward}
+"""The derivatives of loops, by op and mode; see `grad.local`."""

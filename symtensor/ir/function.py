@@ -89,11 +89,12 @@ class Sizes:
     """What a function's own sizes are where it is applied to arguments of some types.
 
     `values` gives, by the number of a parameter, the value of an integer scalar that is the same in every
-    application. Made inside `Op.infer` it states what must be equal: the sizes that the parameters' types repeat, and the
-    equations of the function's nodes, as far as they can be told from the arguments.
+    application. Made inside `Op.infer` it states what must be equal: the sizes that the parameters' types repeat, and
+    the equations of the function's nodes, as far as they can be told from the arguments.
     """
 
-    def __init__(self, function: Function, types: Sequence[TensorType], values: Mapping[int, Size] | None = None) -> None:
+    def __init__(self, function: Function, types: Sequence[TensorType],
+                 values: Mapping[int, Size] | None = None) -> None:
         self.function = function
         self._bound: dict[Symbol, Size] = {}
         self._bind_values(values or {})

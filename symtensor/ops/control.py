@@ -103,7 +103,7 @@ class Scan(Op):
         for axis, (own, size) in enumerate(zip(old.shape, new.shape)):
             if size is None:
                 raise ShapeError(f"the size of axis {axis} of the value carried as {name} depends on the step's data")
-            equal_sizes(own, size, f"size of axis {axis} of the value carried as {name} and of what the step makes of it")
+            equal_sizes(own, size, f"size of axis {axis} of the value carried as {name}, before and after a step")
 
     def _stacked(self, type: TensorType, steps: Size) -> TensorType:
         if None in type.shape:

@@ -18,15 +18,19 @@ from functools import partial
 import numpy as np
 
 from symtensor.base.errors import CheckFailed
-from symtensor.ir.node import Constant, Op
+from symtensor.ir.function import Function
+from symtensor.ir.node import Constant, Op, Variable
+from symtensor.ops import scalar
 from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.ordering import Argsort, Cumulate, Search
-from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce
+from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
 from symtensor.types import dtype as dtypes
+from symtensor.types.tensor import TensorType
 
 __all__ = ["Example", "examples_for", "examples_of", "special_values"]
 
@@ -348,3 +352,17 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         yield Example(Gemm(first, second), (_normal(rng, 2, 4), a, b, *scalars), False)
     unread = np.full((2, 2), np.nan)
     yield Example(Gemm(False, False), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)
+
+
+@examples_for(Scan)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    h, row, w = (Variable(TensorType("float64", (None,)), name=name) for name in ("h", "row", "w"))
+    new = scalar.tanh(h * w + row)
+    step = Function.of([h, row, w], [new, h, new * row])
+    for steps, backwards in ((4, False), (3, True), (1, False), (0, False)):
+        arrays = _normal(rng, 2), _normal(rng, 4, 2), _normal(rng, 2), np.array(steps)
+        yield Example(Scan(step, 1, 1, backwards=backwards), arrays)
+    ends = Function.of([h, row, w], [new, h, scalar.gt(sum_axes(row + h, [0]), 1.5)])
+    for steps in (4, 2):
+        yield Example(Scan(ends, 1, 1, until=True), (_normal(rng, 2), np.full((4, 2), 0.9), _normal(rng, 2),
+                                                     np.array(steps)))

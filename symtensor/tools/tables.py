@@ -23,6 +23,7 @@ from itertools import chain, groupby
 from pathlib import Path
 
 from symtensor import ops as ops_package
+from symtensor.grad.local import has_pullback
 from symtensor.ir.node import Op
 from symtensor.ops.elementwise import Elementwise, primitives
 from symtensor.rewrite.phases import PIPELINE
@@ -97,7 +98,7 @@ def _elementwise(op: Elementwise) -> tuple[str, ...]:
 def _class(cls: type[Op]) -> tuple[str, ...]:
     parameters = ", ".join(field.name for field in fields(cls))  # type: ignore[arg-type]
     code = "index expression" if hasattr(cls, "element") else "own"
-    derivative = "no" if cls.pullback is Op.pullback else "yes"
+    derivative = "yes" if has_pullback(cls) else "no"
     return (cls.__name__, parameters, code, derivative, _first_line(cls))
 
 
