@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 
-__all__ = ["preamble", "C_TYPES"]
+from symtensor.codegen.dialect import TYPES
 
-C_TYPES = {
-    "bool": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
-    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long",
-    "float32": "float", "float64": "double",
-}
-"""The C type of each dtype that generated code handles (LP64)."""
+__all__ = ["preamble"]
 
 _VECTOR = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan",
            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt"]
@@ -89,7 +84,7 @@ def preamble(vector: bool) -> str:
         lines += [f"{simd}{type_name} {name}{suffix}{one};" for name in _VECTOR]
         lines += [f"{simd}{type_name} {name}{suffix}{two};" for name in _VECTOR_TWO]
         lines += [f"{type_name} {name}{suffix}{one};" for name in _SCALAR + _BUILTIN]
-    for name, c_type in C_TYPES.items():
+    for name, c_type in TYPES.items():
         if name.startswith("float"):
             lines.append(_FLOAT_HELPERS.format(type=c_type, name=name, f="f" if name == "float32" else ""))
         elif name != "bool":

@@ -20,11 +20,11 @@ import numpy as np
 
 from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import has_code, reshaped_base
-from symtensor.lower.build import Partial
 from symtensor.lower.flow import Flow
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Gemm, Instruction, Launch, Resize, SizeCode
 from symtensor.lower.size_table import SizeTable
+from symtensor.lower.target import Partial
 from symtensor.ops import contract
 from symtensor.types import dim as dims
 

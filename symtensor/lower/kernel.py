@@ -14,7 +14,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
 
 __all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Scope", "Reduction", "Store",
-           "Kernel", "PrintedKernel", "index_values", "loop_symbols", "operands"]
+           "Kernel", "index_values", "loop_symbols", "needs_result", "operands", "product"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +215,27 @@ def index_values(size: Size) -> Iterator[Value]:
             yield atom.source
 
 
+def needs_result(value: Value) -> bool:
+    """Whether a value is computed from a reduction's result."""
+    pending, seen = [value], set()
+    while pending:
+        current = pending.pop()
+        if isinstance(current, Result):
+            return True
+        if current not in seen:
+            seen.add(current)
+            pending += operands(current)
+    return False
+
+
+def product(loops: Iterable[Loop]) -> Size:
+    """How many points loops have."""
+    total: Size = 1
+    for loop in loops:
+        total = total * loop.extent
+    return total
+
+
 def loop_symbols(value: Value) -> Iterator[Symbol]:
     """The loop counters and size symbols named directly in a value's own index."""
     size = value.offset if isinstance(value, Load) else value.size if isinstance(value, SizeScalar) else 0
@@ -248,22 +269,23 @@ class Store:
 class Kernel:
     """Loops, what is reduced and what is stored.
 
-    `shape` says how it is run: "map" (no reduction), "row" (for each point of P the loops over R, once for each
-    stage), "column" (the innermost loop of P inside R; results are used over P only), "scatter" (nothing is
-    reduced, but points of R may store to the same place: R runs in order, inside a run of the innermost loop of P).
-    `order` holds all loops from the outermost, as they lie in memory. `dtypes` are those of the buffers by slot;
-    a slot both loaded and stored is updated in place.
+    `loops` are all loops from the outermost, as the elements lie in memory; `reduce` are those of them that are
+    reduced over (or run in order, see `lower.form`). `dtypes` are those of the buffers by slot; a slot
+    both loaded and stored is updated in place. `lines` are the user's.
     """
 
     name: str
-    shape: str
-    parallel: list[Loop]
+    loops: list[Loop]
     reduce: list[Loop]
     reductions: list[Reduction]
     stores: list[Store]
     dtypes: list[str]
-    order: list[Loop] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def parallel(self) -> list[Loop]:
+        """The loops P: their points do not depend on each other."""
+        return [loop for loop in self.loops if loop not in self.reduce]
 
     def values(self) -> list[Value]:
         """All values, each after those it is computed from."""
@@ -280,15 +302,3 @@ class Kernel:
             else:
                 pending += missing
         return list(order)
-
-
-@dataclass(frozen=True)
-class PrintedKernel:
-    """The text a printer made of a kernel, and what a launch needs: parameters, units, work, bytes of scratch."""
-
-    name: str
-    text: str
-    parameters: tuple[Size, ...]
-    units: Size
-    work: Size
-    scratch: Size

@@ -2,14 +2,15 @@
 
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float32", (None, 3))("x")
->>> program = plan(Graph([x], [x * 2]), 1, [], lambda kernel: PrintedKernel(kernel.name, "", (), 1, 1, 0))
+>>> from symtensor.lower.target import PrintedKernel
+>>> program = plan(Graph([x], [x * 2]), 1, [], lambda kernel: [PrintedKernel(kernel.name, "", (), 1, 1, 0, (0, 1))])
 >>> [type(i).__name__ for i in program.instructions], program.kernels[0][0]
 (['Launch'], 'mul')
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +21,23 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
 from symtensor.lower.access import SUPPORTED, is_library_product, matrix_operand, reshaped_base
 from symtensor.lower.buffers import Buffers
-from symtensor.lower.build import Partial, build
+from symtensor.lower.build import build
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group
-from symtensor.lower.kernel import Kernel, PrintedKernel
+from symtensor.lower.kernel import Kernel
 from symtensor.lower.memory import reuse
 from symtensor.lower.order import in_order
 from symtensor.lower.program import Argument, Call, Copy, Instruction, Launch, Program, Resize, SizeCode
 from symtensor.lower.program import Gemm as GemmInstruction
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import Root, SizeTable
+from symtensor.lower.target import Printer
 from symtensor.ops.contract import Gemm
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size, Symbol
 
 __all__ = ["Evaluate", "plan"]
-
-Printer = Callable[[Kernel], PrintedKernel]
-
 
 @dataclass(frozen=True)
 class Evaluate:
@@ -94,9 +93,7 @@ class _Planner:
     def _unit(self, unit: Group) -> None:
         node = unit.nodes[-1]
         if unit.fused:
-            built = build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored)
-            for kernel, keys in zip(built.kernels, built.buffers):
-                self._launch(kernel, keys, unit)
+            self._launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit)
         elif is_library_product(node):
             self._gemm(node)
         elif isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
@@ -110,14 +107,15 @@ class _Planner:
         self.instructions.append(instruction)
         self.origins.append(origin)
 
-    def _launch(self, kernel: Kernel, keys: Sequence[Variable | Partial], origin: Any) -> None:
-        """Run a kernel on the buffers of `keys`."""
-        printed = self.print_kernel(kernel)
-        number = self.kernel_number.setdefault(printed.text, len(self.kernels))
-        if number == len(self.kernels):
-            self.kernels.append((printed.name, printed.text))
-        self._emit(Launch(number, tuple(map(self.buffers.of, keys)), self.sizes.numbers(printed.parameters),
-                          *self.sizes.numbers((printed.units, printed.work, printed.scratch))), origin)
+    def _launch(self, kernel: Kernel, variables: Sequence[Variable], origin: Any) -> None:
+        """Run a kernel on the buffers of variables."""
+        for printed in self.print_kernel(kernel):
+            number = self.kernel_number.setdefault(printed.text, len(self.kernels))
+            if number == len(self.kernels):
+                self.kernels.append((printed.name, printed.text))
+            keys = [variables[buffer] if isinstance(buffer, int) else buffer for buffer in printed.buffers]
+            self._emit(Launch(number, tuple(map(self.buffers.of, keys)), self.sizes.numbers(printed.parameters),
+                              *self.sizes.numbers((printed.units, printed.work, printed.scratch))), origin)
 
     def _call(self, node: Apply) -> None:
         """Call the NumPy meaning of an op."""
@@ -127,8 +125,7 @@ class _Planner:
 
     def _scatter(self, node: Apply) -> None:
         self._start_from(node.inputs[0], node)
-        kernel, keys = scatter_kernel(node)
-        self._launch(kernel, keys, node)
+        self._launch(*scatter_kernel(node), node)
 
     def _start_from(self, x: Variable, node: Apply) -> None:
         """Have the node's output hold the value of x, if it does not take x's place."""

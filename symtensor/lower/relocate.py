@@ -1,4 +1,4 @@
-"""Kernel values carried over: loop counters replaced, buffer slots renumbered.
+"""Kernels carried over: loop counters replaced, buffer slots renumbered.
 
 >>> from symtensor.lower.kernel import Loop
 >>> scope, i = Scope(), Loop.make("i", 10)
@@ -9,13 +9,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from symtensor.lower.kernel import Compute, Literal, Load, Result, Scope, SizeScalar, Store, Value, operands
+from symtensor.lower.kernel import (
+    Compute,
+    Kernel,
+    Literal,
+    Load,
+    Reduction,
+    Result,
+    Scope,
+    SizeScalar,
+    Store,
+    Value,
+    operands,
+)
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 
-__all__ = ["Relocation"]
+__all__ = ["Relocation", "with_used_slots"]
 
 
 class Relocation:
@@ -45,6 +58,11 @@ class Relocation:
         """The copy of a store."""
         return Store(self._slot(store.slot), self.size(store.offset), self.value(store.value), store.accumulate)
 
+    def kernel(self, kernel: Kernel) -> Kernel:
+        """The kernel with its reductions and stores carried over; its loops stay."""
+        return replace(kernel, reductions=[Reduction(r.kind, self.value(r.value)) for r in kernel.reductions],
+                       stores=[self.store(store) for store in kernel.stores])
+
     def size(self, size: Size) -> Size:
         """An index expression with its counters, and the values inside it, replaced."""
         return dims.substitute(size, self._symbol)
@@ -69,3 +87,11 @@ class Relocation:
             return self.scope.result(value.reduction, value.dtype)
         assert isinstance(value, Compute)
         return self.scope.compute(value.op, *(self._made[a] for a in value.arguments))
+
+
+def with_used_slots(kernel: Kernel) -> tuple[Kernel, Sequence[int]]:
+    """The kernel with slots numbered anew for the buffers it uses, and what slots they had."""
+    loaded = [value.slot for value in kernel.values() if isinstance(value, Load)]
+    used = list(dict.fromkeys(loaded + [store.slot for store in kernel.stores]))
+    fresh = Relocation(Scope(), {}, {slot: number for number, slot in enumerate(used)})
+    return replace(fresh.kernel(kernel), dtypes=[kernel.dtypes[slot] for slot in used]), used

@@ -5,8 +5,8 @@
 >>> x, y = TensorType("float32", (None, 4))("x"), TensorType("float32", (None, 4))("y")
 >>> node = scatter(x, {0: TensorType("int64", (None,))("i")}, y, add=True).owner
 >>> kernel, buffers = scatter_kernel(node)
->>> kernel.shape, len(kernel.parallel), len(kernel.reduce), buffers[0] is node.outputs[0]
-('scatter', 1, 1, True)
+>>> len(kernel.parallel), len(kernel.reduce), buffers[0] is node.outputs[0]
+(1, 1, True)
 """
 
 from __future__ import annotations
@@ -37,10 +37,8 @@ def scatter_kernel(node: Apply) -> tuple[Kernel, list[Variable]]:
     running = [loop for loop in loops if loop.extent != 1]
     ordered = [loop for loop in running if front <= loops.index(loop) < front + shared]
     store = Store(0, flat_offset(place, x.type.shape), value, op.add)
-    parallel = [loop for loop in running if loop not in ordered]
     name = "scatter_add" if op.add else "scatter"
-    kernel = Kernel(name, "scatter", parallel, ordered, [], [store], [v.type.dtype for v in reader.buffers], running)
-    return kernel, reader.buffers
+    return Kernel(name, running, ordered, [], [store], [v.type.dtype for v in reader.buffers]), reader.buffers
 
 
 class _Reader:

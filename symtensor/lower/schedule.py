@@ -9,7 +9,7 @@ in a row of scratch memory.
 >>> scope, row, column = Scope(), Loop.make("p", 10), Loop.make("r", 20)
 >>> e = scope.compute(exp, scope.load(0, row.counter * 20 + column.counter, "float32"))
 >>> total = scope.result(0, "float32")
->>> kernel = Kernel("normal", "row", [row], [column], [Reduction("sum", e)],
+>>> kernel = Kernel("normal", [row, column], [column], [Reduction("sum", e)],
 ...                 [Store(1, row.counter * 20 + column.counter, scope.compute(mul, e, total))], ["float32"] * 2)
 >>> schedule = Schedule(kernel)
 >>> len(schedule.stages), schedule.kept == [e]
@@ -54,42 +54,38 @@ class Stage:
 class Schedule:
     """The levels and stages of a kernel's values.
 
-    `level_of`: 0 changes in no loop, 1 with P, 2 with R. `stage_of`: the first stage where it can be known.
-    `point_stores` are made at every point of R, `row_stores` once a point of P.
+    `level_of`: 0 changes in no loop, 1 with P, 2 with R (or, where nothing is reduced, with any loop). `stage_of`: the
+    first stage where it can be known. `point_stores` are made at every point of R, `row_stores` once a point of P.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.inside = {loop.symbol for loop in (kernel.reduce if kernel.reductions else kernel.loops)}
         self.order = kernel.values()
         self.number_of = {value: number for number, value in enumerate(self.order)}
         self.level_of: dict[Value, int] = {}
         self.stage_of: dict[Value, int] = {}
         self.results: dict[int, Value] = {v.reduction: v for v in self.order if isinstance(v, Result)}
         self._place_values()
-        reduced = kernel.shape in ("row", "column")
-        self.point_stores = [s for s in kernel.stores if not reduced or self._store_level(s) == 2]
-        self.row_stores = [s for s in kernel.stores if reduced and self._store_level(s) < 2]
+        self.point_stores = [s for s in kernel.stores if self._store_level(s) == 2]
+        self.row_stores = [s for s in kernel.stores if self._store_level(s) < 2]
         count = 1 + max([self.stage_of[r.value] for r in kernel.reductions]
-                        + [self._store_stage(s) for s in self.point_stores], default=0)
+                        + [self.stage_of[s.value] for s in self.point_stores], default=0)
         self.stages = [Stage(number) for number in range(count)]
         for number, reduction in enumerate(kernel.reductions):
             self.stages[self.stage_of[reduction.value]].reductions.append(number)
         for store in self.point_stores:
-            self.stages[self._store_stage(store)].stores.append(store)
+            self.stages[self.stage_of[store.value]].stores.append(store)
         self.kept: list[Value] = []
         self._needed: dict[int, set[Value]] = {}
-        if kernel.shape == "row":
-            self._keep()
+        self._keep()
 
     def _place_values(self) -> None:
-        inner = {loop.symbol for loop in self.kernel.reduce}
-        outer = {loop.symbol for loop in self.kernel.parallel}
-        if self.kernel.shape in ("map", "scatter"):
-            inner, outer = inner | outer, set()
+        loops = {loop.symbol for loop in self.kernel.loops}
         for value in self.order:
             level = stage = 0
             for symbol in loop_symbols(value):
-                level = max(level, 2 if symbol in inner else 1 if symbol in outer else 0)
+                level = max(level, 2 if symbol in self.inside else 1 if symbol in loops else 0)
             if isinstance(value, Result):
                 level, stage = 1, self.stage_of[self.kernel.reductions[value.reduction].value] + 1
             for operand in operands(value):
@@ -97,12 +93,8 @@ class Schedule:
             self.level_of[value], self.stage_of[value] = level, stage
 
     def _store_level(self, store: Store) -> int:
-        inner = {loop.symbol for loop in self.kernel.reduce}
-        varies = any(symbol in inner for symbol in dims.symbols_of(store.offset))
+        varies = any(symbol in self.inside for symbol in dims.symbols_of(store.offset))
         return 2 if varies else self.level_of[store.value]
-
-    def _store_stage(self, store: Store) -> int:
-        return self.stage_of[store.value]
 
     # -- what later stages need of earlier ones ---------------------------------------------------
 

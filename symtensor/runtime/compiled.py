@@ -22,8 +22,8 @@ import numpy as np
 
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
-from symtensor.codegen.c import print_kernel
 from symtensor.codegen.cache import LoadedKernel, load_kernels
+from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.preamble import preamble
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.graph import Graph

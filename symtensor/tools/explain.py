@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
+from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import SUPPORTED, Accesses, is_library_product
@@ -89,8 +90,8 @@ def _computed(unit: Group, accesses: Accesses) -> set[Apply]:
 def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
     if unit.fused:
         everything = {v for node in unit.nodes for v in node.outputs}
-        built = build(graph, unit, accesses, SharedMemory(), everything)
-        return "kernel " + ", ".join(kernel.name for kernel in built.kernels)
+        kernel, _ = build(graph, unit, accesses, SharedMemory(), everything)
+        return "kernel " + ", ".join(printed.name for printed in print_kernel(kernel))
     (node,) = unit.nodes
     if is_library_product(node):
         return f"library {node.op}"

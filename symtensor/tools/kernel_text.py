@@ -5,7 +5,7 @@
 >>> scope, row, column = Scope(), Loop.make("p", 10), Loop.make("r", 20)
 >>> x = scope.load(0, row.counter * 20 + column.counter, "float32")
 >>> total = scope.result(0, "float32")
->>> print(kernel_text(Kernel("example", "row", [row], [column], [Reduction("sum", scope.compute(exp, x))],
+>>> print(kernel_text(Kernel("example", [row, column], [column], [Reduction("sum", scope.compute(exp, x))],
 ...                          [Store(1, row.counter, total)], ["float32"] * 2)))
 kernel example: row, parallel p < 10, reduce r < 20
   v0: float32 = b0[20*p + r]
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symtensor.lower.form import form_of
 from symtensor.lower.kernel import Compute, Kernel, Literal, Load, Loop, Result, SizeScalar, Value
 
 __all__ = ["kernel_text"]
@@ -26,7 +27,7 @@ __all__ = ["kernel_text"]
 def kernel_text(kernel: Kernel) -> str:
     """The loops of a kernel, its values, each after those it is computed from, and what it stores."""
     names = {value: f"v{number}" for number, value in enumerate(kernel.values())}
-    lines = [f"kernel {kernel.name}: {kernel.shape}{_loops('parallel', kernel.parallel)}"
+    lines = [f"kernel {kernel.name}: {type(form_of(kernel)).__name__.lower()}{_loops('parallel', kernel.parallel)}"
              f"{_loops('reduce', kernel.reduce)}"]
     lines += [f"  {name}: {value.dtype} = {_expression(value, kernel, names)}" for value, name in names.items()]
     for store in kernel.stores:

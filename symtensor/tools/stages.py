@@ -18,16 +18,17 @@ kernel softplus: softplus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from symtensor import ops  # noqa: F401  (text finds an op by name among those that are imported)
-from symtensor.codegen.c import print_kernel
+from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.ir.graph import Graph
 from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
-from symtensor.lower.kernel import Kernel, PrintedKernel
+from symtensor.lower.kernel import Kernel
 from symtensor.lower.plan import plan
+from symtensor.lower.target import PrintedKernel
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.compiled import describe_program
 from symtensor.tools.explain import parts_of
@@ -58,7 +59,7 @@ def loops(graph: Graph) -> str:
     """a graph's kernels as loops and scalars, before they are C; the graph is taken as it is"""
     found: list[str] = []
 
-    def note(kernel: Kernel) -> PrintedKernel:
+    def note(kernel: Kernel) -> Sequence[PrintedKernel]:
         found.append(kernel_text(kernel))
         return print_kernel(kernel)
 

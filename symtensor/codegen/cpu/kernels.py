@@ -1,0 +1,94 @@
+"""The C printer: a kernel of the kernel IR as one or two serial chunk functions.
+
+A function is `int KERNEL(void *const *buffers, const long *sizes, long begin, long end, void *scratch)` and
+does units begin..end of the kernel; the runtime splits units between threads. One operation a
+statement; sizes are parameters, so one text serves all sizes.
+
+>>> from symtensor.lower.kernel import Loop, Scope, Store
+>>> from symtensor.ops.scalar import mul
+>>> scope, loop = Scope(), Loop.make("i", 10)
+>>> x = scope.load(0, loop.counter, "float32")
+>>> square = Kernel("square", [loop], [], [], [Store(1, loop.counter, scope.compute(mul, x, x))], ["float32"] * 2)
+>>> [printed] = print_kernel(square)
+>>> printed.units, printed.parameters, printed.buffers
+(10, (), (0, 1))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symtensor.codegen.cpu.columns import print_column
+from symtensor.codegen.cpu.points import print_map, print_scatter
+from symtensor.codegen.cpu.rows import print_row, scratch_bytes
+from symtensor.codegen.dialect import C
+from symtensor.codegen.scalar_printer import ScalarPrinter
+from symtensor.lower.form import Column, Map, Row, form_of
+from symtensor.lower.kernel import Compute, Kernel, Loop, product
+from symtensor.lower.split import is_divisible, split
+from symtensor.lower.target import Partial, PrintedKernel
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size
+
+__all__ = ["print_kernel"]
+
+SPLIT, SPLIT_COLUMNS, FEWEST_ROWS = 16384, 262144, 128
+"""Elements that one unit of a reduction over everything, or over rows, combines (of at least so many rows): partial
+results are combined in a second kernel. They do not depend on the number of threads, so neither do the bits."""
+
+
+def print_kernel(kernel: Kernel) -> Sequence[PrintedKernel]:
+    """A kernel as C: one function, or two where a reduction is better split."""
+    total = product(kernel.loops)
+    if not is_divisible(kernel) or (isinstance(total, int) and total <= SPLIT):
+        return [_print(kernel, tuple(range(len(kernel.dtypes))))]
+    return [_print(part, buffers) for part, buffers in split(kernel, _rows_of_block(kernel))]
+
+
+def _rows_of_block(kernel: Kernel) -> Size:
+    """Rounds of the outermost loop that one unit of a split reduction does."""
+    others = kernel.loops[1:]
+    if not others:
+        return SPLIT
+    most, fewest = (SPLIT_COLUMNS, FEWEST_ROWS) if kernel.parallel else (SPLIT, 1)
+    return dims.maximum(dims.floordiv(most, dims.maximum(product(others), 1)), fewest)
+
+
+def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
+    printer = ScalarPrinter(kernel, C)
+    units = _realise(printer)
+    written = {store.slot for store in kernel.stores}
+    header = ["int KERNEL(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {"]
+    header += [f"  {C.pointer(slot, dtype, slot not in written)} = buffers[{slot}];"
+               for slot, dtype in enumerate(kernel.dtypes)]
+    header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(printer.parameters.values())]
+    header.append("  int status = 0;")
+    text = "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
+    return PrintedKernel(kernel.name, text, tuple(printer.parameters), units, _work(kernel),
+                         scratch_bytes(printer.schedule), buffers)
+
+
+def _realise(printer: ScalarPrinter) -> Size:
+    """Print the loops of a kernel by its form; the units."""
+    form = form_of(printer.kernel)
+    if isinstance(form, Map):
+        return print_map(printer, form)
+    if isinstance(form, Row):
+        return print_row(printer, form)
+    if isinstance(form, Column):
+        return print_column(printer, form)
+    return print_scatter(printer, form)
+
+
+def _work(kernel: Kernel) -> Size:
+    """An estimate of what the kernel costs, in elements."""
+    own = {loop.symbol for loop in kernel.loops}
+
+    def plain(loop: Loop) -> Size:
+        return 1 if own & set(dims.symbols_of(loop.extent)) else loop.extent
+
+    work: Size = 1
+    for loop in kernel.parallel + kernel.reduce:
+        work = work * plain(loop)
+    cost = sum(value.op.definition.cost for value in kernel.values() if isinstance(value, Compute))
+    return work * max(1, cost // 8)

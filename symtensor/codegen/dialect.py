@@ -1,0 +1,123 @@
+"""How a language of the C family writes scalars: types, numbers, operations, what reductions start from and combine.
+
+What an op is in C stands beside its meaning, in `ops.scalar`. C and CUDA differ in little: the fields of a `Dialect`.
+
+>>> from symtensor.lower.kernel import Scope
+>>> from symtensor.ops.scalar import exp
+>>> scope = Scope()
+>>> [C.number(scope.literal(value, "float32")) for value in (0.1, -3, -np.inf)]
+['0.1f', '(-3.0f)', '(-__builtin_inff())']
+>>> C.operation(scope.compute(exp, scope.load(0, 0, "float32")), ["x"])
+'expf(x)'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symtensor.lower.kernel import Compute, Literal, Reduction
+from symtensor.types.dtype import DISCRETE
+
+__all__ = ["C", "COMBINE", "Dialect", "TYPES"]
+
+TYPES = {
+    "bool": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
+    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long",
+    "float32": "float", "float64": "double",
+}
+"""The type of each dtype that generated code handles (LP64)."""
+
+COMBINE = {"sum": "+", "prod": "*", "any": "|", "all": "&"}
+"""The operator that combines two elements, of each kind of reduction that has one."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The words in which a language differs. `infinity` and `nan` are by the suffix of the dtype's math functions."""
+
+    types: Mapping[str, str]
+    infinity: Mapping[str, str]
+    nan: Mapping[str, str]
+    restrict: str
+
+    def pointer(self, slot: int, dtype: str, constant: bool) -> str:
+        """The declarator of the pointer to a buffer, which no other overlaps."""
+        return f"{'const ' if constant else ''}{self.types[dtype]} *{self.restrict} b{slot}"
+
+    def number(self, literal: Literal) -> str:
+        """A number known now."""
+        number, dtype = literal.value, literal.dtype
+        if dtype in DISCRETE:
+            return _integer(int(number))
+        if np.isnan(number):
+            return self.nan[_suffix(dtype)]
+        if np.isinf(number):
+            return f"({'-' if number < 0 else ''}{self.infinity[_suffix(dtype)]})"
+        text = repr(float(number)) if dtype == "float64" else str(number)
+        if "e" not in text and "." not in text:
+            text += ".0"
+        text += _suffix(dtype)
+        return f"({text})" if text.startswith("-") else text
+
+    def operation(self, value: Compute, arguments: Sequence[str]) -> str:
+        """A scalar op applied to the texts of its arguments."""
+        dtype = value.arguments[-1].dtype
+        if value.op.name == "cast":
+            return f"{arguments[0]} != 0" if value.dtype == "bool" else f"({self.types[value.dtype]}){arguments[0]}"
+        definition = value.op.definition
+        template = definition.c
+        if dtype in DISCRETE and definition.c_integer:
+            template = definition.c_integer
+        if dtype == "bool" and definition.c_bool:
+            template = definition.c_bool
+        return template.format(*arguments, f=_suffix(dtype), s="_" + dtype)
+
+    def initial(self, reduction: Reduction) -> str:
+        """What a reduction of nothing gives."""
+        if reduction.kind in ("sum", "any"):
+            return "0"
+        if reduction.kind in ("prod", "all"):
+            return "1"
+        low = reduction.kind in ("max", "argmax")
+        dtype = reduction.value.dtype
+        if dtype.startswith("float"):
+            return f"-{self.infinity[_suffix(dtype)]}" if low else self.infinity[_suffix(dtype)]
+        if dtype == "bool":
+            return "0" if low else "1"
+        info = np.iinfo(dtype)
+        return _integer(int(info.min if low else info.max))
+
+    def combined(self, reduction: Reduction, left: str, right: str) -> str:
+        """Two partial results made one; NaN if either is."""
+        if reduction.kind in COMBINE:
+            return f"{left} {COMBINE[reduction.kind]} {right}"
+        nan = f" | ({right} != {right})" if reduction.value.dtype.startswith("float") else ""
+        return f"({self.better(reduction, left, right)}){nan} ? {right} : {left}"
+
+    def better(self, reduction: Reduction, left: str, right: str) -> str:
+        """Whether `right` is nearer to what a maximum, a minimum or a search for its place looks for."""
+        return f"{right} {'>' if reduction.kind in ('max', 'argmax') else '<'} {left}"
+
+    def not_a_number(self, dtype: str) -> str:
+        """The NaN of a dtype."""
+        return self.nan[_suffix(dtype)]
+
+
+def _suffix(dtype: str) -> str:
+    """What the names of math functions, and numbers, of a dtype end in."""
+    return "f" if dtype == "float32" else ""
+
+
+def _integer(value: int) -> str:
+    if value == -2**63:
+        return "(-9223372036854775807L - 1)"
+    text = f"{value}UL" if value > 2**63 - 1 else f"{value}L" if abs(value) > 2**31 - 1 else str(value)
+    return f"({text})" if value < 0 else text
+
+
+C = Dialect(TYPES, {"f": "__builtin_inff()", "": "__builtin_inf()"},
+            {"f": '__builtin_nanf("")', "": '__builtin_nan("")'}, "restrict")
+"""GNU C."""

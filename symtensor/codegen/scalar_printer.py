@@ -1,0 +1,175 @@
+"""The scalars of a kernel as statements, one operation each: what the targets have in common.
+
+A target decides which loops run where; inside them it calls `values_at`, `body` or `define`, and says in `names`
+how a value is called that it has computed in its own way, such as the result of a reduction. Another target could
+have each thread of a grid compute some points:
+
+>>> from symtensor.codegen.dialect import C
+>>> from symtensor.lower.kernel import Reduction, Scope
+>>> from symtensor.ops.scalar import mul
+>>> from symtensor.types.dim import symbol
+>>> scope, loop = Scope(), Loop.make("i", symbol("n"))
+>>> x = scope.load(0, loop.counter, "float32")
+>>> square = Kernel("square", [loop], [], [], [Store(1, loop.counter, scope.compute(mul, x, x))], ["float32"] * 2)
+>>> printer = ScalarPrinter(square, C)
+>>> thread, threads = "blockIdx.x * blockDim.x + threadIdx.x", "gridDim.x * blockDim.x"
+>>> with printer.block(f"for (long i0 = {thread}; i0 < {printer.size(loop.extent)}; i0 += {threads})"):
+...     printer.body(square.stores)
+>>> print(*printer.lines, printer.parameters, sep="\\n")
+  for (long i0 = blockIdx.x * blockDim.x + threadIdx.x; i0 < s0; i0 += gridDim.x * blockDim.x) {
+    const float v0 = b0[i0];
+    const float v1 = (v0 * v0);
+    b1[i0] = v1;
+  }
+{n: 's0'}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from symtensor.codegen.dialect import Dialect
+from symtensor.codegen.sizes import SizeText
+from symtensor.lower.kernel import (
+    Compute,
+    Kernel,
+    Literal,
+    Load,
+    Loop,
+    Result,
+    SizeScalar,
+    Store,
+    Value,
+    index_values,
+)
+from symtensor.lower.schedule import Schedule
+from symtensor.types.dim import Size, Symbol
+
+__all__ = ["ScalarPrinter"]
+
+
+class ScalarPrinter:
+    """The lines of a kernel's function as they come, and the names that values, sizes and loop counters have in them.
+
+    `parameters` are the sizes that do not change inside the kernel, with their names, in the order of first use.
+    """
+
+    def __init__(self, kernel: Kernel, dialect: Dialect) -> None:
+        self.kernel = kernel
+        self.dialect = dialect
+        self.schedule = Schedule(kernel)
+        self.parameters: dict[Size, str] = {}
+        self.names: dict[Value, str] = {}
+        self.counters = {loop.symbol: f"i{number}" for number, loop in enumerate(kernel.parallel + kernel.reduce)}
+        self.fails = any(isinstance(v, Compute) and v.op.definition.fails for v in kernel.values())
+        self.lines: list[str] = []
+        self._depth = 1
+        self._defined = 0
+
+    # -- lines and blocks -------------------------------------------------------------------------
+
+    def emit(self, text: str) -> None:
+        """One line at the present depth."""
+        self.lines.append("  " * self._depth + text)
+
+    @contextmanager
+    def block(self, text: str = "") -> Iterator[None]:
+        """A block that opens with `text`. What values are called inside is forgotten after it."""
+        self.emit(f"{text} {{" if text else "{")
+        self._depth += 1
+        names = dict(self.names)
+        yield
+        self.names = names
+        self._depth -= 1
+        self.emit("}")
+
+    def loop(self, loop: Loop, first: str = "0", stop: str | None = None) -> str:
+        """The head of a loop over all rounds, or those from `first` up to `stop`."""
+        counter = self.counters[loop.symbol]
+        return f"for (long {counter} = {first}; {counter} < {stop or self.size(loop.extent)}; ++{counter})"
+
+    def unravel(self, flat: str, loops: Sequence[Loop]) -> None:
+        """Define the counters of loops from the number of a point in the order in which they run."""
+        for position in range(len(loops) - 1, -1, -1):
+            counter, extent = self.counters[loops[position].symbol], loops[position].extent
+            if position == 0:
+                self.emit(f"const long {counter} = {flat};")
+            else:
+                rest = f"rest{position}"
+                self.emit(f"const long {rest} = {flat} / {self.size(extent)};")
+                self.emit(f"const long {counter} = {flat} - {rest} * {self.size(extent)};")
+                flat = rest
+
+    def linear(self, loops: Iterable[Loop]) -> str:
+        """The number of a point in the order in which loops run."""
+        text = ""
+        for loop in loops:
+            counter = self.counters[loop.symbol]
+            text = f"({text} * {self.size(loop.extent)} + {counter})" if text else counter
+        return text
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def values_at(self, level: int, stages: Collection[int] | None = None) -> None:
+        """Define the values of a level of the schedule, of all stages or some."""
+        for value in self.schedule.order:
+            here = stages is None or self.schedule.stage_of[value] in stages
+            if here and self.schedule.level_of[value] == level and value not in self.names:
+                self._statement(value)
+
+    def define(self, wanted: Iterable[Value]) -> None:
+        """Define values not yet named, and what they need."""
+        needed = self.schedule.closure(wanted, self.names)
+        for value in self.schedule.order:
+            if value in needed:
+                self._statement(value)
+
+    def body(self, stores: Sequence[Store]) -> None:
+        """Define what stores need, and store."""
+        self.define([store.value for store in stores] + [v for store in stores for v in index_values(store.offset)])
+        self.store(stores)
+
+    def store(self, stores: Iterable[Store]) -> None:
+        """Store values that are named."""
+        for store in stores:
+            sign = "=" if not store.accumulate else "|=" if store.value.dtype == "bool" else "+="
+            self.emit(f"b{store.slot}[{self.size(store.offset)}] {sign} {self.names[store.value]};")
+
+    def _statement(self, value: Value) -> None:
+        if isinstance(value, Literal):
+            self.names[value] = self.dialect.number(value)
+            return
+        if isinstance(value, Result):
+            return  # named where its reduction finishes
+        name = f"v{self.schedule.number_of[value]}"
+        self.emit(f"const {self.dialect.types[value.dtype]} {name} = {self._expression(value)};")
+        self.names[value] = name
+
+    def _expression(self, value: Value) -> str:
+        if isinstance(value, Load):
+            text = f"b{value.slot}[{self.size(value.offset)}]"
+            return text if value.guard is None else f"{self.names[value.guard]} ? {text} : 0"
+        if isinstance(value, SizeScalar):
+            return self.size(value.size)
+        assert isinstance(value, Compute)
+        return self.dialect.operation(value, [self.names[argument] for argument in value.arguments])
+
+    # -- sizes ------------------------------------------------------------------------------------
+
+    def size(self, size: Size) -> str:
+        """A size: parts that do not name loops are parameters."""
+        if isinstance(size, int):
+            return str(size)
+        return SizeText(self._varying, self._parameter, self._name_part)(size)
+
+    def _varying(self, symbol: Symbol) -> str | None:
+        return self.counters.get(symbol) or (self.names[symbol.source] if isinstance(symbol.source, Value) else None)
+
+    def _parameter(self, size: Size) -> str:
+        return self.parameters.setdefault(size, f"s{len(self.parameters)}")
+
+    def _name_part(self, text: str) -> str:
+        self._defined += 1
+        self.emit(f"const long z{self._defined} = {text};")
+        return f"z{self._defined}"

@@ -1,0 +1,43 @@
+"""What a target makes of a kernel: the kernels that are launched, and what a launch needs.
+
+>>> once = PrintedKernel("double", "...", (), 10, 10, 0, (0, Partial("float32", 10)))
+>>> targets: list[Printer] = [lambda kernel: [once]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from symtensor.lower.kernel import Kernel
+from symtensor.types.dim import Size
+
+__all__ = ["Partial", "PrintedKernel", "Printer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A buffer between two of the kernels that a target makes of one: dtype and number of elements."""
+
+    dtype: str
+    length: Size
+
+
+@dataclass(frozen=True)
+class PrintedKernel:
+    """A kernel's text, and what a launch needs: parameters, units, work, bytes of scratch, buffers.
+
+    A buffer is that of a slot of the kernel printed, or a partial result.
+    """
+
+    name: str
+    text: str
+    parameters: tuple[Size, ...]
+    units: Size
+    work: Size
+    scratch: Size
+    buffers: tuple[int | Partial, ...]
+
+
+Printer = Callable[[Kernel], Sequence[PrintedKernel]]
+"""A target: of each kernel those to be launched, in order."""
