@@ -15,8 +15,7 @@ stacks that a loop like the first one keeps besides: the carried values, and wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symtensor.grad.forward import pushforward
@@ -29,6 +28,7 @@ from symtensor.ops import scalar
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise, zeros_like
 from symtensor.ops.index import set_subtensor, subtensor
+from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.shape import broadcast_like
 from symtensor.types.dtype import CONTINUOUS
 
@@ -38,45 +38,12 @@ DEAR = 8
 """The cost, in additions, from which an element computed in a step is kept for the step back."""
 
 
-class _Loop:
-    """A loop under construction: each variable its step takes, with what the loop is given for it."""
-
-    def __init__(self) -> None:
-        self.carries: dict[Variable, Variable] = {}
-        self.rows: dict[Variable, Variable] = {}
-        self.others: dict[Variable, Variable] = {}
-
-    def parameters(self) -> list[Variable]:
-        """What the step takes, in order."""
-        return [*self.carries, *self.rows, *self.others]
-
-    def forget_unused(self, results: Iterable[Variable]) -> None:
-        """Leave out rows and others that `results` do not depend on."""
-        used = set(leaves(results, set(self.parameters())))
-        self.rows = {own: given for own, given in self.rows.items() if own in used}
-        self.others = {own: given for own, given in self.others.items() if own in used}
-
-    def run(self, results: Sequence[Variable], steps: Variable, **options: Any) -> list[Variable]:
-        """The outputs of the loop whose step computes `results`."""
-        op = Scan(Function.of(self.parameters(), results), len(self.carries), len(self.rows), **options)
-        return list(op.make(*self.carries.values(), *self.rows.values(), *self.others.values(), steps))
-
-
 def _is_continuous(variable: Variable) -> bool:
     return variable.type.dtype in CONTINUOUS
 
 
 def _zeros(template: Variable) -> Variable:
     return broadcast_like(zeros_like(template), template)
-
-
-def _given(node: Apply) -> tuple[dict[Variable, Variable], dict[Variable, Variable], dict[Variable, Variable]]:
-    """What the step of a loop takes, with what the loop is given for it: carried values, rows, others."""
-    op = node.op
-    assert isinstance(op, Scan)
-    pairs = list(zip(op.step.parameters, node.inputs))
-    first, second = op.carries, op.carries + op.sequences
-    return dict(pairs[:first]), dict(pairs[first:second]), dict(pairs[second:])
 
 
 # -- reverse mode -----------------------------------------------------------------------------------------
@@ -89,159 +56,150 @@ class _Reverse:
     """The loop back through the steps of a loop."""
 
     def __init__(self, node: Apply, cotangents: Sequence[Variable | None]) -> None:
-        assert isinstance(node.op, Scan)
-        self.node, self.op, self.step = node, node.op, node.op.step
-        self.carries, self.rows, self.others = _given(node)
-        self.finals = cotangents[:self.op.carries]
-        self.stacked = cotangents[self.op.carries:self.op.carries + self.op.stacks]
-        self.steps = node.outputs[-1] if self.op.until else node.inputs[-1]
-        self.loop = _Loop()
+        self.node, self.forward = node, Loop.of(node)
+        carries, stacks = len(self.forward.carries), len(self.forward.stacks)
+        self.finals = cotangents[:carries]
+        self.stacked = cotangents[carries:carries + stacks]
+        self.steps = node.inputs[-1] if self.forward.stop is None else node.outputs[-1]
+        self.loop = Loop(self.steps, backwards=not self.forward.backwards)
+        self.slots: dict[Variable, Carry] = {}  # for what the step forward is given: what holds its cotangent
 
     def run(self) -> list[Variable | None]:
         """The cotangents of the loop's inputs."""
         slopes = self._slopes()
-        carried = [(own, v) for own, v in zip(self.slots, self.loop.carries)]
-        results: list[Variable] = []
-        for own, slot in carried:
+        for own, slot in self.slots.items():
             found = slopes.get(own)
-            results.append(_zeros(slot) if found is None else found if own in self.carries else scalar.add(slot, found))
-        by_row = [own for own in self.rows if slopes.get(own) is not None]
-        results += [slopes[own] for own in by_row]  # type: ignore[misc]
-        self._keep(results)
-        outputs = self._outputs(results)
-        found_carries = dict(zip(self.slots, outputs))
-        found_rows = dict(zip(by_row, outputs[len(self.slots):]))
-        return [*(self._first(found_carries.get(own)) for own in self.carries),
-                *(self._row_cotangent(own, found_rows.get(own)) for own in self.rows),
-                *(found_carries.get(own) for own in self.others), None]
+            if own in self.forward.others:
+                slot.new = scalar.add(slot.own, found)
+            else:
+                slot.new = _zeros(own) if found is None else found
+        by_row = {own: self.loop.stack(slope) for own in self.forward.rows if (slope := slopes.get(own)) is not None}
+        self._keep()
+        self.loop.forget_unused()
+        if self.forward.truncate >= 0:
+            self.loop.steps = scalar.minimum(self.steps, self.forward.truncate)
+            self.loop.rows = {own: subtensor(rows, self._region()) for own, rows in self.loop.rows.items()}
+        made = self.loop.make()
+        return [*(self._first(made, carry.own) for carry in self.forward.carries),
+                *(self._row_cotangent(own, made.get(by_row.get(own))) for own in self.forward.rows),
+                *(made[self.slots[own]] if own in self.slots else None for own in self.forward.others), None]
 
     def _slopes(self) -> dict[Variable, Variable | None]:
         """The cotangents of what the step takes, in terms of those of what it gives; these are the loop's own."""
-        self.slots: list[Variable] = []  # what of the step each carried value of the loop back is the cotangent of
         seeds: list[Variable | None] = []
-        for own, given, final in zip(self.carries, self.carries.values(), self.finals):
-            seed = Variable(own.type) if _is_continuous(own) else None
+        for carry, final in zip(self.forward.carries, self.finals):
+            seed = Variable(carry.own.type) if _is_continuous(carry.own) else None
             seeds.append(seed)
             if seed is not None:
-                self.slots.append(own)
-                self.loop.carries[seed] = _zeros(given) if final is None else final
-        for result, cotangent in zip(self.step.results[self.op.carries:], self.stacked):
-            seed = None if cotangent is None else Variable(result.type)
+                self.slots[carry.own] = self.loop.carry(seed, _zeros(carry.first) if final is None else final)
+        for stack, cotangent in zip(self.forward.stacks, self.stacked):
+            seed = None if cotangent is None else Variable(stack.value.type)
             seeds.append(seed)
             if seed is not None and cotangent is not None:
                 self.loop.rows[seed] = cotangent
-        seeds += [None] * self.op.until
-        wrt = [own for own in self.step.parameters if _is_continuous(own)]
-        slopes = dict(zip(wrt, pullback(self.step.results, seeds, wrt)))
-        for own, given in self.others.items():
+        results = self.forward.results
+        wrt = [own for own in self.forward.parameters if _is_continuous(own)]
+        slopes = dict(zip(wrt, pullback(results, [*seeds, None][:len(results)], wrt)))
+        for own, given in self.forward.others.items():
             if slopes.get(own) is not None:
-                self.slots.append(own)
-                self.loop.carries[Variable(own.type)] = _zeros(given)
+                self.slots[own] = self.loop.carry(Variable(own.type), _zeros(given))
         return slopes
 
-    def _keep(self, results: Sequence[Variable]) -> None:
-        """Give the loop back what it needs of the steps forward."""
-        self.loop.rows.update(self.rows)
-        self.loop.others.update(self.others)
-        kept = kept_values(self.step, results, set(self.loop.parameters()) | set(self.carries))
-        if not kept:
-            return
-        again = _Loop()
-        again.carries, again.rows, again.others = self.carries, self.rows, self.others
-        until = self.step.results[-1:] if self.op.until else []
-        step = [*self.step.results[:self.op.carries], *kept, *until]
-        stacks = again.run(step, self.node.inputs[-1], until=self.op.until, backwards=self.op.backwards)
-        self.loop.rows.update(zip(kept, stacks[self.op.carries:]))
-
-    def _outputs(self, results: Sequence[Variable]) -> list[Variable]:
-        self.loop.forget_unused(results)
-        steps = self.steps
-        if self.op.truncate >= 0:
-            steps = scalar.minimum(self.steps, self.op.truncate)
-            self.loop.rows = {own: self._reached(rows) for own, rows in self.loop.rows.items()}
-        return self.loop.run(results, steps, backwards=not self.op.backwards)
+    def _keep(self) -> None:
+        """Give the loop back what it needs of the steps forward, from a loop forward that keeps it."""
+        self.loop.rows.update(self.forward.rows)
+        self.loop.others.update(self.forward.others)
+        step = self.node.op.functions()["step"]
+        carried = {carry.own for carry in self.forward.carries}
+        kept = kept_values(step, self.loop.results, set(self.loop.parameters), carried)
+        if kept:
+            again = Loop.of(self.node)
+            again.stacks = [Stack(value) for value in kept]
+            again.truncate = -1
+            made = again.make()
+            self.loop.rows.update((stack.value, made[stack]) for stack in again.stacks)
 
     def _region(self) -> list[slice]:
         """The rows that the loop back goes through."""
-        if self.op.truncate < 0:
+        truncate = self.forward.truncate
+        if truncate < 0:
             return [slice(None, self.steps)]
-        if self.op.backwards:
-            return [slice(None, scalar.minimum(self.steps, self.op.truncate))]
-        return [slice(scalar.maximum(self.steps - self.op.truncate, 0), self.steps)]
+        if self.forward.backwards:
+            return [slice(None, scalar.minimum(self.steps, truncate))]
+        return [slice(scalar.maximum(self.steps - truncate, 0), self.steps)]
 
-    def _reached(self, rows: Variable) -> Variable:
-        return subtensor(rows, self._region())
-
-    def _first(self, cotangent: Variable | None) -> Variable | None:
+    def _first(self, made: Mapping[Any, Variable], own: Variable) -> Variable | None:
         """The cotangent of a first carried value: zero if the loop back does not reach it."""
-        if cotangent is None or self.op.truncate < 0:
+        if own not in self.slots:
+            return None
+        cotangent = made[self.slots[own]]
+        if self.forward.truncate < 0:
             return cotangent
-        return scalar.switch(scalar.le(self.steps, self.op.truncate), cotangent,  # type: ignore[no-any-return]
-                             zeros_like(cotangent))
+        reached = scalar.le(self.steps, self.forward.truncate)
+        return scalar.switch(reached, cotangent, zeros_like(cotangent))  # type: ignore[no-any-return]
 
     def _row_cotangent(self, own: Variable, found: Variable | None) -> Variable | None:
         """The cotangent of a sequence, of whose rows some may not have been used."""
         if found is None:
             return None
-        sequence = self.rows[own]
+        sequence = self.forward.rows[own]
         if found.type.shape == sequence.type.shape:
             return found
         return set_subtensor(_zeros(sequence), self._region(), found)
 
 
-def kept_values(step: Function, results: Sequence[Variable], given: set[Variable]) -> list[Variable]:
+def kept_values(step: Function, results: Sequence[Variable], given: set[Variable],
+                carried: set[Variable]) -> list[Variable]:
     """The values of a step to keep so that `results` can be computed from them and from `given`.
 
     Carried values are kept; what the step computes is if it is dear: cheap values are computed anew.
     """
-    forward = {v for node in step.graph.nodes() for v in node.outputs}
-    pending = [v for v in leaves(results, forward | given) if v in forward or v in given]
-    carried = set(step.parameters)
+    forward = {v for node in step.graph.nodes() for v in node.outputs} | carried
+    pending = [v for v in leaves(results, forward | given) if v in forward]
     kept: dict[Variable, None] = {}
     seen: set[Variable] = set()
     while pending:
         variable = pending.pop()
-        if variable in seen:
+        if variable in seen or variable in given:
             continue
         seen.add(variable)
-        node = variable.owner
-        if node is None or variable in given:
-            if variable in carried:
-                kept[variable] = None
-        elif not node.op.moves and (not isinstance(node.op, Elementwise) or node.op.definition.cost >= DEAR):
+        if variable in carried or _is_dear(variable.owner):
             kept[variable] = None
-        else:
-            pending += node.inputs
+        elif variable.owner is not None:
+            pending += variable.owner.inputs
     return list(kept)
+
+
+def _is_dear(node: Apply | None) -> bool:
+    if node is None or node.op.moves:
+        return False
+    return not isinstance(node.op, Elementwise) or node.op.definition.cost >= DEAR
 
 
 # -- forward mode -----------------------------------------------------------------------------------------
 
 def _pushforward(node: Apply, tangents: Sequence[Variable | None]) -> list[Variable | None]:
-    op = node.op
-    assert isinstance(op, Scan)
-    loop, moved = _Loop(), _Loop()
-    loop.carries, loop.rows, loop.others = _given(node)
-    known: dict[Variable, Variable] = {}
-    for own, given, tangent in zip(op.step.parameters, node.inputs, tangents):
-        is_carry = own in loop.carries
-        if _is_continuous(own) and (tangent is not None or is_carry):
-            known[own] = Variable(own.type)
-            group = moved.carries if is_carry else moved.rows if own in loop.rows else moved.others
-            group[known[own]] = _zeros(given) if tangent is None else tangent
-    pushed = pushforward(op.step.results, list(known), list(known.values()))
-    carried = [_zeros(result) if found is None else found
-               for own, result, found in zip(loop.carries, op.step.results, pushed) if own in known]
-    stacked = [found for found in pushed[op.carries:op.carries + op.stacks] if found is not None]
-    until = op.step.results[-1:] if op.until else []
-    results = [*op.step.results[:op.carries], *carried, *stacked, *until]
-    loop.carries, loop.rows, loop.others = ({**old, **new} for old, new in (
-        (loop.carries, moved.carries), (loop.rows, moved.rows), (loop.others, moved.others)))
-    outputs = iter(loop.run(results, node.inputs[-1], until=op.until, backwards=op.backwards, truncate=op.truncate)
-                   [op.carries:])
-    finals = [next(outputs) if own in known else None for own in list(loop.carries)[:op.carries]]
-    stacks = [None if found is None else next(outputs) for found in pushed[op.carries:op.carries + op.stacks]]
-    return list(chain(finals, stacks, [None] * op.until))
+    loop = Loop.of(node)
+    carries, stacks = list(loop.carries), list(loop.stacks)
+    given = dict(zip(loop.parameters, tangents))
+    moved = {carry.own: loop.carry(Variable(carry.own.type), _zeros(carry.first) if tangent is None else tangent)
+             for carry in carries if _is_continuous(carry.own) for tangent in [given[carry.own]]}
+    known = {own: carry.own for own, carry in moved.items()}
+    for arrays in (loop.rows, loop.others):
+        for own in list(arrays):
+            tangent = given[own]
+            if tangent is not None:
+                known[own] = Variable(own.type)
+                arrays[known[own]] = tangent
+    values = [carry.new for carry in carries] + [stack.value for stack in stacks]
+    pushed = pushforward(values, list(known), list(known.values()))
+    for carry, found in zip(carries, pushed):
+        if carry.own in moved:
+            moved[carry.own].new = _zeros(carry.own) if found is None else found
+    pushed_stacks = [None if found is None else loop.stack(found) for found in pushed[len(carries):]]
+    made = loop.make()
+    return [*(made[moved[carry.own]] if carry.own in moved else None for carry in carries),
+            *(None if stack is None else made[stack] for stack in pushed_stacks), *[None] * (loop.stop is not None)]
 
 
 RULES: dict[tuple[type[Op], str], Rule] = {(Scan, "pullback"): _pullback, (Scan, "pushforward"): _pushforward}

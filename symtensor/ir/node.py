@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -260,6 +260,10 @@ class Op:
     def sizes(self) -> Sequence[Size]:
         """Sizes among the op's parameters; `evaluate` gets their values after those of its inputs."""
         return ()
+
+    def functions(self) -> Mapping[str, Any]:
+        """The parameters that are functions of the IR (`ir.function`), by name: they are rewritten with the graph."""
+        return {}
 
     def prepare(self, *arguments: Any) -> Sequence[Variable]:
         """Variables from what a caller wrote; by default the arguments must be variables already."""

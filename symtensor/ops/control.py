@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,9 @@ class Scan(Op):
     backwards: bool = False
     truncate: int = -1
     sizes_from = -1
+
+    def functions(self) -> Mapping[str, Function]:
+        return {"step": self.step}
 
     @property
     def stacks(self) -> int:

@@ -26,8 +26,8 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,19 +35,22 @@ import numpy as np
 from symtensor.base.config import config
 from symtensor.base.errors import RewriteError
 from symtensor.ir import provenance
+from symtensor.ir.function import Function
 from symtensor.ir.graph import Graph, applications
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
 from symtensor.ir.verify import verify
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import Broadcast
 from symtensor.ops.size import size_value
-from symtensor.rewrite.rule import Index, Match, Phase, Rule
+from symtensor.rewrite.rule import Index, Match, Phase, Replacements, Rule
 from symtensor.types import dim as dims
 from symtensor.types.dtype import numpy_dtype
 
 __all__ = ["Context", "History", "run_phase"]
 
 _PATIENCE = 1000
+_ROUNDS = 100
+"""How often a pass may give something anew, each time after what it gave before was done."""
 
 
 @dataclass
@@ -150,13 +153,16 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
     nodes: Sequence[Apply] = graph.nodes()
     before = len(nodes)
     index = phase.index(excluding)
-    nodes = _Normalisation(graph, nodes, index, history).run()
-    outputs = list(graph.outputs)
+    functions = _Functions(phase, history, excluding)
+    nodes = _Normalisation(graph, nodes, index, history, functions).run()
     for one in phase.passes:
-        if one.name not in excluding:
-            one.function(graph)
-    if any(new is not old for new, old in zip(graph.outputs, outputs)):
-        nodes = _Normalisation(graph, graph.nodes(), index, history).run()
+        given = {} if one.name in excluding else one.function(graph)
+        for _ in range(_ROUNDS):
+            if not given:
+                break
+            history.fired[one.name] += len(given)
+            nodes = _Normalisation(graph, graph.nodes(), index, history, functions, given).run()
+            given = one.function(graph)
     if config.verify:
         verify(graph)
     seconds = time.perf_counter() - started
@@ -166,14 +172,37 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
     return history
 
 
+class _Functions:
+    """The normal forms of functions under a phase: a function in a graph is rewritten as the graph is."""
+
+    def __init__(self, phase: Phase, history: History, excluding: Container[str]) -> None:
+        self._rewrite: Callable[[Graph], Any] = lambda graph: run_phase(graph, phase, history, excluding)
+        self._normal: dict[Function, Function] = {}
+
+    def normal(self, op: Op) -> Op:
+        """The op with its functions in normal form."""
+        functions = op.functions()
+        changed = {name: new for name, old in functions.items() if (new := self._of(old)) is not old}
+        return replace(op, **changed) if changed else op  # type: ignore[type-var]
+
+    def _of(self, function: Function) -> Function:
+        if function not in self._normal:
+            found = function.rewritten(self._rewrite)
+            self._normal[found] = self._normal[function] = found
+        return self._normal[function]
+
+
 class _Normalisation:
     """One traversal of a graph.
 
     `normal` holds for each variable whose node is done what it has become; `successor` what a node not done
-    yet will be taken from.
+    yet will be taken from. `given` says what to put for some nodes, whatever rules say.
     """
 
-    def __init__(self, graph: Graph, nodes: Sequence[Apply], index: Index, history: History) -> None:
+    def __init__(self, graph: Graph, nodes: Sequence[Apply], index: Index, history: History, functions: _Functions,
+                 given: Replacements | None = None) -> None:
+        self.functions = functions
+        self.given = dict(given or {})
         self.graph = graph
         self.nodes = nodes
         self.index = index
@@ -216,12 +245,12 @@ class _Normalisation:
             needed = self._unsettled(node.inputs)
             if needed:
                 return needed
-            target = self._rebuilt(node) or self._rewritten(node)
+            target = self._replaced(node) or self._rebuilt(node) or self._rewritten(node)
             if target is None:
                 self.normal.update(zip(node.outputs, node.outputs))
                 return []
             self.successor[node] = target
-        needed = self._unsettled(target)
+        needed = self._unsettled([v for v in target if v.owner is not node])
         if not needed:
             for old, new in zip(node.outputs, target):
                 self._become(old, self.normal.get(new, new))
@@ -253,14 +282,32 @@ class _Normalisation:
 
     # -- steps ------------------------------------------------------------------------------------
 
-    def _rebuilt(self, node: Apply) -> Sequence[Variable] | None:
-        """The node over the normal forms of its inputs; None if they are what it has."""
-        inputs = tuple([self.normal.get(v, v) for v in node.inputs])
-        if inputs == node.inputs:  # variables are equal if they are the same
+    def _replaced(self, node: Apply) -> Sequence[Variable] | None:
+        """What is given to be put for a node; its outputs that nothing uses stand for themselves."""
+        results = self.given.pop(node, None)
+        if results is None:
             return None
         places = self.graph.lines_of(node)
-        existed = self.graph.find(node.op, inputs)
-        outputs = self.graph.apply(node.op, inputs, places[0] if places else ())
+        with provenance.attributed(places[0] if places else ()):
+            made = [old if new is None else self._member(old, new, False) for old, new in zip(node.outputs, results)]
+            self.context.added([v for v in made if v.owner is not node])
+        for old, new in zip(node.outputs, made):
+            self.context.stands_for(new, old)
+        self.context.removed(node)
+        for variable in made:
+            if variable.owner is not None:
+                self.graph.credit(variable.owner, places)
+        return made
+
+    def _rebuilt(self, node: Apply) -> Sequence[Variable] | None:
+        """The node over the normal forms of its inputs and functions; None if they are what it has."""
+        inputs = tuple([self.normal.get(v, v) for v in node.inputs])
+        op = self.functions.normal(node.op)
+        if inputs == node.inputs and op is node.op:  # variables are equal if they are the same
+            return None
+        places = self.graph.lines_of(node)
+        existed = self.graph.find(op, inputs)
+        outputs = self.graph.apply(op, inputs, places[0] if places else ())
         owner = outputs[0].owner
         assert owner is not None
         for old, new in zip(node.outputs, outputs):

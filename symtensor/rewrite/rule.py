@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symtensor.base.errors import RewriteError
@@ -51,6 +51,7 @@ KEEPS = {
 
 Result = Variable | Sequence[Variable] | int | float | complex | None
 Match = Callable[[Apply, "Context"], Result]
+Replacements = Mapping[Apply, Sequence[Variable | None]]
 
 
 class Phase:
@@ -146,9 +147,9 @@ class Equation(Rule):
 
 
 class GraphPass:
-    """A rewrite of the whole graph."""
+    """A rewrite that looks at the whole graph: it says what to put for nodes, and the engine does it."""
 
-    def __init__(self, function: Callable[[Graph], None]) -> None:
+    def __init__(self, function: Callable[[Graph], Replacements]) -> None:
         self.name = function.__name__
         self.function = function
         self.__doc__ = function.__doc__
@@ -190,9 +191,12 @@ def rewrite(*phases: Phase, ops: Collection[Any], operands: Sequence[Any] = (),
     return register
 
 
-def rewrite_graph(phase: Phase) -> Callable[[Callable[[Graph], None]], GraphPass]:
-    """Decorator: `f(graph)` changes the graph; it runs once the phase's local rules are done."""
-    def register(function: Callable[[Graph], None]) -> GraphPass:
+def rewrite_graph(phase: Phase) -> Callable[[Callable[[Graph], Replacements]], GraphPass]:
+    """Decorator: `f(graph)` gives what to put for nodes of a graph, None for an output that nothing uses.
+
+    It runs when the phase's local rules are done; if it gives something they run again, and then it does.
+    """
+    def register(function: Callable[[Graph], Replacements]) -> GraphPass:
         made = GraphPass(function)
         phase.passes.append(made)
         return made

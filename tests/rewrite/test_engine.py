@@ -277,11 +277,9 @@ def test_a_pass_changes_the_graph_and_the_rules_run_again(phase):
     rule(phase, keeps="exact")(lambda x: (neg(neg(x)), x))
 
     @rewrite_graph(phase)
-    def negate(graph):
-        if graph.outputs[0].owner is None or str(graph.outputs[0].owner.op) != "neg":
-            graph.outputs = [graph.apply(neg, (v,))[0] for v in graph.outputs]
-            graph.outputs = [graph.apply(neg, (v,))[0] for v in graph.outputs]
-    assert result(phase, neg(neg(exp(x)))) == "exp(x)"
+    def square_root(graph):
+        return {node: [neg(neg(sqrt(node.inputs[0])))] for node in graph.nodes() if str(node.op) == "exp"}
+    assert result(phase, neg(neg(exp(x)))) == "sqrt(x)"
 
 
 def test_unknown_levels_are_refused():
