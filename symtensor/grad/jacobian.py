@@ -1,7 +1,7 @@
 """All derivatives of an expression at once: jacobian and hessian.
 
 The derivative of each element is a pullback of one row of the identity; the rows go through the graph
-together, along an axis of their own (`grad.vectorize`), so there is no loop.
+together, along an axis of their own (`ops.vectorize`), so there is no loop.
 
 >>> from symtensor.ir.interpret import evaluate
 >>> from symtensor.types.tensor import TensorType
@@ -20,7 +20,6 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.grad.arguments import as_list, contained_like, zero_derivative
 from symtensor.grad.origins import remember
 from symtensor.grad.reverse import Simplify, grad, pullback, reachable
-from symtensor.grad.vectorize import vectorize
 from symtensor.ir import provenance
 from symtensor.ir.node import Variable, describe
 from symtensor.ops import scalar
@@ -28,6 +27,7 @@ from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota
 from symtensor.ops.shape import broadcast_to, expand_dims, reshape
 from symtensor.ops.size import dimension, shape_of
+from symtensor.ops.vectorize import vectorize
 from symtensor.types.dtype import FLOATS
 
 __all__ = ["hessian", "jacobian"]

@@ -22,7 +22,7 @@ from symtensor.grad.forward import pushforward
 from symtensor.grad.local import Rule
 from symtensor.grad.reverse import pullback
 from symtensor.ir.function import Function
-from symtensor.ir.graph import leaves
+from symtensor.ir.graph import applications, leaves
 from symtensor.ir.node import Apply, Op, Variable
 from symtensor.ops import scalar
 from symtensor.ops.control import Scan
@@ -30,6 +30,7 @@ from symtensor.ops.elementwise import Elementwise, zeros_like
 from symtensor.ops.index import set_subtensor, subtensor
 from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.shape import broadcast_like
+from symtensor.ops.size import Dimension, size_value
 from symtensor.types.dtype import CONTINUOUS
 
 __all__ = ["RULES", "kept_values"]
@@ -74,6 +75,7 @@ class _Reverse:
             else:
                 slot.new = _zeros(own) if found is None else found
         by_row = {own: self.loop.stack(slope) for own in self.forward.rows if (slope := slopes.get(own)) is not None}
+        self.loop.replace(_known_sizes(self.loop.results))
         self._keep()
         self.loop.forget_unused()
         if self.forward.truncate >= 0:
@@ -146,6 +148,12 @@ class _Reverse:
         if found.type.shape == sequence.type.shape:
             return found
         return set_subtensor(_zeros(sequence), self._region(), found)
+
+
+def _known_sizes(results: Sequence[Variable]) -> dict[Variable, Variable]:
+    """For sizes of variables what they are, so that nothing is kept or computed anew for its shape only."""
+    return {node.outputs[0]: size_value(node.inputs[0].type.shape[node.op.axis])
+            for node in applications(results) if isinstance(node.op, Dimension)}
 
 
 def kept_values(step: Function, results: Sequence[Variable], given: set[Variable],

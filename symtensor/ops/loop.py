@@ -14,11 +14,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symtensor.ir.function import Function
-from symtensor.ir.graph import leaves, substitute
+from symtensor.ir.graph import Graph, leaves, substitute
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops.control import Scan
 
@@ -61,13 +61,17 @@ class Loop:
     @classmethod
     def of(cls, node: Apply) -> Loop:
         """The parts of a node of a graph; its outputs are the last values of `carries`, `stacks`, and the count."""
-        op = node.op
-        assert isinstance(op, Scan)
-        pairs = list(zip(op.step.parameters, node.inputs))
+        assert isinstance(node.op, Scan)
+        return cls.over(node.op, node.inputs)
+
+    @classmethod
+    def over(cls, op: Scan, inputs: Sequence[Variable]) -> Loop:
+        """The parts of a loop over some inputs."""
+        pairs = list(zip(op.step.parameters, inputs))
         first, second = op.carries, op.carries + op.sequences
         results = op.step.results
         carries = [Carry(own, given, new) for (own, given), new in zip(pairs[:first], results)]
-        return cls(node.inputs[-1], carries, dict(pairs[first:second]), dict(pairs[second:]),
+        return cls(inputs[-1], carries, dict(pairs[first:second]), dict(pairs[second:]),
                    [Stack(value) for value in results[first:first + op.stacks]],
                    results[-1] if op.until else None, op.backwards, op.truncate)
 
@@ -109,7 +113,21 @@ class Loop:
 
     def replace(self, mapping: Mapping[Variable, Variable]) -> None:
         """Put others for variables in all results."""
-        new = iter(substitute(self.results, mapping))
+        self._take(substitute(self.results, mapping))
+
+    def intern(self) -> None:
+        """Make equal values of a step one variable."""
+        parameters = self.parameters
+        graph = Graph(parameters, self.results)
+        copies = dict(zip(parameters, graph.inputs))
+        for carry in self.carries:
+            carry.own = copies[carry.own]
+        self.rows = {copies[own]: given for own, given in self.rows.items()}
+        self.others = {copies[own]: given for own, given in self.others.items()}
+        self._take(graph.outputs)
+
+    def _take(self, results: Iterable[Variable]) -> None:
+        new = iter(results)
         for carry in self.carries:
             carry.new = next(new)
         for stack in self.stacks:

@@ -6,7 +6,7 @@ import pytest
 from symtensor.base.errors import DisconnectedInputError, GradientError, TypeMismatch
 from symtensor.grad.jacobian import hessian, jacobian
 from symtensor.grad.reverse import grad
-from symtensor.grad.vectorize import _rules, vectorize
+from symtensor.ops.vectorize import _rules, vectorize
 from symtensor.ir.interpret import evaluate
 from symtensor.ops import scalar
 from symtensor.ops.contract import matmul
@@ -93,16 +93,19 @@ def test_every_rule_gives_what_one_by_one_gives(cls):
     rng = np.random.default_rng(4)
     for example in examples_of(cls):
         inputs = variables_for(example.arrays)
-        (output,) = example.op.make(*inputs)
+        outputs = example.op.make(*inputs)
+        if getattr(example.op, "until", False):
+            continue  # would end at different steps: refused
         floats = [i for i, array in enumerate(example.arrays) if array.dtype.kind == "f"]
         for chosen in {tuple(floats), tuple(floats[:1]), tuple(floats[-1:])} - {()}:
             arrays = {i: rng.normal(size=(3, *example.arrays[i].shape)).astype(example.arrays[i].dtype) for i in chosen}
             many = dict(zip((inputs[i] for i in chosen), variables_for(list(arrays.values()))))
             values = dict(zip(inputs, example.arrays))
-            (found,) = evaluate(vectorize([output], many), {**values, **dict(zip(many.values(), arrays.values()))})
+            found = evaluate(vectorize(outputs, many), {**values, **dict(zip(many.values(), arrays.values()))})
             for number in range(3):
                 single = {**values, **{inputs[i]: array[number] for i, array in arrays.items()}}
-                np.testing.assert_allclose(found[number], evaluate([output], single)[0], rtol=1e-12, atol=1e-14)
+                for one, expected in zip(found, evaluate(outputs, single)):
+                    np.testing.assert_allclose(one[number], expected, rtol=1e-12, atol=1e-14)
 
 
 def test_elementwise_operands_of_all_ranks():

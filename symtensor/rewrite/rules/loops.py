@@ -17,20 +17,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 
 from symtensor.ir.function import Function
-from symtensor.ir.graph import Graph, applications, substitute
+from symtensor.ir.graph import Graph, applications, leaves, substitute
 from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ops import scalar
+from symtensor.ops.contract import MatMul, matmul, swap_last
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import zeros_like
 from symtensor.ops.index import Entry, Subtensor, stack, subtensor
 from symtensor.ops.loop import Carry, Loop, Stack
-from symtensor.ops.shape import broadcast_to, expand_dims
-from symtensor.ops.size import size_of, size_value
+from symtensor.ops.reduce import Reduce, sum_axes
+from symtensor.ops.shape import broadcast_to, expand_dims, reshape
+from symtensor.ops.size import dimension, size_of, size_value
+from symtensor.ops.vectorize import vectorize
 from symtensor.rewrite.rule import Replacements, rewrite_graph
 from symtensor.rewrite.rules import canonicalize
+from symtensor.rewrite.rules.views import is_swap
 
 __all__: list[str] = []
 
@@ -49,6 +55,9 @@ class _Expression:
     build: Callable[..., Variable]
 
 
+_NOTHING = _Expression((), lambda: Constant(0))
+
+
 class _View:
     """A loop of a graph with what is known of the uses of its outputs."""
 
@@ -60,6 +69,14 @@ class _View:
         self.outputs: list[Part | _Expression] = [*self.loop.carries, *self.loop.stacks, *count]
         self.same: dict[Part, Part] = {}
         self.fixed: dict[Part, Variable] = {}
+        self.replaced: dict[Part, _Expression] = {}
+
+    def changed_by(self, step: Callable[[_View], bool]) -> bool:
+        """Whether a simplification changes the loop, and do it."""
+        changed = step(self)
+        if changed:
+            self.loop.intern()
+        return changed
 
     def find(self, part: Part) -> Part:
         """The part of the loop as it is now that a part stands for."""
@@ -69,18 +86,28 @@ class _View:
 
     def used(self) -> set[Part]:
         """The parts whose outputs something uses."""
-        parts = [part for variable, output in zip(self.node.outputs, self.outputs) if variable in self.users
-                 for part in (output.parts if isinstance(output, _Expression) else [output])]
-        return {self.find(part) for part in parts}
+        pending = [output for variable, output in zip(self.node.outputs, self.outputs) if variable in self.users]
+        found: set[Part] = set()
+        while pending:
+            output = pending.pop()
+            if not isinstance(output, _Expression):
+                output = self.find(output)
+                found.add(output)
+                output = self.replaced.get(output, _NOTHING)
+            pending += output.parts
+        return found
 
     def replacement(self) -> list[Variable | None]:
         """What to put for the outputs."""
         made: dict[Part, Variable] = {**self.loop.make(), **self.fixed}
 
         def value(output: Part | _Expression) -> Variable:
-            if isinstance(output, _Expression):
-                return output.build(*(made[self.find(part)] for part in output.parts))
-            return made[self.find(output)]
+            if not isinstance(output, _Expression):
+                output = self.find(output)
+                if output not in self.replaced:
+                    return made[output]
+                output = self.replaced[output]
+            return output.build(*map(value, output.parts))
 
         return [value(output) if variable in self.users else None
                 for variable, output in zip(self.node.outputs, self.outputs)]
@@ -110,7 +137,7 @@ def loops(graph: Graph) -> Replacements:
             found[node] = unrolled
             continue
         view = _View(node, users)
-        if any([step(view) for step in _steps]):  # a list: all of them
+        if any([view.changed_by(step) for step in _steps]):  # a list: all of them
             found[node] = view.replacement()
     return found or _merged(graph, nodes, users)
 
@@ -288,6 +315,144 @@ def _invariants(view: _View) -> bool:
     loop.replace(copies)
     loop.forget_unused()
     return True
+
+
+# -- what all steps can do at once -------------------------------------------------------------------------
+
+@_simplification
+def _rows_at_once(view: _View) -> bool:
+    """Matrix products of rows of sequences, and what follows from them alone, are done for all rows before the loop."""
+    loop = view.loop
+    nodes = applications(loop.results, set(loop.parameters))
+    free = set(loop.rows) | set(loop.others)
+    of_rows, products = set(loop.rows), set()  # type: set[Variable], set[Variable]
+    for node in nodes:
+        if not all(v in free or isinstance(v, Constant) for v in node.inputs):
+            continue
+        free.update(node.outputs)
+        if any(v in of_rows for v in node.inputs):
+            of_rows.update(node.outputs)
+            if isinstance(node.op, MatMul) or any(v in products for v in node.inputs):
+                products.update(node.outputs)
+    uses = [v for node in nodes if node.outputs[0] not in products for v in node.inputs] + loop.results
+    early = list(dict.fromkeys(v for v in uses if v in products))
+    if not early:
+        return False
+    copies = {v: Variable(v.type, name=v.name) for v in early}
+    loop.rows.update(zip(copies.values(), _at_once(loop, early, {})))
+    loop.replace(copies)
+    loop.forget_unused()
+    return True
+
+
+def _at_once(loop: Loop, values: Sequence[Variable], stacked: Mapping[Variable, Variable]) -> list[Variable]:
+    """Values of all steps, from the arrays whose rows each step is given and from stacks of other values."""
+    whole = [slice(None, loop.steps)]
+    arrays = {own: subtensor(array, whole) for own, array in loop.rows.items()}
+    return substitute(vectorize(values, {**arrays, **stacked}), loop.others)
+
+
+@_simplification
+def _products_summed_at_once(view: _View) -> bool:
+    """A sum over the steps of matrix products, or of sums, is one product, or one sum, after the loop."""
+    loop, changed = view.loop, False
+    if loop.stop is not None:
+        return False
+    for carry in list(loop.carries):
+        added = _added(loop, carry)
+        if added is None or added.owner is None or not isinstance(added.owner.op, (MatMul, Reduce)):
+            continue
+        build = _summed(loop, added.owner)
+        if build is None:
+            continue
+        parts, total = build
+        loop.carries.remove(carry)
+        view.replaced[carry] = _Expression(parts, partial(_plus, carry.first, total))
+        loop.forget_unused()
+        changed = True
+    return changed
+
+
+def _plus(first: Variable, total: Callable[..., Variable], *stacks: Variable) -> Variable:
+    return scalar.add(first, total(*stacks))  # type: ignore[no-any-return]
+
+
+def _added(loop: Loop, carry: Carry) -> Variable | None:
+    """What each step adds to a carried value that it does nothing else with."""
+    node = carry.new.owner
+    if node is None or node.op != scalar.add or carry.own not in node.inputs:
+        return None
+    added = node.inputs[1] if node.inputs[0] is carry.own else node.inputs[0]
+    others = [added, *(c.new for c in loop.carries if c is not carry), *(s.value for s in loop.stacks)]
+    alone = carry.own not in loop.used(others) and added.type.ndim == carry.own.type.ndim
+    return added if alone and added.type.broadcastable == carry.own.type.broadcastable else None
+
+
+def _summed(loop: Loop, node: Apply) -> tuple[list[Part], Callable[..., Variable]] | None:
+    """The stacks that a sum over all steps of what a node computes is made from, and how."""
+    whole = [slice(None, loop.steps)]
+    arrays = {own: subtensor(array, whole) for own, array in loop.rows.items()}
+    varying = loop.used(node.inputs) - set(loop.others)
+    if not varying or any(v in loop.others or isinstance(v, Constant) for v in node.inputs):
+        return None
+    if isinstance(node.op, MatMul) and node.outputs[0].type.ndim == 2:
+        operands = [_transposed(node.inputs[0]), node.inputs[1]]
+        total: Callable[..., Variable] = _product_of_all
+    elif isinstance(node.op, Reduce) and node.op.kind == "sum" and (
+            node.inputs[0] in arrays or any(one.value is node.inputs[0] for one in loop.stacks)):
+        operands, total = [node.inputs[0]], partial(_sum_of_all, node.op.axes)
+    else:
+        return None
+    parts = [None if v in arrays else loop.stack(v) for v in operands]
+    fixed = [arrays.get(v) for v in operands]
+    given = [part for part in parts if part is not None]
+
+    def build(*stacks: Variable) -> Variable:
+        found = iter(stacks)
+        return total(*(next(found) if known is None else known for known in fixed))
+    return list(given), build
+
+
+def _transposed(x: Variable) -> Variable:
+    """A matrix with its axes exchanged."""
+    return x.owner.inputs[0] if is_swap(x) and x.owner is not None else swap_last(x)
+
+
+def _product_of_all(a: Variable, b: Variable) -> Variable:
+    """The sum over t of transpose(a[t]) @ b[t]."""
+    rows = [reshape(x, (dimension(x, 0) * dimension(x, 1), dimension(x, 2))) for x in (a, b)]
+    return matmul(swap_last(rows[0]), rows[1])
+
+
+def _sum_of_all(axes: Sequence[int], x: Variable) -> Variable:
+    return sum_axes(x, [0, *(axis + 1 for axis in axes)])
+
+
+@_simplification
+def _results_at_once(view: _View) -> bool:
+    """Matrix products that only stacks need, and what follows from them, are done for all steps after the loop."""
+    loop, changed = view.loop, False
+    if loop.stop is not None:
+        return False
+    parameters = set(loop.parameters)
+    path = {v for node in applications([c.new for c in loop.carries], parameters) for v in node.outputs}
+    for one in list(loop.stacks):
+        nodes = applications([one.value], parameters | path)
+        if one.value in path or not any(isinstance(node.op, MatMul) for node in nodes):
+            continue
+        known = set(loop.rows) | set(loop.others)
+        edge = [v for v in leaves([one.value], parameters | path) if v not in known and not isinstance(v, Constant)]
+        parts = [loop.stack(v) for v in edge]
+        loop.stacks.remove(one)
+        view.replaced[one] = _Expression(parts, partial(_late, copy(loop), one.value, edge))
+        loop.forget_unused()
+        changed = True
+    return changed
+
+
+def _late(loop: Loop, value: Variable, edge: Sequence[Variable], *stacks: Variable) -> Variable:
+    """A value of all steps of a loop, from stacks of what it is computed from."""
+    return _at_once(loop, [value], dict(zip(edge, stacks)))[0]
 
 
 # -- few steps --------------------------------------------------------------------------------------------

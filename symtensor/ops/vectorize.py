@@ -22,12 +22,15 @@ from symtensor.ir import provenance
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Apply, Op, Variable, describe
 from symtensor.ops.contract import MatMul
+from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.ordering import Argsort, Cumulate
 from symtensor.ops.reduce import ArgReduce, Reduce
-from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle
-from symtensor.ops.size import Dimension, dimension, shape_of
+from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle, reshape
+from symtensor.ops.size import Dimension, dimension, shape_of, size_of
+from symtensor.types.tensor import TensorType
 
 __all__ = ["Operand", "vectorize", "vectorizes"]
 
@@ -57,7 +60,7 @@ class Operand:
         return dimshuffle(self.value, [0, *["x"] * (ndim - self.ndim), *range(1, self.ndim + 1)])
 
 
-Rule = Callable[[Any, Sequence[Operand]], Variable]
+Rule = Callable[[Any, Sequence[Operand]], Variable | Sequence[Variable]]
 _rules: dict[type[Op], Rule] = {}
 
 
@@ -88,19 +91,20 @@ def vectorize(outputs: Sequence[Variable], many: Mapping[Variable, Variable]) ->
             elif not any(operand.many for operand in operands):
                 changed.update(zip(node.outputs, node.op.make(*(operand.value for operand in operands))))
             else:
-                changed[node.outputs[0]] = _applied(node, operands)
-                leading.add(node.outputs[0])
+                changed.update(zip(node.outputs, _applied(node, operands)))
+                leading.update(node.outputs)
     return [changed[v] if v in leading else Operand(changed.get(v, v), False, count).spread() for v in outputs]
 
 
-def _applied(node: Apply, operands: Sequence[Operand]) -> Variable:
+def _applied(node: Apply, operands: Sequence[Operand]) -> Sequence[Variable]:
     rule = _rules.get(type(node.op))
     fixed = {Gather: 1, Scatter: 2}.get(type(node.op), node.op.sizes_from)  # from here on: sizes and positions
     if rule is None or (fixed is not None and any(operand.many for operand in operands[fixed:])):
         what = "has no rule for" if rule is None else "would have different sizes or positions along"
         raise GradientError(f"{node.op} {what} an axis of many values", where=provenance.describe(node.lines),
                             operands=map(describe, node.inputs), fix="compute the values one by one")
-    return rule(node.op, operands)
+    results = rule(node.op, operands)
+    return [results] if isinstance(results, Variable) else results
 
 
 # -- the rules --------------------------------------------------------------------------------------------
@@ -164,7 +168,11 @@ def _(op: Join, operands: Sequence[Operand]) -> Variable:
 
 @vectorizes(MatMul)
 def _(op: MatMul, operands: Sequence[Operand]) -> Variable:
-    return op.make(*(operand.spread() for operand in operands))[0]
+    a, b = operands
+    if not b.many and b.ndim == 2:  # all rows of all left matrices, times the one right matrix
+        count, m, k = shape_of(a.value)
+        return reshape(op.make(reshape(a.value, (count * m, k)), b.value)[0], (count, m, dimension(b.value, 1)))
+    return op.make(a.spread(), b.spread())[0]
 
 
 @vectorizes(Gather)
@@ -190,3 +198,32 @@ def _place(axes: Sequence[int], indices: Sequence[Operand]) -> int:
     """Where the new axis stands among those of what is gathered: behind the arrays' axes if these come first."""
     neighbours = axes[-1] - axes[0] + 1 == len(axes)
     return 0 if neighbours else max(index.ndim for index in indices)
+
+
+@vectorizes(Scan)
+def _(op: Scan, operands: Sequence[Operand]) -> Sequence[Variable]:
+    """A loop whose steps do all values at once."""
+    if op.until:
+        raise GradientError("a loop that ends early would end at different steps for many values")
+    loop = Loop.over(op, [operand.value for operand in operands])
+    given = dict(zip(loop.parameters, operands))
+    always = {carry.own for carry in loop.carries}
+    many = {own: Variable(_many_type(own, operand.count)) for own, operand in given.items()
+            if operand.many or own in always}
+    values = vectorize(loop.results, many)
+    count = len(loop.carries)
+    over = Loop(loop.steps, [Carry(many[c.own], given[c.own].spread(), new) for c, new in zip(loop.carries, values)],
+                {many.get(own, own): _swapped(array) if own in many else array for own, array in loop.rows.items()},
+                {many.get(own, own): value for own, value in loop.others.items()},
+                [Stack(value) for value in values[count:]], None, loop.backwards, loop.truncate)
+    made = over.make()
+    return [*(made[carry] for carry in over.carries), *(_swapped(made[stack]) for stack in over.stacks)]
+
+
+def _many_type(variable: Variable, count: Variable) -> TensorType:
+    return TensorType.of(variable.type.dtype, (size_of(count), *variable.type.shape))
+
+
+def _swapped(x: Variable) -> Variable:
+    """`x` with its first two axes exchanged."""
+    return dimshuffle(x, [1, 0, *range(2, x.type.ndim)])
