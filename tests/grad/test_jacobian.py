@@ -6,7 +6,6 @@ import pytest
 from symtensor.base.errors import DisconnectedInputError, GradientError, TypeMismatch
 from symtensor.grad.jacobian import hessian, jacobian
 from symtensor.grad.reverse import grad
-from symtensor.ops.vectorize import _rules, vectorize
 from symtensor.ir.interpret import evaluate
 from symtensor.ops import scalar
 from symtensor.ops.contract import matmul
@@ -15,6 +14,7 @@ from symtensor.ops.index import gather, nonzero
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import dimshuffle, reshape
 from symtensor.ops.size import dimension
+from symtensor.ops.vectorize import _rules, vectorize
 from symtensor.testing.examples import examples_of
 from symtensor.testing.verify_grad import variables_for
 from symtensor.types.tensor import TensorType

@@ -247,9 +247,9 @@ def _equal_carries(view: _View) -> bool:
         classes = finer
     if len(classes) == len(loop.carries):
         return False
-    same = {carry: members[0] for members in classes for carry in members[1:]}
-    loop.replace({carry.own: first.own for carry, first in same.items()})
-    view.same.update(same)
+    double = [(carry, members[0]) for members in classes for carry in members[1:]]
+    loop.replace({carry.own: first.own for carry, first in double})
+    view.same.update(double)
     loop.carries = [members[0] for members in classes]
     return True
 
