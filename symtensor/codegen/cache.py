@@ -28,7 +28,8 @@ from symtensor.codegen.seal import digest, seal, unseal
 from symtensor.codegen.store import Store, StoredFile, fetch, store
 from symtensor.codegen.toolchain import Job, Toolchain, instruction_set, require
 
-__all__ = ["LoadedKernel", "load_kernels", "kernel_key", "why", "entries", "size", "clean", "clear", "store", "fetch"]
+__all__ = ["LoadedKernel", "load_kernels", "kernel_key", "why", "latest", "entries", "size", "clean", "clear", "store",
+           "fetch"]
 
 _FORMAT = "1"
 _PLACEHOLDER = re.compile(r"\bKERNEL\b")
@@ -318,21 +319,39 @@ def clear() -> int:
 def why(name: str, text: str, *, preamble: str = "", extra: Sequence[str] = ()) -> str:
     """Why a kernel is not in the cache: the first field of its key in which the nearest stored kernel differs."""
     setting = _setting(require(), preamble, extra)
-    directory = stores.current()
     key = setting.key(text)
-    if any(_manifest_at(path) for path in directory.find(f"{key}.so")):
+    if any(_manifest_at(path) for path in stores.current().find(f"{key}.so")):
         return f"it is in the cache: {key}"
-    stem, wanted, relative = _symbol_stem(name), digest(text), ""
-    for file in reversed(directory.files()):
+    return _reason(setting.fields, key, _symbol_stem(name), digest(text), stores.current().files())
+
+
+def latest(count: int) -> list[tuple[StoredFile, str, str]]:
+    """Of the newest units their file, the names of their kernels, and why the first was not there before."""
+    found: list[tuple[StoredFile, str, str]] = []
+    files, units = stores.current().files(), set()
+    for number, file in reversed(list(enumerate(files))):
+        manifest = _manifest_at(file.path) if file.name.endswith(".so") and file.file not in units else ""
+        lines = _kernel_lines(manifest)
+        if lines and len(found) < count:
+            units.add(file.file)
+            older = [other for other in files[:number] if other.file != file.file]
+            _, key, symbol, own_digest = lines[0]
+            names = ", ".join(line[2][:-13] for line in lines)
+            found.append((file, names, _reason(manifest.splitlines(), key, symbol[:-12], own_digest, older)))
+    return found
+
+
+def _reason(fields: Sequence[str], key: str, stem: str, wanted: str, files: Sequence[StoredFile]) -> str:
+    """Why a kernel is not among files: the first field in which the nearest of them differs, or its text."""
+    relative = ""
+    for file in reversed(files):
         manifest = _manifest_at(file.path) if file.name.endswith(".so") else ""
         for _, its_key, symbol, its_digest in _kernel_lines(manifest):
             if its_digest == wanted and not file.name.startswith(key):
-                return _difference(setting.fields, manifest.splitlines(), file.path)
+                return _difference(fields, manifest.splitlines(), file.path)
             if file.name.startswith(its_key) and symbol[:-12] == stem:
                 relative = relative or _source_of(file.path)
-    if relative:
-        return f"text differs from that in {relative}"
-    return "nothing like it is in the cache"
+    return f"text differs from that in {relative}" if relative else "nothing like it is in the cache"
 
 
 def _difference(mine: Sequence[str], theirs: Sequence[str], path: str) -> str:
@@ -345,9 +364,5 @@ def _difference(mine: Sequence[str], theirs: Sequence[str], path: str) -> str:
 
 def _manifest_at(path: str) -> str:
     """The manifest of a stored unit, empty where it is damaged."""
-    try:
-        with open(path, "rb") as file:
-            opened = unseal(file.read())
-    except OSError:
-        return ""
+    opened = stores.opened_at(path)
     return opened[1] if opened else ""

@@ -30,7 +30,8 @@ from symtensor.base.config import config
 from symtensor.base.errors import CompileError
 from symtensor.codegen.seal import seal, unseal
 
-__all__ = ["Store", "StoredFile", "current", "private_directory", "scratch_directory", "store", "fetch"]
+__all__ = ["Store", "StoredFile", "current", "private_directory", "scratch_directory", "store", "fetch",
+           "records", "opened_at", "no_place"]
 
 # Only files named so are ours to delete: a user may point the cache at a directory with other things in it.
 _OURS = re.compile(r"[0-9a-f]{16}\.(so|c)|[\w-]+\.record|\.[0-9a-f]{16}\.tmp")
@@ -291,12 +292,28 @@ def fetch(kind: str, key: str) -> bytes | None:
     """What was stored under this kind and key, or None where nothing was or it is damaged."""
     name = _record_name(kind, key)
     for path in current().find(name):
-        with suppress(OSError), open(path, "rb") as file:
-            opened = unseal(file.read())
-            if opened is not None and opened[1] == name:
-                touch(path)
-                return opened[0]
+        opened = opened_at(path)
+        if opened is not None and opened[1] == name:
+            touch(path)
+            return opened[0]
     return None
+
+
+def records(kind: str) -> Iterator[tuple[str, StoredFile, bytes]]:
+    """What is stored under a kind, by key, the most recently used first; looking at it is no use of it."""
+    for file in reversed(current().files()):
+        opened = opened_at(file.path) if file.name.startswith(f"{kind}-") else None
+        if opened is not None and opened[1] == file.name:
+            yield file.name[len(kind) + 1:].removesuffix(".record"), file, opened[0]
+
+
+def opened_at(path: str) -> tuple[bytes, str] | None:
+    """The body and the manifest of a stored file, or None where it is not there or damaged."""
+    try:
+        with open(path, "rb") as file:
+            return unseal(file.read())
+    except OSError:
+        return None
 
 
 def touch(path: str) -> None:

@@ -25,11 +25,14 @@ _OPERATIONS: dict[str, Callable[[Size, Size], Size]] = {
 
 
 def names(symbols: Iterable[Symbol]) -> dict[Symbol, str]:
-    """A name for each symbol, its own where that can be read back and no other symbol has it."""
+    """A name for each symbol, its own where that can be read back and no other symbol has it.
+
+    The line in the name of a variable without one is left out: a text says the same wherever it was written.
+    """
     found: dict[Symbol, str] = {}
     taken = {"min", "max"}
     for symbol in symbols:
-        base = re.sub(r"[^\w.]", "_", symbol.name)
+        base = re.sub(r"[^\w.]", "_", re.sub(r"@\d+", "", symbol.name))
         base = base if re.match(r"[A-Za-z_]", base) else f"_{base}"
         name, count = base, 1
         while name in taken:

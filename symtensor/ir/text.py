@@ -31,15 +31,15 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import SymtensorError, TextError
-from symtensor.ir import size_text
+from symtensor.ir import provenance, size_text
 from symtensor.ir.graph import Graph, applications
 from symtensor.ir.node import Constant, Equation, Op, Variable
-from symtensor.ir.provenance import Line, Lines
+from symtensor.ir.provenance import Line, Lines, Places
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Symbol
 from symtensor.types.tensor import TensorType
 
-__all__ = ["from_text", "register", "register_parameter", "to_text"]
+__all__ = ["from_text", "register", "register_parameter", "text_and_places", "to_text"]
 
 _INLINE = 16
 """Constants of at most so many elements are written as numbers."""
@@ -48,6 +48,7 @@ _written: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
 _LABEL = r"%[\w.]+"
 _DECLARATION = re.compile(rf"\s*({_LABEL})(?: ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))?: (\w+) (\(.*\))\s*")
 _SPLIT = re.compile(r", (?=%\w)")
+_PLACES = re.compile(r"(.*) @ (\d+(?: \d+)*)")
 
 
 def register(name: str, value: Any) -> None:
@@ -63,21 +64,35 @@ def register_parameter(name: str, kind: type, write: Callable[[Any], str], read:
 # -- writing ----------------------------------------------------------------------------------------------
 
 def to_text(graph: Graph, lines: bool = False, names: bool = True) -> str:
-    """The graph as text; with `lines`, each node followed by the user's lines it comes from.
+    """The graph as text; with `lines`, each input, node and equation followed by where the user wrote it.
 
     Without `names`, variables and symbols are numbered: then graphs that differ in nothing else have one text.
 
     Raises TextError for an op with a parameter that has no text, such as a Python function.
     """
-    return "\n".join(_Writer(graph, lines, names).statements())
+    if not lines:
+        return "\n".join(_Writer(graph, None, names).statements())
+    places = Places()
+    statements = list(_Writer(graph, places, names).statements())
+    return "\n".join([*(f"place {number} = {[tuple(line) for line in lines]!r}"
+                        for number, lines in enumerate(places.all)), *statements])
+
+
+def text_and_places(graph: Graph) -> tuple[str, list[Lines]]:
+    """The graph as text in which places are numbers, and these places: the text is the same wherever it was written.
+
+    Raises TextError as `to_text` does.
+    """
+    places = Places()
+    return "\n".join(_Writer(graph, places).statements()), places.all
 
 
 class _Writer:
     """Labels of the variables and names of the symbols of one graph."""
 
-    def __init__(self, graph: Graph, lines: bool, names: bool) -> None:
+    def __init__(self, graph: Graph, places: Places | None, names: bool = True) -> None:
         self.graph = graph
-        self.lines = lines
+        self.places = places
         self.names = names
         symbols = self._symbols()
         self.symbols = size_text.names(symbols) if names else {s: f"s{n}" for n, s in enumerate(symbols)}
@@ -120,7 +135,7 @@ class _Writer:
 
     def _definitions(self) -> Iterator[str]:
         for variable in self.graph.inputs:
-            yield f"input {self._declare(variable)}"
+            yield f"input {self._declare(variable)}{self._lines([variable.lines])}"
         for node in self.nodes:
             for variable in node.inputs:
                 yield from self._constant(variable)
@@ -180,8 +195,8 @@ class _Writer:
                         fix="give the op parameters that are numbers, strings, tuples or dataclasses of them")
 
     def _lines(self, places: Sequence[Lines]) -> str:
-        found = [[tuple(line) for line in lines] for lines in places if lines]
-        return f" @ {found!r}" if self.lines and found else ""
+        numbers = [str(self.places.number(lines)) for lines in places if lines] if self.places is not None else []
+        return f" @ {' '.join(numbers)}" if numbers else ""
 
 
 def _class_name(cls: type) -> str:
@@ -227,19 +242,20 @@ class _Reader:
         self.variables: dict[str, Variable] = {}
         self.symbols: dict[str, Symbol] = {}
         self.values: dict[str, list[Symbol]] = {}  # by label: the symbols whose source is the variable
+        self.places: dict[int, Lines] = {}
 
     def statement(self, line: str) -> None:
         """Read one line."""
         word, _, rest = line.partition(" ")
-        reader = {"symbol": self._symbol, "input": self._input, "equation": self._equation, "solved": self._solved,
-                  "return": self._return}.get(word)
+        reader = {"place": self._place, "symbol": self._symbol, "input": self._input, "equation": self._equation,
+                  "solved": self._solved, "return": self._return}.get(word)
         if reader is not None:
             reader(rest)
         elif word.startswith("%"):
             self._definition(line)
         else:
             raise TextError(f"{word!r} begins no statement",
-                            fix='one of symbol, input, equation, solved, return, or a variable such as "%1: ..."')
+                            fix="one of place, symbol, input, equation, solved, return, or a variable: %1: ...")
 
     def finished(self) -> Graph:
         """The graph, once all lines are read."""
@@ -249,6 +265,17 @@ class _Reader:
             if label not in self.variables:
                 raise TextError(f"the source {label} of {symbols[0]} is not defined")
         return self.graph
+
+    def _place(self, rest: str) -> None:
+        number, _, lines = rest.partition(" = ")
+        self.places[int(number)] = tuple(Line(*line) for line in ast.literal_eval(lines))
+
+    def _placed(self, text: str) -> tuple[str, list[Lines]]:
+        """A statement without the numbers of places at its end, and these places."""
+        match = _PLACES.fullmatch(text)
+        if match is None:
+            return text, []
+        return match.group(1), [self.places[int(number)] for number in match.group(2).split()]
 
     def _symbol(self, rest: str) -> None:
         match = re.fullmatch(rf"([\w.]+)(?: = (value|size (\d+)) of ({_LABEL}))?", rest)
@@ -260,8 +287,10 @@ class _Reader:
             self.values.setdefault(label, []).append(symbol)
 
     def _input(self, rest: str) -> None:
+        rest, places = self._placed(rest)
         label, name, type = self._declaration(rest)
-        self._define(label, self.graph.add_input(Variable(type, name=name)))
+        with provenance.attributed(places[0] if places else ()):
+            self._define(label, self.graph.add_input(Variable(type, name=name)))
 
     def _declaration(self, text: str) -> tuple[str, str | None, TensorType]:
         match = _DECLARATION.fullmatch(text)
@@ -289,7 +318,7 @@ class _Reader:
             data = _array(right[len("constant "):], type.dtype, type.shape)
             self._define(label, self.graph.constant(Constant(data, name=name)))
             return
-        right, places = _split_lines(right)
+        right, places = self._placed(right)
         outputs = self._apply(right)
         if len(outputs) != len(declared):
             raise TextError(f"the op has {len(outputs)} outputs, not {len(declared)}")
@@ -341,7 +370,7 @@ class _Reader:
         return self.variables[label]
 
     def _equation(self, rest: str) -> None:
-        rest, places = _split_lines(rest)
+        rest, places = self._placed(rest)
         match = re.fullmatch(r"(.*?) (==|<=) (.*?) (['\"].*)", rest)
         if match is None:
             raise TextError(f"{rest!r} is no equation")
@@ -373,14 +402,6 @@ def _subclasses(cls: type) -> Iterator[type]:
         current = pending.pop()
         yield current
         pending += current.__subclasses__()
-
-
-def _split_lines(text: str) -> tuple[str, list[Lines]]:
-    """A statement without the user's lines at its end, and these."""
-    statement, separator, places = text.rpartition(" @ ")
-    if not separator or not places.startswith("[["):
-        return text, []
-    return statement, [tuple(Line(*line) for line in lines) for lines in ast.literal_eval(places)]
 
 
 def _array(text: str, dtype: str, shape: Sequence[Any]) -> np.ndarray:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
 from symtensor.lower.access import SUPPORTED, is_library_product, matrix_operand, reshaped_base
@@ -200,24 +199,21 @@ class _Planner:
             buffers=buffers.with_lifetimes(self.instructions), instructions=self.instructions,
             results=buffers.results, updates=buffers.swapped, returned=flow.returned, kernels=self.kernels,
             callables=list(self.callables), messages=self.sizes.messages,
-            origins=[self._origin(origin) for origin in self.origins],
+            origins=[self._origin(origin) for origin in self.origins], places=self.sizes.places.all,
             written=[storage for storage in flow.updates if storage not in swapped])
 
-    def _origin(self, origin: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-        """What an instruction computes, for messages: the ops, the user's lines, the operands."""
+    def _origin(self, origin: Any) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
+        """What an instruction computes, for messages: the ops, the numbers of their places, the operands."""
         if origin is None:
             return ("sizes", (), ())
         if isinstance(origin, Variable):
             return ("copy", (), (describe(origin),))
         nodes = origin.nodes if isinstance(origin, Group) else [origin]
-        lines: dict[str, None] = {}
-        for node in nodes:
-            for own in self.graph.lines_of(node):
-                lines.update(dict.fromkeys(provenance.describe(own[:1])))
+        places = dict.fromkeys(self.sizes.places.number(own) for node in nodes for own in self.graph.lines_of(node))
         names = " ".join(dict.fromkeys(str(node.op) for node in nodes))
         operands = self.flow.inputs_of(origin) if isinstance(origin, Group) else nodes[0].inputs
         checked = [node.inputs for node in nodes if isinstance(node.op, Elementwise) and node.op.definition.fails]
-        return (names, tuple(lines), (*map(describe, operands),
+        return (names, tuple(places), (*map(describe, operands),
                                       *(f"{index!r} counts along an axis of size {size!r}" for index, size in checked)))
 
 

@@ -209,5 +209,6 @@ class Program:
     kernels: list[tuple[str, str]]      # (name, C text) for each kernel number
     callables: list[Any]
     messages: list[Any] = field(default_factory=list)   # for each Check.message, what to say
-    origins: list[Any] = field(default_factory=list)    # for each instruction: ops, user's lines, operands
+    origins: list[Any] = field(default_factory=list)    # for each instruction: ops, numbers of places, operands
+    places: list[Any] = field(default_factory=list)     # the user's lines that messages and origins number
     written: list[int] = field(default_factory=list)

@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from functools import partial, reduce
 from typing import Any
 
-from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Constant, Equation, Variable
-from symtensor.ir.provenance import Lines
+from symtensor.ir.provenance import Lines, Places
 from symtensor.lower.program import Check, SizeCode, Sizes
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Fold, Size, Symbol
@@ -32,7 +31,8 @@ class SizeTable:
     """Numbers the sizes of a graph, of whose inputs the first `arguments` are given at each call.
 
     `roots` says where each symbol's value comes from. `checks` are the sizes that must agree, among them those
-    that the inputs' declared types repeat; `messages` says of each what is wrong if they do not.
+    that the inputs' declared types repeat; `messages` says of each what is wrong if they do not, and where, by
+    the number in `places`.
     """
 
     def __init__(self, graph: Graph, arguments: int) -> None:
@@ -43,6 +43,7 @@ class SizeTable:
         self.roots: dict[Symbol, Root] = {}
         self.checks: list[Check] = []
         self.messages: list[Any] = []
+        self.places = Places()
         self._numbers = _Numbers(self.sizes, self.roots)
         self._undecided = list(graph.equations)
         repeated = self._declared()
@@ -100,7 +101,7 @@ class SizeTable:
         for equation, lines in self._undecided:
             if self._known(equation.left) and self._known(equation.right):
                 message = ("equation", equation.meaning, equation.compare, str(equation.left), str(equation.right),
-                           tuple(provenance.describe(lines)), tuple(equation.describe()))
+                           self.places.number(lines), tuple(equation.describe()))
                 self._check(self._plain_number(equation.left), self._plain_number(equation.right), message,
                             equation.compare)
             else:

@@ -143,19 +143,20 @@ class _Source:
 
 def _program(source: _Source, arguments: int, updates: Sequence[int], watch: _Watch) -> Program:
     """The program of a graph, from the cache if it is there."""
-    name = program_cache.key(source.graph, source.level, arguments, updates) if config.cache else None
-    found = program_cache.load(name) if name is not None else None
+    entry = program_cache.entry(source.graph, source.level, arguments, updates) if config.cache else None
+    found = entry.load() if entry is not None else None
     watch.lap("lookup")
+    if config.debug >= 1 and entry is not None:
+        news = "from the cache: nothing to rewrite" if found is not None else f"is new: {program_cache.why(entry)}"
+        print(f"program {entry.key} {news}", file=sys.stderr)
     if found is not None:
-        if config.debug >= 1:
-            print(f"program {name} from the cache: nothing to rewrite", file=sys.stderr)
         return found
     source.optimized()
     watch.lap("rewrite")
     program = plan(source.graph, arguments, updates, print_kernel)
     watch.lap("plan")
-    if name is not None:
-        program_cache.save(name, program)
+    if entry is not None:
+        entry.save(program)
     return program
 
 

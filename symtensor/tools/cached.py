@@ -13,9 +13,11 @@ from collections.abc import Callable
 
 from symtensor.base.config import config
 from symtensor.codegen import cache
+from symtensor.runtime import program_cache
 
 __all__ = ["ACTIONS", "info", "clean", "clear"]
 
+_SHOWN = 5
 _KINDS = {".so": "compiled kernels", ".c": "their C text", ".record": "programs and compilers found"}
 
 
@@ -29,6 +31,14 @@ def info() -> str:
     if files:
         lines.append(f"oldest use  {(time.time() - files[0].used) / 86400:.1f} days ago")
     return "\n".join(lines)
+
+
+def why() -> str:
+    """of what was compiled last, why it was not found"""
+    found = [*program_cache.latest(_SHOWN), *cache.latest(_SHOWN)]
+    lines = [f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(file.used))}  {what}\n  {file.path}\n  {reason}"
+             for file, what, reason in sorted(found, key=lambda entry: entry[0].used, reverse=True)]
+    return "\n".join(lines) or "nothing is in the cache"
 
 
 def clean() -> str:
@@ -45,5 +55,5 @@ def _removed(names: int) -> str:
     return f"removed {names} files; {cache.size() / 2**20:.1f} MB left in {config.cache_path}"
 
 
-ACTIONS: dict[str, Callable[[], str]] = {"info": info, "clean": clean, "clear": clear}
+ACTIONS: dict[str, Callable[[], str]] = {"info": info, "why": why, "clean": clean, "clear": clear}
 """What can be done with the cache; the docstrings are the help of the command."""
