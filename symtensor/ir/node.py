@@ -227,6 +227,11 @@ class Op:
         super().__init_subclass__(**keywords)
         dataclass(frozen=True, repr=False)(cls)
 
+    @property
+    def module(self) -> str:
+        """The module to import before the op can be found by its name."""
+        return type(self).__module__
+
     def infer(self, *inputs: Variable) -> Any:
         """The type of the result, or a sequence of types; raises TypeMismatch or ShapeError.
 

@@ -22,9 +22,12 @@ from __future__ import annotations
 
 import ast
 import base64
+import copyreg
+import importlib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -385,6 +388,22 @@ class _Reader:
 
     def _return(self, rest: str) -> None:
         self.graph.outputs = [self._variable(label) for label in rest.split(", ")]
+
+
+def _pickled(graph: Graph) -> tuple[Any, ...]:
+    """A graph is pickled as its text, and the modules in which its ops are found."""
+    modules = dict.fromkeys(node.op.module for node in graph.nodes())
+    return _unpickled, (to_text(graph, lines=True), tuple(modules))
+
+
+def _unpickled(text: str, modules: Sequence[str]) -> Graph:
+    for module in modules:
+        with suppress(ImportError):  # if an op is missing then, reading says which
+            importlib.import_module(module)
+    return from_text(text)
+
+
+copyreg.pickle(Graph, _pickled)  # type: ignore[arg-type]
 
 
 def _lookup(name: str) -> Any:

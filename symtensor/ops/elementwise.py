@@ -16,7 +16,9 @@ TensorType(float32, (x.0, 3))
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, reduce
 from pickle import PicklingError
@@ -109,6 +111,12 @@ class Elementwise(Op):
         return _definitions[self.name]
 
     @property
+    def module(self) -> str:
+        """The module that defines it."""
+        body = self.definition.body
+        return body.__module__ if body is not None else __name__
+
+    @property
     def commutative(self) -> bool:  # type: ignore[override]
         """Whether exchanging the two inputs changes nothing."""
         return self.definition.commutative
@@ -198,13 +206,16 @@ class Elementwise(Op):
     def __reduce__(self) -> Any:
         if not self.is_current:
             raise PicklingError(f"{self.name} has been defined anew since this op was made")
-        return _find, (self.name,)
+        return _find, (self.name, self.module)
 
     def __repr__(self) -> str:
         return self.name
 
 
-def _find(name: str) -> Elementwise:
+def _find(name: str, module: str) -> Elementwise:
+    if name not in primitives:
+        with suppress(ImportError):
+            importlib.import_module(module)
     if name not in primitives:
         raise GraphError(f"there is no elementwise op {name!r}", fix="import the module that defines it first")
     return primitives[name]

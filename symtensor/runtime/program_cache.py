@@ -84,7 +84,7 @@ class Entry:
         stored = self._translated(program, [numbers[lines] for lines in program.places], _unnamed)
         try:
             data = pickle.dumps(stored, protocol=pickle.HIGHEST_PROTOCOL)
-        except (pickle.PicklingError, AttributeError, TypeError, RecursionError):
+        except (pickle.PicklingError, AttributeError, TypeError, RecursionError, TextError):
             return
         where = str(self.places[-1][0]) if self.places and self.places[-1] else "unknown"
         store(_KEY_KIND, self.key, _written({**self.fields, "where": where}))
@@ -92,8 +92,8 @@ class Entry:
 
     def _translated(self, program: Program, places: list[Any],
                     text: Callable[[str, Sequence[str]], str]) -> Program:
-        changed = {} if not self.labels else {
-            name: _in_texts(getattr(program, name), lambda own: text(own, self.labels)) for name in ("messages", "origins")}
+        names = ("messages", "origins") if self.labels else ()
+        changed = {name: _in_texts(getattr(program, name), lambda own: text(own, self.labels)) for name in names}
         return replace(program, places=places, **changed)
 
 
