@@ -5,9 +5,6 @@
 #include <omp.h>
 #endif
 
-#define ROUNDED_UNITS 1024       /* from so many units a thread, chunks begin at multiples of ... */
-#define ROUNDING 64              /* ... so many, lest two threads write to one cache line */
-
 static int thread_limit = 1;
 
 int threads_get(void)
@@ -39,8 +36,7 @@ int threads_for(int64_t work, int64_t units)
 static int64_t chunk_begin(int64_t units, int threads, int thread)
 {
     int64_t share = units / threads, rest = units % threads;
-    int64_t begin = thread * share + (thread < rest ? thread : rest);
-    return share >= ROUNDED_UNITS && thread < threads ? begin / ROUNDING * ROUNDING : begin;
+    return thread * share + (thread < rest ? thread : rest);
 }
 
 int parallel_for(Kernel kernel, void *const *buffers, const int64_t *sizes, int64_t units, int threads,

@@ -27,17 +27,32 @@ def test_sum_of_many_equal_values():
         np.testing.assert_allclose(got, np.full(2, rows[0].astype("float64").sum()), rtol=1e-5)
 
 
+def results(f, values):
+    """What a function gives on one thread and on more, as bytes."""
+    before = core.get_threads()
+    try:
+        for threads in (1, 2, 3, 4):
+            core.set_threads(threads)
+            yield f(values).tobytes()
+    finally:
+        core.set_threads(before)
+
+
 @pytest.mark.skipif(core is None, reason="the C runtime was not built")
 @pytest.mark.parametrize("output", [M.sum(), M.sum(axis=0), M.sum(axis=1), T.nnet.softmax(M), M.var()], ids=str)
 def test_bits_do_not_depend_on_threads(output):
     values = np.random.RandomState(0).randn(3000, 301).astype("float32")
-    f = st.function([M], output)
-    before = core.get_threads()
-    try:
-        found = []
-        for threads in (1, 2, 4):
-            core.set_threads(threads)
-            found.append(f(values).tobytes())
-    finally:
-        core.set_threads(before)
-    assert len(set(found)) == 1
+    assert len(set(results(st.function([M], output), values))) == 1
+
+
+@pytest.mark.skipif(core is None, reason="the C runtime was not built")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("function", [T.exp, T.tanh, T.sin], ids=str)
+def test_bits_of_elements_do_not_depend_on_threads(function, dtype):
+    """A thread must not begin in the middle of what another one would compute with one vector instruction."""
+    x = T.matrix("x", dtype=dtype)
+    flat, transposed = st.function([x], function(x)), st.function([x], function(x.T) * 2)
+    for shape in [(1, 20011), (3, 20011), (301, 103), (501, 65), (37, 1001), (10007, 5)]:
+        values = np.random.RandomState(0).randn(*shape).astype(dtype)
+        for f in (flat, transposed):
+            assert len(set(results(f, values))) == 1, shape

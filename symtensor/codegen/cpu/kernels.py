@@ -6,12 +6,12 @@ statement; sizes are parameters, so one text serves all sizes.
 
 >>> from symtensor.lower.kernel import Loop, Scope, Store
 >>> from symtensor.ops.scalar import mul
->>> scope, loop = Scope(), Loop.make("i", 10)
+>>> scope, loop = Scope(), Loop.make("i", 100)
 >>> x = scope.load(0, loop.counter, "float32")
 >>> square = Kernel("square", [loop], [], [], [Store(1, loop.counter, scope.compute(mul, x, x))], ["float32"] * 2)
 >>> [printed] = print_kernel(square)
 >>> printed.units, printed.parameters, printed.buffers
-(10, (), (0, 1))
+(2, (), (0, 1))
 """
 
 from __future__ import annotations

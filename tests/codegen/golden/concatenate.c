@@ -6,12 +6,14 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
   const long s1 = sizes[1];
   const long s2 = sizes[2];
   const long s3 = sizes[3];
+  const long s4 = sizes[4];
   int status = 0;
   const long v0 = s0;
   const long v8 = s1;
-  for (long unit = begin; unit < end;) {
-    const long row = unit / s2, first = unit - row * s2;
-    const long last = s2 - first < end - unit ? s2 : first + (end - unit);
+  for (long row = begin / s3; row * s3 < end; ++row) {
+    const long start = row * s3, stop = (end - start) * 64;
+    const long first = start < begin ? (begin - start) * 64 : 0;
+    const long last = s2 < stop ? s2 : stop;
     const long i0 = row;
     #pragma omp simd
     for (long i1 = first; i1 < last; ++i1) {
@@ -20,16 +22,15 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
       const unsigned char v4 = (v1 >= 0);
       const unsigned char v5 = (v4 & v2);
       const float v6 = v5 ? b0[(i1 + s0 * i0)] : 0;
-      const long v9 = (i1 + s3);
+      const long v9 = (i1 + s4);
       const unsigned char v10 = (v9 < v8);
       const unsigned char v11 = (v9 >= 0);
       const unsigned char v12 = (v11 & v10);
-      const float v13 = v12 ? b1[(i1 + s1 * i0 + s3)] : 0;
+      const float v13 = v12 ? b1[(i1 + s1 * i0 + s4)] : 0;
       const float v14 = (v13 * 2.0f);
       const float v15 = (v12 ? v14 : v6);
       b2[(i1 + s0 * i0 + s1 * i0)] = v15;
     }
-    unit += last - first;
   }
   return status;
 }
