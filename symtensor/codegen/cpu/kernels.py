@@ -24,7 +24,7 @@ from symtensor.codegen.cpu.rows import print_row, scratch_bytes
 from symtensor.codegen.dialect import C
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column, Map, Row, form_of
-from symtensor.lower.kernel import Compute, Kernel, Loop, product
+from symtensor.lower.kernel import Compute, Kernel, product
 from symtensor.lower.split import is_divisible, split
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
@@ -81,14 +81,8 @@ def _realise(printer: ScalarPrinter) -> Size:
 
 
 def _work(kernel: Kernel) -> Size:
-    """An estimate of what the kernel costs, in elements."""
-    own = {loop.symbol for loop in kernel.loops}
-
-    def plain(loop: Loop) -> Size:
-        return 1 if own & set(dims.symbols_of(loop.extent)) else loop.extent
-
-    work: Size = 1
-    for loop in kernel.parallel + kernel.reduce:
-        work = work * plain(loop)
+    """An estimate of what the kernel costs, in elements; an extent that changes counts as it is in the first round."""
+    counters = {loop.symbol: 0 for loop in kernel.loops}
+    work = dims.substitute(product(kernel.parallel + kernel.reduce), counters.get)
     cost = sum(value.op.definition.cost for value in kernel.values() if isinstance(value, Compute))
     return work * max(1, cost // 8)
