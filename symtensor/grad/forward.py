@@ -92,7 +92,7 @@ def _elementwise(node: Apply, tangents: Sequence[Derivative | None], algebra: Al
         if tangent is None or (body is not None and node.inputs[position] in node.inputs[:position]):
             continue
         if body is None:
-            result = pulled_back(node, [tangent.value])[position]
+            result = pulled_back(node, [tangent.value], [position])[position]
         else:
             operand = node.inputs[position]
             (result,) = pushforward([body], [operand], [tangent.value], set(node.inputs))
@@ -118,7 +118,8 @@ def _transposed(node: Apply, tangents: Sequence[Variable | None]) -> list[Variab
     """The tangents of the outputs from the op's pullback, a linear map, transposed."""
     cotangents = [Variable(v.type) if v.type.dtype in CONTINUOUS else None for v in node.outputs]
     images, seeds = [], []
-    for image, tangent in zip(pulled_back(node, cotangents), tangents):
+    wanted = [position for position, tangent in enumerate(tangents) if tangent is not None]
+    for image, tangent in zip(pulled_back(node, cotangents, wanted), tangents):
         if image is not None and tangent is not None:
             images.append(applied(Derivative(image.value, image.where)) if isinstance(image, Masked) else image)
             seeds.append(tangent)

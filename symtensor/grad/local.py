@@ -2,19 +2,19 @@
 
 >>> from symtensor.types.tensor import TensorType
 >>> x, dy = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "dy"))
->>> pulled_back((x * 2).owner, [dy])
-[(dy * 2.0), (dy * x)]
+>>> pulled_back((x * 2).owner, [dy], wanted=[0])
+[(dy * 2.0), None]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import cache
 from typing import Any
 
 from symtensor.base.errors import GradientError
 from symtensor.ir import provenance
-from symtensor.ir.node import Apply, Masked, Op, Variable, describe
+from symtensor.ir.node import Apply, Masked, Op, Unknown, Variable, describe
 from symtensor.ops.convert import together
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types.dtype import COMPLEX
@@ -37,8 +37,11 @@ def has_pullback(op: type[Op]) -> bool:
     return op.pullback is not Op.pullback or (op, "pullback") in _made_with_the_engine()
 
 
-def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[Any]:
-    """What the op's pullback gives, one entry for each input. Raises GradientError where there is no derivative."""
+def pulled_back(node: Apply, cotangents: Sequence[Variable | None], wanted: Container[int]) -> Sequence[Any]:
+    """What the op's pullback gives, one entry for each input: None for those whose positions are not `wanted`.
+
+    Raises GradientError where there is no derivative.
+    """
     if any(v.type.dtype in COMPLEX for v in node.inputs):
         raise GradientError(f"{node.op} of complex numbers has no derivative here",
                             where=provenance.describe(node.lines), operands=map(describe, node.inputs),
@@ -54,7 +57,14 @@ def pulled_back(node: Apply, cotangents: Sequence[Variable | None]) -> Sequence[
                             fix="give its op a pullback, or wrap the operand in stop_gradient") from error
     if results is None:
         return [None] * len(node.inputs)
-    return [results] if isinstance(results, (Variable, Masked)) else list(results)
+    several = [results] if isinstance(results, (Variable, Masked, Unknown)) else list(results)
+    found = [result if position in wanted else None for position, result in enumerate(several)]
+    for position, result in enumerate(found):
+        if isinstance(result, Unknown):
+            raise GradientError(f"{node.op} has no derivative by {node.inputs[position]!r}: {result.reason}",
+                                where=provenance.describe(node.lines), operands=map(describe, node.inputs),
+                                fix="wrap this operand in stop_gradient if it is held fixed")
+    return found
 
 
 def pushed_forward(node: Apply, tangents: Sequence[Variable | None]) -> Sequence[Any] | None:

@@ -170,18 +170,24 @@ class _Walk:
             assert arrived[0] is not None
             pulled = self._elementwise(node, arrived[0])
         else:
-            results = pulled_back(node, [None if cotangent is None else applied(cotangent) for cotangent in arrived])
+            results = pulled_back(node, [None if cotangent is None else applied(cotangent) for cotangent in arrived],
+                                  self._wanted(node))
             pulled = [self.algebra.carried(result) for result in results]
         for variable, cotangent in zip(node.inputs, pulled):
             if cotangent is not None and variable in self.active and variable not in self.sealed:
                 check_derivative(node, variable, cotangent.value)
                 self.parts.setdefault(variable, []).append(cotangent)
 
+    def _wanted(self, node: Apply) -> list[int]:
+        """The positions of the operands whose cotangents are looked for."""
+        return [position for position, v in enumerate(node.inputs) if v in self.active and v not in self.sealed]
+
     def _elementwise(self, node: Apply, arrived: Derivative) -> list[Derivative | None]:
         output = node.outputs[0]
         body = expanded(node)
         if body is None:
-            pulled = [self.algebra.carried(result, arrived) for result in pulled_back(node, [arrived.value])]
+            results = pulled_back(node, [arrived.value], self._wanted(node))
+            pulled = [self.algebra.carried(result, arrived) for result in results]
             return [None if cotangent is None else _narrowed(cotangent, variable, output)
                     for cotangent, variable in zip(pulled, node.inputs)]
         if any(is_spread(variable, output) for variable in node.inputs):

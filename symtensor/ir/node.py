@@ -32,7 +32,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Placeholder", "Tag", "equal_sizes",
+__all__ = ["Variable", "Constant", "Apply", "Op", "Equation", "Masked", "Unknown", "Placeholder", "Tag", "equal_sizes",
            "at_most", "restate", "extend_variables", "constant_key", "describe", "complaint"]
 
 _serial = itertools.count()
@@ -167,6 +167,13 @@ class Masked:
     where: Variable
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """A cotangent that an op cannot give: to differentiate by that operand is an error, for this `reason`."""
+
+    reason: str
+
+
 class Apply:
     """An op applied to inputs: the node that computes its outputs."""
 
@@ -247,7 +254,8 @@ class Op:
         """Cotangents of the inputs from inputs, outputs and the outputs' cotangents, in that order.
 
         One variable, or a sequence with one entry for each input. None is an exact zero, both as a result
-        and as the cotangent of one of several outputs; `Masked` is an exact zero in places.
+        and as the cotangent of one of several outputs; `Masked` is an exact zero in places; `Unknown` is an error for
+        those who ask for it.
         """
         raise NotImplementedError(f"{type(self).__name__}.pullback")
 

@@ -63,6 +63,8 @@ class Definition:
     c: str = ""
     c_integer: str = ""
     c_bool: str = ""
+    c_functions: str = ""
+    """C functions that `c` calls, each defined once however often the text stands in a unit."""
     commutative: bool = False
     associative: bool = False
     identity: Any = None
@@ -70,6 +72,8 @@ class Definition:
     pullback: Callable[..., Any] | None = None
     cost: int = 1
     """About how many additions one element costs: decides what is recomputed and what is stored."""
+    ulps: int = 0
+    """How many units in the last place code and NumPy may differ; 0 for what the cost suggests."""
     fails: str = ""
     """The message of the error this op may raise at run time; empty when it cannot."""
     doc: str = ""

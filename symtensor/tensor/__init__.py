@@ -5,9 +5,9 @@
 >>> T.nnet.softmax(T.dot(x, w)).type
 TensorType(float64, (batch, 10))
 
-One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `reduction`, `manipulation`
-(shapes), `indexing`, `selection`, `sequences`, `ordering`, `linear` (products), `einsum`, `nnet` (neural networks);
-`variable` has the methods.
+One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions), `reduction`,
+`manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `linear` (products), `einsum`, `nnet` (neural
+networks); `variable` has the methods.
 """
 
 from typing import Any
@@ -26,6 +26,7 @@ from symtensor.tensor.ordering import *  # noqa: F403
 from symtensor.tensor.reduction import *  # noqa: F403
 from symtensor.tensor.selection import *  # noqa: F403
 from symtensor.tensor.sequences import *  # noqa: F403
+from symtensor.tensor.special import *  # noqa: F403
 
 # Theano's names for what is one class here.
 TensorVariable, TensorConstant = Variable, Constant

@@ -32,7 +32,7 @@ from symtensor.ops.size import Dimension
 from symtensor.types import dtype as dtypes
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Example", "examples_for", "examples_of", "special_values"]
+__all__ = ["Example", "counted", "examples_for", "examples_of", "special_values"]
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,29 @@ def _admits(op: Elementwise, dtype: str) -> bool:
     return all(given.type.dtype == taken.type.dtype for given, taken in zip(operands, prepared))
 
 
+def counted(op: Elementwise) -> tuple[int, ...]:
+    """The operands of an op that are to be whole numbers: those of other kinds have no meaning."""
+    return {"polygamma": (0,)}.get(op.name, ())
+
+
+_REACH = {"jv": 100, "iv": 100, "gammainc": 1e5, "gammaincc": 1e5, "polygamma": 10}
+"""Sizes of operands up to which, and from whose inverse on, SciPy is to be trusted: beyond, it says NaN or 0."""
+
+
 def _operand_dtype(op: Elementwise, position: int, dtype: str) -> str:
     return "bool" if op.definition.kind == "switch" and position == 0 else dtype
+
+
+def _is_within(values: np.ndarray, reach: float) -> np.ndarray:
+    sizes = np.abs(values.astype("float64"))
+    return np.asarray(~(sizes > reach) & ~((sizes < 1 / reach) & (sizes > 0)))
 
 
 def _grid(op: Elementwise, dtype: str) -> tuple[np.ndarray, ...]:
     """All combinations of special values, one vector for each operand."""
     axes = [special_values(_operand_dtype(op, p, dtype)) for p in range(op.definition.arity)]
+    if op.name in _REACH:
+        axes = [values[_is_within(values, _REACH[op.name])] for values in axes]
     rows = list(itertools.product(*axes))
     return tuple(np.array([row[p] for row in rows], axes[p].dtype) for p in range(op.definition.arity))
 
@@ -148,6 +164,8 @@ def _random(op: Elementwise, position: int, dtype: str, shape: tuple[int, ...], 
     values = rng.uniform(-4, 4, size=shape)
     if dtype in dtypes.COMPLEX:
         return np.asarray(values + 1j * rng.uniform(-4, 4, size=shape)).astype(dtype)
+    if position in counted(op):
+        values = np.floor(np.abs(values))
     if dtype in dtypes.UNSIGNED:
         values = np.abs(values)
     return np.asarray(values).astype(dtype)

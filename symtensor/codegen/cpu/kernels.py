@@ -63,7 +63,8 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
                for slot, dtype in enumerate(kernel.dtypes)]
     header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(printer.parameters.values())]
     header.append("  int status = 0;")
-    text = "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
+    functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
+    text = "".join(functions) + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
     return PrintedKernel(kernel.name, text, tuple(printer.parameters), units, _work(kernel),
                          scratch_bytes(printer.schedule), buffers)
 
