@@ -106,7 +106,7 @@ def test_accuracy_of_code(name):
                 assert abs(found) < 2e-290, (values, found)
                 continue
             error = float(abs(mpf(float(found)) - wanted) / mpf(float(np.spacing(abs(float(wanted))))))
-            assert error <= allowed, f"{name}{tuple(values)}: {found!r}, {error:.1f} units off, not {float(allowed):.1f}"
+            assert error <= allowed, f"{name}{tuple(values)}: {found!r} is {error:.1f} units off, not {allowed}"
 
 
 @needs_compiler
