@@ -43,7 +43,8 @@ __all__ = ["Elementwise", "Cast", "Definition", "elementwise", "primitive", "pri
 Kind = str
 """How dtypes go in and out. same: promoted; arithmetic: the same, but bools count as int8; float: integers
 become floats; division: integers become floatX; compare and predicate: the result is bool; bits: integers or
-bool only; switch: a condition and two of one dtype; real: the dtype of a complex dtype's parts."""
+bool only; switch: a condition and two of one dtype; real: the dtype of a complex dtype's parts; complex: floats become
+complex."""
 
 
 @dataclass(eq=False)
@@ -157,7 +158,8 @@ class Elementwise(Op):
         kind = self.definition.kind
         if kind in ("compare", "predicate"):
             return "bool"
-        return dtypes.real_of(dtype) if kind == "real" else dtype
+        made = {"real": dtypes.real_of, "complex": dtypes.complex_of}.get(kind)
+        return made(dtype) if made else dtype
 
     def trace(self, types: tuple[str, ...]) -> tuple[list[Variable], Variable]:
         """The body as a graph over scalars of the given dtypes: inputs and output."""
@@ -235,7 +237,9 @@ def _one_dtype(inputs: list[Variable], kind: Kind, name: str) -> list[Variable]:
     dtype = dtypes.promote(*(v.type.dtype for v in inputs))
     if kind == "arithmetic" and dtype == "bool":
         dtype = "int8"
-    elif kind == "float":
+    elif kind == "complex" and dtype in dtypes.COMPLEX:
+        raise TypeMismatch(f"{name} puts real numbers together, not {dtype}", fix="use real(z) and imag(z)")
+    elif kind in ("float", "complex"):
         dtype = dtypes.float_of(dtype)
     elif kind == "division" and dtype in dtypes.DISCRETE:
         dtype = str(config.floatX)

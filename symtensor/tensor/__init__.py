@@ -5,24 +5,31 @@
 >>> T.nnet.softmax(T.dot(x, w)).type
 TensorType(float64, (batch, 10))
 
-One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions), `reduction`,
-`manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `linear` (products), `einsum`, `nnet` (neural
-networks); `variable` has the methods.
+One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions),
+`complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
+`linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods;
+`extra_ops`, `nlinalg` and `inplace` are addresses of Theano's.
 """
 
 from typing import Any
 
 from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.tensor import extra_ops as extra_ops
+from symtensor.tensor import inplace as inplace
+from symtensor.tensor import nlinalg as nlinalg
 from symtensor.tensor import nnet as nnet
 from symtensor.tensor import variable as variable
+from symtensor.tensor.complex_parts import *  # noqa: F403
 from symtensor.tensor.creation import *  # noqa: F403
 from symtensor.tensor.einsum import *  # noqa: F403
 from symtensor.tensor.elementwise import *  # noqa: F403
+from symtensor.tensor.extra_ops import *  # noqa: F403
 from symtensor.tensor.indexing import *  # noqa: F403
 from symtensor.tensor.inputs import *  # noqa: F403
 from symtensor.tensor.linear import *  # noqa: F403
 from symtensor.tensor.manipulation import *  # noqa: F403
 from symtensor.tensor.ordering import *  # noqa: F403
+from symtensor.tensor.padding import *  # noqa: F403
 from symtensor.tensor.reduction import *  # noqa: F403
 from symtensor.tensor.selection import *  # noqa: F403
 from symtensor.tensor.sequences import *  # noqa: F403

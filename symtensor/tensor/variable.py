@@ -20,6 +20,7 @@ from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
 from symtensor.ops.size import shape_of
 from symtensor.tensor import (
+    complex_parts,
     creation,
     elementwise,
     indexing,
@@ -93,6 +94,20 @@ class _Methods(Variable):
         """The axes reversed."""
         return manipulation.transpose(self)
 
+    @property
+    def real(self) -> Variable:
+        """The real part."""
+        return complex_parts.real(self)
+
+    @property
+    def imag(self) -> Variable:
+        """The imaginary part."""
+        return complex_parts.imag(self)
+
+    def conjugate(self) -> Variable:
+        """The complex conjugate."""
+        return complex_parts.conj(self)
+
     def transpose(self, *axes: Any) -> Variable:
         """The axes permuted, by default reversed."""
         given = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
@@ -161,6 +176,7 @@ _METHODS = {
     manipulation: "dimshuffle flatten ravel swapaxes squeeze repeat",
     reduction: "sum prod mean var std max min argmax argmin any all ptp",
     elementwise: "clip round",
+    complex_parts: "conj",
     creation: "zeros_like ones_like fill",
     selection: "take nonzero nonzero_values choose diagonal trace",
     sequences: "cumsum cumprod",

@@ -21,7 +21,7 @@ from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 
 __all__ = ["ALL", "BOOL", "INTEGERS", "UNSIGNED", "DISCRETE", "FLOATS", "COMPLEX", "CONTINUOUS", "check_dtype",
-           "itemsize", "promote", "weak_dtype", "float_of", "real_of", "accumulator", "numpy_dtype"]
+           "itemsize", "promote", "weak_dtype", "float_of", "real_of", "complex_of", "accumulator", "numpy_dtype"]
 
 BOOL = ("bool",)
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
@@ -112,6 +112,11 @@ def float_of(dtype: str) -> str:
 def real_of(dtype: str) -> str:
     """The dtype of a complex dtype's parts; any other dtype itself."""
     return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+
+
+def complex_of(dtype: str) -> str:
+    """The complex dtype whose parts hold a real dtype: complex64 up to float32, else complex128."""
+    return "complex64" if float_of(dtype) in ("float16", "float32", "complex64") else "complex128"
 
 
 def accumulator(dtype: str) -> str:
