@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
+from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.size import shape_of
 from symtensor.tensor import (
     complex_parts,
@@ -175,7 +176,8 @@ _evaluators: WeakKeyDictionary[Variable, dict[frozenset[Variable], Any]] = WeakK
 _METHODS = {
     manipulation: "dimshuffle flatten ravel swapaxes squeeze repeat",
     reduction: "sum prod mean var std max min argmax argmin any all ptp",
-    elementwise: "clip round",
+    elementwise: "clip round arccos arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad exp exp2 expm1 floor"
+                 " log log10 log1p log2 rad2deg sin sinh sqrt tan tanh trunc",
     complex_parts: "conj",
     creation: "zeros_like ones_like fill",
     selection: "take nonzero nonzero_values choose diagonal trace",
@@ -183,6 +185,19 @@ _METHODS = {
     ordering: "sort argsort searchsorted",
     linear: "dot",
 }
+
+
+def _method(function: Any) -> Any:
+    """A function as a method; an op, which is no function, as one with its doc."""
+    if not isinstance(function, Elementwise):
+        return function
+
+    def method(self: Variable) -> Variable:
+        return function(self)
+    method.__doc__ = function.__doc__
+    return method
+
+
 for _module, _names in _METHODS.items():
     for _name in _names.split():
-        setattr(Variable, _name, getattr(_module, _name))
+        setattr(Variable, _name, _method(getattr(_module, _name)))

@@ -1,4 +1,4 @@
-"""Tables of all ops, rules and files, read from where they are defined: what `symtensor ops` and its like print.
+"""Tables of ops, rules, functions and files, read from where they are defined: what `symtensor ops` and its like print.
 
 >>> elementwise, *families = ops()
 >>> next(row for row in elementwise.rows if row[0] == "tanh(x)")
@@ -16,20 +16,23 @@ import ast
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from itertools import chain, groupby
 from pathlib import Path
 
 from symtensor import ops as ops_package
+from symtensor import tensor as tensor_package
 from symtensor.grad.local import has_pullback
-from symtensor.ir.node import Op
-from symtensor.ops.elementwise import Elementwise, primitives
+from symtensor.ir.node import Op, Variable
+from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.rewrite.phases import PIPELINE
 from symtensor.rewrite.rule import KEEPS, Equation, GraphPass, Phase, Rule
+from symtensor.tensor import extra_ops
+from symtensor.types.tensor import TensorType
 
-__all__ = ["TABLES", "Table", "files", "ops", "rules", "written"]
+__all__ = ["TABLES", "Table", "files", "ops", "rules", "vocabulary", "written"]
 
 Member = Rule | GraphPass
 """What a phase is made of."""
@@ -77,7 +80,8 @@ def ops() -> list[Table]:
     """the primitive operations"""
     modules = [import_module(f"{ops_package.__name__}.{found.name}")
                for found in pkgutil.iter_modules(ops_package.__path__)]
-    own = [op for op in primitives.values() if op.definition.body is None]
+    own = [member for module in modules for member in (getattr(module, name) for name in module.__all__)
+           if isinstance(member, Elementwise) and not isinstance(member, Cast)]
     tables = [Table("Elementwise", "Each is a scalar function with its NumPy meaning, its C text and its derivative.",
                     ("op", "dtypes", "derivative", "meaning"), [_elementwise(op) for op in own])]
     for module in modules:
@@ -100,6 +104,42 @@ def _class(cls: type[Op]) -> tuple[str, ...]:
     code = "index expression" if hasattr(cls, "element") else "own"
     derivative = "yes" if has_pullback(cls) else "no"
     return (cls.__name__, parameters, code, derivative, _first_line(cls))
+
+
+# -- the vocabulary ---------------------------------------------------------------------------------------
+
+_ADDRESSES = ("arguments", "extra_ops", "inplace", "nlinalg", "variable")
+"""Modules of the vocabulary whose functions are defined in others."""
+
+
+def vocabulary() -> list[Table]:
+    """the public functions of symtensor.tensor, by family, and the methods of variables"""
+    found = sorted(pkgutil.walk_packages(tensor_package.__path__, f"{tensor_package.__name__}."), key=lambda f: f.name)
+    modules = [import_module(f.name) for f in found
+               if not f.ispkg and f.name.rpartition(".")[2] not in _ADDRESSES]
+    tables = [Table(module.__name__.removeprefix(f"{tensor_package.__name__}."), _first_line(module),
+                    ("function", "gives"), [_function(module, name) for name in module.__all__]) for module in modules]
+    made = [_function(extra_ops, name) for name in extra_ops.__all__ if name[0].isupper()]
+    tables.append(Table("extra_ops", "Theano's ops that are made with parameters.", ("function", "gives"), made))
+    return [*tables, Table("Methods of variables", "Beside Python's operators.", ("method", "gives"), list(_methods()))]
+
+
+def _function(home: object, name: str) -> tuple[str, str]:
+    """A function with its arguments and their defaults, as a call is written, and what it gives."""
+    member = getattr(home, name)
+    if isinstance(member, Elementwise):
+        return f"{name}({', '.join('xyz'[:member.definition.arity])})", _first_line(member)
+    if not callable(member) or isinstance(member, TensorType):
+        return name, _first_line(member)
+    signature = inspect.signature(member)
+    bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()][home is Variable:]
+    return f"{name}{signature.replace(parameters=bare, return_annotation=signature.empty)}", _first_line(member)
+
+
+def _methods() -> Iterator[tuple[str, str]]:
+    for name, _ in inspect.getmembers(Variable):
+        if not name.startswith("_"):
+            yield _function(Variable, name)
 
 
 # -- rules ------------------------------------------------------------------------------------------------
@@ -152,5 +192,5 @@ def _purpose(path: Path) -> str:
     return " ".join(line.strip(" *") for line in comment.splitlines()).strip()
 
 
-TABLES: dict[str, Callable[[], list[Table]]] = {"ops": ops, "rules": rules, "files": files}
+TABLES: dict[str, Callable[[], list[Table]]] = {"ops": ops, "rules": rules, "vocabulary": vocabulary, "files": files}
 """The tables that are commands; the docstrings are their help."""
