@@ -44,7 +44,7 @@ Kind = str
 """How dtypes go in and out. same: promoted; arithmetic: the same, but bools count as int8; float: integers
 become floats; division: integers become floatX; compare and predicate: the result is bool; bits: integers or
 bool only; switch: a condition and two of one dtype; real: the dtype of a complex dtype's parts; complex: floats become
-complex."""
+complex; real float: integers become floats, and complex numbers are refused."""
 
 
 @dataclass(eq=False)
@@ -237,9 +237,9 @@ def _one_dtype(inputs: list[Variable], kind: Kind, name: str) -> list[Variable]:
     dtype = dtypes.promote(*(v.type.dtype for v in inputs))
     if kind == "arithmetic" and dtype == "bool":
         dtype = "int8"
-    elif kind == "complex" and dtype in dtypes.COMPLEX:
-        raise TypeMismatch(f"{name} puts real numbers together, not {dtype}", fix="use real(z) and imag(z)")
-    elif kind in ("float", "complex"):
+    elif kind in ("complex", "real float") and dtype in dtypes.COMPLEX:
+        raise TypeMismatch(f"{name} takes real numbers, not {dtype}", fix="use real(z) and imag(z)")
+    elif kind in ("float", "complex", "real float"):
         dtype = dtypes.float_of(dtype)
     elif kind == "division" and dtype in dtypes.DISCRETE:
         dtype = str(config.floatX)

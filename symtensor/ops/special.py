@@ -37,7 +37,7 @@ def _in_double(name: str) -> Callable[..., Any]:
 def _special(name: str, arity: int, c: str, doc: str, functions: str = "", scipy: str | Callable[..., Any] = "",
              **facts: Any) -> Elementwise:
     meaning = _in_double(scipy or name) if isinstance(scipy, str) else scipy
-    return primitive(name, arity, "float", meaning, c, doc, c_functions=functions, cost=100, **facts)
+    return primitive(name, arity, "real float", meaning, c, doc, c_functions=functions, cost=100, **facts)
 
 
 def _polygamma(n: Any, x: Any) -> Any:

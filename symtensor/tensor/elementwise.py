@@ -20,7 +20,7 @@ from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.scalar import *  # noqa: F403  (every primitive is public under its own name)
 from symtensor.tensor.reduction import all
-from symtensor.types.dtype import DISCRETE
+from symtensor.types.dtype import DISCRETE, float_of
 
 __all__ = [
     "sgn", "inv", "sqr", "pow", "int_div", "where", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "cast",
@@ -95,13 +95,19 @@ def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
     return all(isclose(a, b, rtol, atol, equal_nan))
 
 
+def _as_float(x: Any) -> Variable:
+    """`x` in the float dtype in which functions of it are computed."""
+    x = as_variable(x)
+    return cast(x, float_of(x.type.dtype))
+
+
 def deg2rad(x: Any) -> Variable:
     """Degrees as radians.
 
     >>> deg2rad(90.0).eval()
     array(1.57079633)
     """
-    return as_variable(x) * (math.pi / 180)
+    return _as_float(x) * (math.pi / 180)
 
 
 def rad2deg(x: Any) -> Variable:
@@ -110,7 +116,7 @@ def rad2deg(x: Any) -> Variable:
     >>> rad2deg(1.5).eval()
     array(85.94366927)
     """
-    return as_variable(x) * (180 / math.pi)
+    return _as_float(x) * (180 / math.pi)
 
 
 def divmod(x: Any, y: Any) -> tuple[Variable, Variable]:

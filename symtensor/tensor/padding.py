@@ -138,5 +138,5 @@ def alloc_diag(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Varia
     last = x.type.ndim - 1
     nothing = _spread(x, last, zeros_like(x), abs(offset))
     row = x if not offset else index.join(last, [nothing, x] if offset > 0 else [x, nothing])
-    square = scalar.switch(eye(dimension(row, last), k=offset, dtype="bool"), expand_dims(row, [last]), 0)
+    square = scalar.switch(eye(dimension(row, last), k=offset, dtype="bool"), expand_dims(row, [last]), zeros_like(row))
     return moveaxis(square, (last, last + 1), (first, second))

@@ -215,7 +215,7 @@ def diag(v: Any, k: int = 0) -> Variable:
                         fix="use diagonal(x, axis1=, axis2=)")
     padding = broadcast_to(zeros_like(v), [abs(k)])
     row = v if k == 0 else index.join(0, [padding, v] if k > 0 else [v, padding])
-    return scalar.switch(eye(dimension(row, 0), k=k, dtype="bool"), row, 0)
+    return scalar.switch(eye(dimension(row, 0), k=k, dtype="bool"), row, zeros_like(row))
 
 
 def extract_diag(x: Any) -> Variable:
@@ -244,7 +244,7 @@ def tril(m: Any, k: int = 0) -> Variable:
            [3, 4]])
     """
     m = as_variable(m)
-    return scalar.switch(_lower(m, k, "tril"), m, 0)
+    return scalar.switch(_lower(m, k, "tril"), m, zeros_like(m))
 
 
 def triu(m: Any, k: int = 0) -> Variable:
@@ -255,7 +255,7 @@ def triu(m: Any, k: int = 0) -> Variable:
            [0, 4]])
     """
     m = as_variable(m)
-    return scalar.switch(_lower(m, k - 1, "triu"), 0, m)
+    return scalar.switch(_lower(m, k - 1, "triu"), zeros_like(m), m)
 
 
 def _lower(m: Variable, k: int, function: str) -> Variable:

@@ -11,7 +11,7 @@ from mpmath import mpf
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import GradientError
+from symtensor.base.errors import GradientError, TypeMismatch
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ops import special
 from symtensor.testing.verify_grad import verify_grad
@@ -170,6 +170,12 @@ def test_a_derivative_by_the_order_is_refused_and_by_the_argument_given():
         st.Rop(T.jv(k, x), k, np.float64(1.0))
     st.grad(T.gammainc(k, x), x)
     st.grad(T.gammainc(st.gradient.disconnected_grad(k), x), x)
+
+
+def test_complex_numbers_are_refused():
+    for op in (special.erfcx, special.psi, special.erfinv):
+        with pytest.raises(TypeMismatch, match=f"{op} takes real numbers, not complex128"):
+            op(T.zvector("z"))
 
 
 def test_kernels_with_the_same_functions_share_a_unit():

@@ -34,7 +34,7 @@ def test_from_parts(dtype, whole):
 
 def test_an_infinite_part_leaves_the_other_alone():
     assert value(T.complex(np.inf, 1.0)) == complex(np.inf, 1)
-    with pytest.raises(TypeMismatch, match="complex puts real numbers together, not complex128"):
+    with pytest.raises(TypeMismatch, match="complex takes real numbers, not complex128"):
         T.complex(1j, 0)
 
 

@@ -113,6 +113,12 @@ def test_cast():
         T.zvector("z").astype("float64")
 
 
+def test_angles_of_narrow_integers_are_narrow_floats():
+    for convert in (T.deg2rad, T.rad2deg):
+        assert [convert(T.vector(dtype=d)).type.dtype for d in ("int8", "int32", "float32")] == [
+            "float32", "float64", "float32"]
+
+
 def test_closeness():
     pairs = SPECIAL[:, None], np.append(SPECIAL, 1.000001)[None, :]
     for equal_nan in (False, True):

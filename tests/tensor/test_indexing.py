@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import symtensor.tensor as T
 from symtensor.base.errors import GraphError, IndexOutOfRange, ShapeError, TypeMismatch
 from symtensor.ir.node import Constant, Variable
+from symtensor.testing.verify_grad import verify_grad
 from symtensor.types.tensor import TensorType
 
 from .agree import agree, value, variables_for
@@ -293,3 +294,26 @@ def test_all_parts_are_variables_of_their_own():
     x = T.dmatrix("x")
     for index in [slice(None), ..., (), (slice(None), slice(None))]:
         assert isinstance(x[index], Variable) and x[index] is not x
+
+
+_MASK = np.array([[True, False, True, True], [False, False, True, False], [True, True, False, False]])
+FORMS = {
+    "two arrays apart": np.s_[[2, 0], :, [1, 1]], "two arrays side by side": np.s_[:, [3, 0], [[1], [0]]],
+    "an array and a number": np.s_[1, :, [0, 1, 1]], "a new axis between": np.s_[[0, 2], None, :, [1, 0]],
+    "a slice and a repeated position": np.s_[::-2, [1, 1, -1]], "a mask of two axes": np.s_[_MASK],
+    "a mask of one axis and a slice": np.s_[:, _MASK[0], ::-1], "two masks": np.s_[_MASK[0][:3], _MASK[2]],
+    "a mask and an array": np.s_[[2, 0], _MASK[2]], "a mask of all axes": np.s_[np.stack([_MASK, ~_MASK], 2)],
+    "an ellipsis": np.s_[..., [1, 0, 0]],
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_derivatives_of_parts_read_and_written(name):
+    index = FORMS[name]
+    x = filled((3, 4, 2)) / 7
+    part = x[index]
+    agree(lambda x: x[index], lambda a: a[index], x)
+    verify_grad(lambda x: x[index] ** 2, [x], n_tests=1)
+    verify_grad(lambda x, y: T.inc_subtensor(x[index], y ** 2) ** 2, [x, part + 1], n_tests=1)
+    if len(np.unique(np.arange(x.size).reshape(x.shape)[index])) == part.size:  # else it is open which value stays
+        verify_grad(lambda x, y: T.set_subtensor(x[index], y ** 2) ** 2, [x, part + 1], n_tests=1)

@@ -70,6 +70,8 @@ def test_diag_and_triangles(k):
     agree(lambda x: T.diag(x, k), lambda a: np.diag(a, k), numbers(3, 4))
     agree(lambda x: T.tril(x, k), lambda a: np.tril(a, k), numbers(2, 3, 4))
     agree(lambda x: T.triu(x, k), lambda a: np.triu(a, k), numbers(4, 3))
+    for function in ("diag", "tril", "triu"):  # of bool, bool
+        agree(lambda x: getattr(T, function)(x, k), lambda a: getattr(np, function)(a, k), numbers(3, 3, dtype="bool"))
 
 
 def test_triangles_hold_no_nan_of_what_they_cut():
