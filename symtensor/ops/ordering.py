@@ -16,11 +16,13 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Op, Variable
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import cast
-from symtensor.ops.index import subtensor
+from symtensor.ops.index import Iota, gather, subtensor
+from symtensor.ops.shape import expand_dims
+from symtensor.ops.size import dimension
 from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Argsort", "Cumulate", "Search", "reversed_along"]
+__all__ = ["Argsort", "Cumulate", "Search", "Sort", "gather_along", "reversed_along"]
 
 _WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
 """In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
@@ -29,6 +31,13 @@ _WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
 def reversed_along(x: Variable, axis: int) -> Variable:
     """`x` with its elements along an axis in the opposite order."""
     return subtensor(x, (*[slice(None)] * axis, slice(None, None, -1)))
+
+
+def gather_along(x: Variable, positions: Variable, axis: int) -> Variable:
+    """The elements of `x` at positions along an axis that differ from place to place; the other axes broadcast."""
+    others = [a for a in range(x.type.ndim) if a != axis]
+    own = {a: expand_dims(Iota()(dimension(x, a)), [b for b in range(x.type.ndim) if b != a]) for a in others}
+    return gather(x, {**own, axis: positions})
 
 
 class Cumulate(Op):
@@ -83,6 +92,26 @@ class Argsort(Op):
 
     def __repr__(self) -> str:
         return f"argsort[{self.axis}]"
+
+
+class Sort(Op):
+    """The elements along an axis in ascending order; NaN is last."""
+
+    axis: int
+
+    def infer(self, x: Variable) -> TensorType:
+        Argsort(self.axis).infer(x)
+        return x.type
+
+    def evaluate(self, x: np.ndarray) -> Any:
+        return np.sort(x, axis=self.axis)
+
+    def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
+        argsort = Argsort(self.axis)
+        return gather_along(dy, argsort(argsort(x)), self.axis)  # a permutation sorted is what undoes it
+
+    def __repr__(self) -> str:
+        return f"sort[{self.axis}]"
 
 
 class Search(Op):

@@ -26,7 +26,7 @@ from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.loop import Carry, Loop, Stack
-from symtensor.ops.ordering import Argsort, Cumulate
+from symtensor.ops.ordering import Argsort, Cumulate, Sort
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle, reshape
 from symtensor.ops.size import Dimension, dimension, shape_of, size_of
@@ -125,8 +125,8 @@ def _(op: ArgReduce, operands: Sequence[Operand]) -> Variable:
     return ArgReduce(op.kind, op.axis + 1).make(operands[0].value)[0]
 
 
-@vectorizes(Argsort, Cumulate)
-def _(op: Argsort | Cumulate, operands: Sequence[Operand]) -> Variable:
+@vectorizes(Argsort, Cumulate, Sort)
+def _(op: Argsort | Cumulate | Sort, operands: Sequence[Operand]) -> Variable:
     return replace(op, axis=op.axis + 1).make(operands[0].value)[0]
 
 

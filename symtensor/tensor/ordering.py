@@ -17,12 +17,12 @@ from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
-from symtensor.ops.ordering import Argsort, Search, reversed_along
+from symtensor.ops.ordering import Argsort, Search, Sort, gather_along, reversed_along
 from symtensor.ops.size import dimension
 from symtensor.tensor.arguments import axis_of
 from symtensor.tensor.creation import ones_like
 from symtensor.tensor.manipulation import concatenate, flatten, reshape, shape, specify_shape
-from symtensor.tensor.selection import inverse_permutation, take_along_axis
+from symtensor.tensor.selection import inverse_permutation
 from symtensor.tensor.sequences import cumsum
 from symtensor.types.dtype import FLOATS, INTEGERS, promote
 
@@ -47,10 +47,14 @@ def argsort(a: Any, axis: int | None = -1, kind: str | None = "quicksort", order
     array([[1, 2, 0]])
     """
     a, axis = _along(a, axis, "argsort")
+    _check_arguments("argsort", a, kind, order)
+    return Argsort(axis)(a)
+
+
+def _check_arguments(function: str, a: Variable, kind: str | None, order: None) -> None:
     if kind not in _KINDS or order is not None:
         what = f"there is no kind {kind!r}" if kind not in _KINDS else "there are no fields to order by"
-        raise complaint(TypeMismatch, f"argsort: {what}", a, fix="leave kind and order away")
-    return Argsort(axis)(a)
+        raise complaint(TypeMismatch, f"{function}: {what}", a, fix="leave kind and order away")
 
 
 def sort(a: Any, axis: int | None = -1, kind: str | None = "quicksort", order: None = None) -> Variable:
@@ -62,7 +66,8 @@ def sort(a: Any, axis: int | None = -1, kind: str | None = "quicksort", order: N
     array([[1, 2, 3]])
     """
     a, axis = _along(a, axis, "sort")
-    return take_along_axis(a, argsort(a, axis, kind, order), axis)
+    _check_arguments("sort", a, kind, order)
+    return Sort(axis)(a)
 
 
 def argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dtype: Any = "int64") -> Variable:
@@ -113,7 +118,7 @@ def topk_and_argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = Tru
     """
     x, axis = _along(x, axis, "topk")
     positions = argtopk(x, kth, axis, sorted, idx_dtype)
-    return [take_along_axis(x, positions, axis), positions]
+    return [gather_along(x, positions, axis), positions]
 
 
 def searchsorted(x: Any, v: Any, side: str = "left", sorter: Any = None) -> Variable:
@@ -149,7 +154,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     ar = as_variable(ar)
     flat = flatten(ar)
     order = Argsort(0)(flat)
-    ascending = index.gather(flat, {0: order})
+    ascending = Sort(0)(flat)
     later, earlier = ascending[1:], ascending[:-1]  # type: ignore[index]
     differ = scalar.neq(later, earlier)
     if ar.type.dtype in FLOATS:

@@ -19,6 +19,7 @@ from symtensor.ir.node import Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import as_bool, broadcast_shapes, cast, zeros_like
+from symtensor.ops.ordering import gather_along
 from symtensor.ops.reduce import reduce_axes
 from symtensor.ops.shape import as_size, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer, shape_of
@@ -83,8 +84,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None) -> Variable:
     if indices.type.ndim != arr.type.ndim:
         raise complaint(ShapeError, f"take_along_axis: positions of {indices.type.ndim} axes for {arr.type.ndim}", arr,
                         indices, fix="use take for the same positions at every place")
-    axis = axis_of(arr, axis, "take_along_axis")
-    return index.gather(arr, {**_own_positions(arr, 0), axis: indices})
+    return gather_along(arr, indices, axis_of(arr, axis, "take_along_axis"))
 
 
 def compress(condition: Any, x: Any, axis: int | None = None) -> Variable:

@@ -25,7 +25,7 @@ from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
-from symtensor.ops.ordering import Argsort, Cumulate, Search
+from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
@@ -339,11 +339,20 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 
 @examples_for(Argsort)
 def _(rng: np.random.Generator) -> Iterator[Example]:
+    yield from _sorted(Argsort, rng)
+
+
+@examples_for(Sort)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    yield from _sorted(Sort, rng)
+
+
+def _sorted(cls: type[Argsort] | type[Sort], rng: np.random.Generator) -> Iterator[Example]:
     for axis in (0, 1):
-        yield Example(Argsort(axis), (_normal(rng, 3, 4),))
-        yield Example(Argsort(axis), (np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]]),))
-        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 0, rng=rng):
-            yield Example(Argsort(axis), (array,))
+        yield Example(cls(axis), (_normal(rng, 3, 4),))
+        yield Example(cls(axis), (np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]]),), False)
+        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 5, rng=rng):
+            yield Example(cls(axis), (array,), False)
 
 
 @examples_for(Search)

@@ -31,7 +31,7 @@ def test_equal_elements_stay_in_order_and_nan_is_last(axis):
 
 def test_sort_has_theanos_arguments():
     agree(lambda x: T.sort(x, -1, "mergesort", None), lambda a: np.sort(a), numbers(3, 4))
-    with pytest.raises(TypeMismatch, match="argsort: there is no kind 'bogosort'"):
+    with pytest.raises(TypeMismatch, match="sort: there is no kind 'bogosort'"):
         T.sort(T.dvector("x"), kind="bogosort")
     with pytest.raises(TypeMismatch, match="argsort: there are no fields to order by"):
         T.argsort(T.dvector("x"), order="name")
@@ -113,3 +113,10 @@ def test_a_compiled_median():
     f = st.function([x], T.sort(x, 1)[:, x.shape[1] // 2])
     array = numbers(5, 7)
     np.testing.assert_array_equal(f(array), np.median(array, 1))
+
+
+def test_jacobians():
+    x = T.dvector("x")
+    point = {x: np.array([3.0, 1.0, 2.0])}
+    assert value(T.jacobian(T.sort(x), x), point).tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
+    assert value(T.jacobian(T.cumsum(x), x), point).tolist() == np.tri(3).tolist()
