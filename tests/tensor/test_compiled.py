@@ -43,7 +43,21 @@ FAMILIES = {
         "diag": T.diag(v, 1), "diagonal": T.diagonal(x), "trace": T.trace(x), "tril": T.tril(x),
         "eye": T.eye(x.shape[0], k=1), "range": T.arange(x.shape[0]), "steps": T.arange(0, v[0] ** 2, 0.05),
         "spaced": T.linspace(0.0, 1.0, 7), "one hot": T.to_one_hot(i, 4), "filled": T.fill_diagonal(x, 3),
-        "grid": T.mgrid[:x.shape[0], :3][1], "differences": T.diff(x, 1, 0)},
+        "grid": T.mgrid[:x.shape[0], :3][1], "differences": T.diff(x, 1, 0), "diagonals made": T.alloc_diag(x, -1)},
+    "order": {
+        "sort": T.sort(x, 0), "argsort": x.argsort(1), "flat": T.sort(x, None), "largest": T.topk(x, 2),
+        "smallest": T.topk(x, -2, 0), "largest few of i": T.topk(v, i[3]), "places": T.argtopk(x, 1, 0),
+        "cumsum": x.cumsum(1), "cumprod": x.cumprod(0), "of all": T.cumprod(x), "searched": T.searchsorted(v.sort(), x),
+        "counts": T.bincount(i, x[:, 0], 6), "along": T.take_along_axis(x, x.argsort(0), 0),
+        **{f"unique {n}": part for n, part in enumerate(T.unique(T.round(x), True, True, True))}},
+    "functions": {
+        "gammaln": T.gammaln(abs(x) + 2), "psi": T.psi(abs(x) + 2), "tri_gamma": T.tri_gamma(abs(x) + 1),
+        "gamma": T.gamma(abs(x)), "erfcx": T.erfcx(x), "erfinv": T.erfinv(T.tanh(x)), "erfcinv": T.erfcinv(abs(x) / 3),
+        "gammainc": T.gammainc(2.5, abs(x)), "gammau": T.gammau(1.5, abs(x)), "chi2sf": T.chi2sf(abs(x), 3),
+        "j0": T.j0(x), "j1": T.j1(x), "jv": T.jv(0.5, abs(x)), "i0": T.i0(x), "i1": T.i1(x), "iv": T.iv(1.5, abs(x)),
+        "a sum of them": (T.gammaln(abs(x) + 1) * T.erfcx(x)).sum(0)},
+    "borders": {mode: T.pad(x, ((2, 1), (0, 3)), mode) for mode in (
+        "constant", "edge", "wrap", "reflect", "symmetric", "maximum", "minimum", "mean")},
 }
 
 

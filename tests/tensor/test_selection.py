@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import IndexOutOfRange, ShapeError, SymtensorError, TypeMismatch
 
@@ -53,6 +54,15 @@ def test_nonzero(shape):
     agree(lambda x: T.nonzero(x, return_matrix=True), lambda a: np.array(np.nonzero(a)), array)
     agree(T.flatnonzero, np.flatnonzero, array)
     agree(lambda x: (x * 3).nonzero_values(), lambda a: 3 * a[np.nonzero(a)], array)
+
+
+@pytest.mark.filterwarnings("error")
+def test_positions_in_a_constant():
+    x = T.dvector("x")
+    for array in (np.array([True, False, True]), np.array([[0, 1], [2, 0]])):
+        f = st.function([x], [x.sum(), *T.nonzero(array), T.flatnonzero(array)])
+        for found, wanted in zip(f([1.0])[1:], [*np.nonzero(array), np.flatnonzero(array)]):
+            np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("offset", [-4, -1, 0, 1, 4])

@@ -45,7 +45,7 @@ def constant_folding(node: Apply, context: Context) -> list[Variable] | None:
         results = node.op.evaluate(*values)
     except Exception:
         return None
-    results = results if len(node.outputs) > 1 else [results]
+    results = results if isinstance(results, (tuple, list)) else [results]
     return [Constant(np.asarray(result)) for result in results]
 
 
