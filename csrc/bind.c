@@ -100,25 +100,38 @@ static int check_aliases(const Machine *machine, const Segment *segment, const B
     return 0;
 }
 
-static int64_t plan_launch(const Launch *launch, Binding *binding, LaunchPlan *plan)
+/* The values of the sizes an instruction is given. */
+static void give_sizes(Binding *binding, const Numbers *numbers, int first)
 {
-    const int64_t *sizes = binding->sizes;
-    int64_t work = sizes[launch->work], scratch = sizes[launch->scratch];
-    plan->units = sizes[launch->units];
-    plan->threads = threads_for(work, plan->units);
+    for (int i = 0; i < numbers->count; i++)
+        binding->given_sizes[first + i] = binding->sizes[numbers->items[i]];
+}
+
+static void plan_scratch(Binding *binding, LaunchPlan *plan, int64_t scratch)
+{
     plan->scratch = scratch <= 0 ? 0 : add_saturating(scratch, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    for (int i = 0; i < launch->sizes.count; i++)
-        binding->launch_sizes[launch->first_size + i] = sizes[launch->sizes.items[i]];
     int64_t total = multiply_saturating(plan->scratch, plan->threads);
     if (plan->units > 0 && total > binding->scratch_bytes)
         binding->scratch_bytes = total;
+}
+
+static int64_t plan_launch(const Launch *launch, Binding *binding, LaunchPlan *plan)
+{
+    int64_t work = binding->sizes[launch->work];
+    plan->units = binding->sizes[launch->units];
+    plan->threads = threads_for(work, plan->units);
+    plan_scratch(binding, plan, binding->sizes[launch->scratch]);
+    give_sizes(binding, &launch->sizes, launch->first_size);
     return work;
 }
 
-static int64_t gemm_work(const Gemm *gemm, const int64_t *sizes)
+static int64_t plan_routine(const Routine *routine, Binding *binding, LaunchPlan *plan)
 {
-    int64_t matrix = multiply_saturating(sizes[gemm->m], sizes[gemm->n]);
-    return multiply_saturating(multiply_saturating(matrix, sizes[gemm->k]), sizes[gemm->batch]);
+    plan->units = 1;             /* it divides its work itself */
+    plan->threads = threads_get();
+    plan_scratch(binding, plan, binding->sizes[routine->scratch]);
+    give_sizes(binding, &routine->sizes, routine->first_size);
+    return binding->sizes[routine->work];
 }
 
 /* Plans for an instruction; its work, or -1 when it is inconsistent. */
@@ -133,10 +146,10 @@ static int64_t plan_instruction(const Machine *machine, Binding *binding, int in
         if (binding->bytes[instruction->copy.source] != binding->bytes[instruction->copy.target])
             return inconsistent("instruction", index, "copies to a buffer of another size");
         break;
-    case GEMM:
-        work = gemm_work(&instruction->gemm, binding->sizes);
-        if (!gemm_fits(machine, &instruction->gemm, binding))
-            return inconsistent("instruction", index, "is a Gemm larger than its buffers");
+    case ROUTINE:
+        work = plan_routine(&instruction->routine, binding, &binding->plans[index]);
+        if (!routine_fits(&instruction->routine, binding, &binding->plans[index]))
+            return inconsistent("instruction", index, "is a Routine for more than its buffers hold");
         break;
     default: break;
     }
@@ -185,13 +198,13 @@ Binding *binding_new(const Machine *machine)
     binding->sizes = pool_take(&pool, machine->size_count, word);
     binding->bytes = pool_take(&pool, machine->buffer_count, word);
     binding->offsets = pool_take(&pool, machine->buffer_count, word);
-    binding->launch_sizes = pool_take(&pool, machine->launch_size_count, word);
+    binding->given_sizes = pool_take(&pool, machine->given_size_count, word);
     binding->step_work = pool_take(&pool, machine->step_count, word);
     binding->arena_bytes = pool_take(&pool, machine->segment_count, word);
     binding->plans = pool_take(&pool, machine->instruction_count, sizeof(LaunchPlan));
     binding->pool = pool;
     if (binding->key == NULL || binding->sizes == NULL || binding->bytes == NULL || binding->offsets == NULL
-        || binding->launch_sizes == NULL || binding->step_work == NULL || binding->arena_bytes == NULL
+        || binding->given_sizes == NULL || binding->step_work == NULL || binding->arena_bytes == NULL
         || binding->plans == NULL) {
         pool_free(&pool);
         return NULL;

@@ -65,17 +65,20 @@ static int check_launch(const Checker *checker, const Launch *launch)
     return check_size(checker, launch->scratch);
 }
 
-static int check_gemm(const Checker *checker, const Gemm *gemm)
+static int check_routine(const Checker *checker, const Routine *routine)
 {
-    const int reads[] = {gemm->a, gemm->b, gemm->alpha, gemm->beta};
-    const int sizes[] = {gemm->m, gemm->n, gemm->k, gemm->batch, gemm->stride_a, gemm->stride_b, gemm->stride_c};
-    for (int i = 0; i < 4; i++)
-        if (check_read(checker, reads[i]) < 0)
+    for (int i = 0; i < routine->inputs.count; i++)
+        if (check_read(checker, routine->inputs.items[i]) < 0)
             return -1;
-    for (int i = 0; i < 7; i++)
-        if (check_size(checker, sizes[i]) < 0)
+    for (int i = 0; i < routine->sizes.count; i++)
+        if (check_size(checker, routine->sizes.items[i]) < 0)
             return -1;
-    return check_written(checker, gemm->c);
+    if (check_size(checker, routine->work) < 0 || check_size(checker, routine->scratch) < 0)
+        return -1;
+    for (int i = 0; i < routine->outputs.count; i++)
+        if (check_written(checker, routine->outputs.items[i]) < 0)
+            return -1;
+    return 0;
 }
 
 static int check_call(Checker *checker, const Call *call)
@@ -110,7 +113,7 @@ static int check_instruction(Checker *checker, const Instruction *instruction)
 {
     switch (instruction->code) {
     case LAUNCH: return check_launch(checker, &instruction->launch);
-    case GEMM: return check_gemm(checker, &instruction->gemm);
+    case ROUTINE: return check_routine(checker, &instruction->routine);
     case CALL: return check_call(checker, &instruction->call);
     case COPY:
         if (check_read(checker, instruction->copy.source) < 0)
@@ -119,6 +122,7 @@ static int check_instruction(Checker *checker, const Instruction *instruction)
     case RESIZE:
         checker->segment = instruction->resize.segment;
         return check_resize(checker);
+    case OPCODES: break;
     }
     return 0;
 }

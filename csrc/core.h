@@ -8,8 +8,9 @@
  *            workspaces
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
  *
- * run.c goes through the instructions; call.c calls Python; gemm.c multiplies matrices; parallel.c
- * spreads chunks over threads; pool.c holds memory freed all at once.
+ * run.c goes through the instructions; call.c calls Python; routines.c has the routines of libraries
+ * (gemm.c, linear.c), whose functions libraries.c finds; parallel.c spreads chunks over threads; pool.c
+ * holds memory freed all at once.
  *
  * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.
  */
@@ -101,20 +102,24 @@ typedef struct {
     int segment;                 /* the segment from which its shape is known */
 } Buffer;
 
-enum Opcode { LAUNCH, GEMM, COPY, CALL, RESIZE };
+enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, OPCODES };
 
 typedef struct {
     Kernel kernel;
     Numbers buffers, sizes;
     int units, work, scratch;
-    int first_size;              /* where its size arguments begin in Binding.launch_sizes */
+    int first_size;              /* where its size arguments begin in Binding.given_sizes */
 } Launch;
 
+typedef struct RoutineKind RoutineKind;
+
 typedef struct {
-    int a, b, c, alpha, beta;
-    bool transpose_a, transpose_b;
-    int m, n, k, batch, stride_a, stride_b, stride_c;
-} Gemm;
+    const RoutineKind *kind;
+    Numbers inputs, outputs, sizes, flags;
+    const Type *types;           /* of its inputs, then of its outputs */
+    int work, scratch;
+    int first_size;              /* as for a Launch */
+} Routine;
 
 typedef struct {
     int source, target;
@@ -134,7 +139,7 @@ typedef struct {
     enum Opcode code;
     union {
         Launch launch;
-        Gemm gemm;
+        Routine routine;
         Copy copy;
         Call call;
         Resize resize;
@@ -186,7 +191,7 @@ typedef struct {
     PyObject *names;             /* of the arguments, a tuple of interned strings */
     int argument_count, storage_count, constant_count, size_count, root_count, watched_count, check_count;
     int buffer_count, instruction_count, result_count, update_count, written_count, returned, segment_count;
-    int step_count, launch_size_count, pointer_count, arena_count;
+    int step_count, given_size_count, pointer_count, arena_count;
     Type *arguments, *storage_types;
     enum Access *access;         /* of each storage */
     int *storage_order;          /* storages by address: the order in which locks are taken */
@@ -225,7 +230,7 @@ typedef struct {
     int bound;                   /* how many segments hold good */
     int64_t *key, *sizes;
     int64_t *bytes, *offsets;    /* of each buffer */
-    int64_t *launch_sizes;
+    int64_t *given_sizes;        /* those that launches and routines are given */
     int64_t *step_work;
     int64_t *arena_bytes;        /* of each segment */
     int64_t scratch_bytes;
@@ -360,16 +365,16 @@ int parallel_for(Kernel kernel, void *const *buffers, const int64_t *sizes, int6
 int threads_for(int64_t work, int64_t units);
 int threads_get(void);
 void threads_set(int threads);
-/* Have a library that uses OpenMP keep to our number of threads; returns what to give back afterwards. */
-int threads_lend(void);
-void threads_take_back(int before);
+/* Have a library that uses OpenMP keep to so many threads; returns what to give back afterwards. */
+int threads_lend(int threads);
+void threads_take_back(int before, int threads);
 void threads_prepare_for_forks(void);
 
-/* Matrix products: a status, zero for success. */
-int gemm_run(const Gemm *gemm, const Type *type, void *const *slots, const int64_t *sizes);
-bool gemm_fits(const Machine *machine, const Gemm *gemm, const Binding *binding);
-bool gemm_takes(const Type *type);
-int gemm_set_library(const char *name, void *address);
+/* Routines of libraries. */
+bool routine_fits(const Routine *routine, const Binding *binding, const LaunchPlan *plan);
+int routine_run(const Routine *routine, Workspace *workspace, const LaunchPlan *plan); /* a status, zero for success */
+PyObject *routines_describe(void);
+int library_set(const char *name, void *address);
 
 static inline int64_t add_saturating(int64_t a, int64_t b)
 {

@@ -186,34 +186,11 @@ static int read_launch(const Reader *reader, PyObject *item, Launch *launch)
     if (address == NULL)
         return PyErr_Occurred() ? -1 : refuse(reader, "kernel", "its address is 0");
     memcpy(&launch->kernel, &address, sizeof(address));
-    launch->first_size = machine->launch_size_count;
-    machine->launch_size_count += launch->sizes.count;
+    launch->first_size = machine->given_size_count;
+    machine->given_size_count += launch->sizes.count;
     if (launch->buffers.count > machine->pointer_count)
         machine->pointer_count = launch->buffers.count;
     return 0;
-}
-
-static int read_gemm(const Reader *reader, PyObject *item, Gemm *gemm)
-{
-    const Machine *machine = reader->machine;
-    struct { const char *name; int *number; } buffers[] = {
-        {"a", &gemm->a}, {"b", &gemm->b}, {"c", &gemm->c}, {"alpha", &gemm->alpha}, {"beta", &gemm->beta}};
-    struct { const char *name; int *number; } sizes[] = {
-        {"m", &gemm->m}, {"n", &gemm->n}, {"k", &gemm->k}, {"batch", &gemm->batch},
-        {"stride_a", &gemm->stride_a}, {"stride_b", &gemm->stride_b}, {"stride_c", &gemm->stride_c}};
-    for (int i = 0; i < 5; i++) {
-        if (read_number(reader, item, buffers[i].name, machine->buffer_count, buffers[i].number) < 0)
-            return -1;
-        const Type *type = &machine->buffers[*buffers[i].number].type, *first = &machine->buffers[gemm->a].type;
-        if (!gemm_takes(type) || type->kind != first->kind || type->itemsize != first->itemsize)
-            return refuse(reader, buffers[i].name, "has the wrong dtype");
-    }
-    for (int i = 0; i < 7; i++)
-        if (read_number(reader, item, sizes[i].name, machine->size_count, sizes[i].number) < 0)
-            return -1;
-    if (read_flag(item, "transpose_a", &gemm->transpose_a) < 0)
-        return -1;
-    return read_flag(item, "transpose_b", &gemm->transpose_b);
 }
 
 static int read_copy(const Reader *reader, PyObject *item, Copy *copy)
@@ -247,14 +224,15 @@ static int read_instruction(const Reader *reader, PyObject *item)
     Instruction *instruction = &reader->machine->instructions[reader->index];
     const char *name = strrchr(Py_TYPE(item)->tp_name, '.');
     name = name == NULL ? Py_TYPE(item)->tp_name : name + 1;
-    static const char *const names[] = {"Launch", "Gemm", "Copy", "Call", "Resize"};
+    static const char *const names[OPCODES] = {
+        [LAUNCH] = "Launch", [ROUTINE] = "Routine", [COPY] = "Copy", [CALL] = "Call", [RESIZE] = "Resize"};
     int code = 0;
-    while (code < 5 && strcmp(name, names[code]) != 0)
+    while (code < OPCODES && strcmp(name, names[code]) != 0)
         code++;
     instruction->code = (enum Opcode)code;
     switch (code) {
     case LAUNCH: return read_launch(reader, item, &instruction->launch);
-    case GEMM: return read_gemm(reader, item, &instruction->gemm);
+    case ROUTINE: return routine_read(reader, item, &instruction->routine);
     case COPY: return read_copy(reader, item, &instruction->copy);
     case CALL: return read_call(reader, item, &instruction->call);
     case RESIZE: return read_resize(reader, item, &instruction->resize);

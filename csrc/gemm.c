@@ -3,7 +3,7 @@
  * Matrices are row-major. BLAS is column-major, where a row-major matrix is its own transpose: it computes
  * c' = op(b)' op(a)'.
  */
-#include "core.h"
+#include "routines.h"
 
 #include <complex.h>
 
@@ -18,31 +18,6 @@ typedef void (*BlasGemm)(const char *, const char *, const int *, const int *, c
                          const int *, const void *, const int *, const void *, void *, const int *);
 typedef void (*BlasGemv)(const char *, const int *, const int *, const void *, const void *, const int *, const void *,
                          const int *, const void *, void *, const int *);
-
-typedef int (*GetThreads)(void);
-typedef void (*SetThreads)(int);
-
-enum Element { FLOAT, DOUBLE, COMPLEX_FLOAT, COMPLEX_DOUBLE };
-
-static DnnlSgemm dnnl_sgemm;
-static BlasGemm blas_gemm[4];
-static BlasGemv blas_gemv[2];
-static GetThreads blas_get_threads;
-static SetThreads blas_set_threads;
-
-int gemm_set_library(const char *name, void *address)
-{
-    const struct { const char *name; void *slot; } routines[] = {
-        {"dnnl_sgemm", &dnnl_sgemm}, {"sgemm", &blas_gemm[FLOAT]}, {"dgemm", &blas_gemm[DOUBLE]},
-        {"cgemm", &blas_gemm[COMPLEX_FLOAT]}, {"zgemm", &blas_gemm[COMPLEX_DOUBLE]}, {"sgemv", &blas_gemv[FLOAT]},
-        {"dgemv", &blas_gemv[DOUBLE]}, {"get_threads", &blas_get_threads}, {"set_threads", &blas_set_threads}};
-    for (size_t i = 0; i < sizeof(routines) / sizeof(routines[0]); i++)
-        if (strcmp(name, routines[i].name) == 0) {
-            memcpy(routines[i].slot, &address, sizeof(address));
-            return 0;
-        }
-    return -1;
-}
 
 enum Method { PLAINLY, BY_BLAS, BY_VECTOR, BY_DNNL };
 
@@ -60,40 +35,6 @@ typedef struct {
     char *c;
     const void *alpha, *beta;
 } Product;
-
-bool gemm_takes(const Type *type)
-{
-    return (type->kind == 'f' && type->itemsize >= 4) || type->kind == 'c';
-}
-
-static enum Element element_of(const Type *type)
-{
-    bool single = type->itemsize == (type->kind == 'c' ? 8 : 4);
-    return (type->kind == 'c' ? COMPLEX_FLOAT : FLOAT) + (single ? 0 : 1);
-}
-
-static bool matrices_fit(int64_t bytes, int itemsize, int64_t rows, int64_t columns, int64_t batch, int64_t stride)
-{
-    if (rows <= 0 || columns <= 0 || batch <= 0)
-        return true;
-    int64_t last = multiply_saturating(batch - 1, stride);
-    int64_t elements = add_saturating(last, multiply_saturating(rows, columns));
-    return stride >= 0 && elements <= bytes / itemsize;
-}
-
-bool gemm_fits(const Machine *machine, const Gemm *gemm, const Binding *binding)
-{
-    const int64_t *sizes = binding->sizes, *bytes = binding->bytes;
-    int64_t m = sizes[gemm->m], n = sizes[gemm->n], k = sizes[gemm->k], batch = sizes[gemm->batch];
-    int itemsize = machine->buffers[gemm->c].type.itemsize;
-    if (m <= 0 || n <= 0 || batch <= 0)
-        return true;
-    bool apart = batch == 1 || sizes[gemm->stride_c] >= multiply_saturating(m, n);
-    return apart && bytes[gemm->alpha] >= itemsize && bytes[gemm->beta] >= itemsize
-        && matrices_fit(bytes[gemm->a], itemsize, m, k, batch, sizes[gemm->stride_a])
-        && matrices_fit(bytes[gemm->b], itemsize, k, n, batch, sizes[gemm->stride_b])
-        && matrices_fit(bytes[gemm->c], itemsize, m, n, batch, sizes[gemm->stride_c]);
-}
 
 /* The plain loop, one definition for each type of element. */
 #define PLAIN_LOOP(name, element_type)                                                                       \
@@ -135,8 +76,9 @@ static void multiply_by_blas(const Product *product, const void *a, const void *
 {
     int m = (int)product->m, n = (int)product->n, k = (int)product->k;
     int row_a = (int)product->row_a, row_b = (int)product->row_b, row_c = (int)product->row_c;
-    blas_gemm[product->element](product->transpose_b ? "T" : "N", product->transpose_a ? "T" : "N", &n, &m, &k,
-                                product->alpha, b, &row_b, a, &row_a, product->beta, c, &row_c);
+    BlasGemm gemm = (BlasGemm)library[SGEMM + product->element];
+    gemm(product->transpose_b ? "T" : "N", product->transpose_a ? "T" : "N", &n, &m, &k, product->alpha, b, &row_b,
+         a, &row_a, product->beta, c, &row_c);
 }
 
 /* c has one row or one column, so it is a vector, and so is a or b; the other one is the matrix. */
@@ -161,17 +103,19 @@ static void multiply_by_vector(const Product *product, const void *a, const void
         memset(c, 0, (size_t)length * product->itemsize); /* gemv may scale what is there, NaN too */
         beta = single ? (const void *)&one_float : &one_double;
     }
-    blas_gemv[product->element](as_stored ? "N" : "T", as_stored ? &length : &k, as_stored ? &k : &length,
-                                product->alpha, matrix, &row_matrix, vector, &one, beta, c, &one);
+    BlasGemv gemv = (BlasGemv)library[SGEMV + product->element];
+    gemv(as_stored ? "N" : "T", as_stored ? &length : &k, as_stored ? &k : &length, product->alpha, matrix,
+         &row_matrix, vector, &one, beta, c, &one);
 }
 
 static int multiply_by_dnnl(const Product *product, const void *a, const void *b, void *c)
 {
-    int before = threads_lend();
-    int status = dnnl_sgemm(product->transpose_a ? 'T' : 'N', product->transpose_b ? 'T' : 'N', product->m, product->n,
-                            product->k, *(const float *)product->alpha, a, product->row_a, b, product->row_b,
-                            *(const float *)product->beta, c, product->row_c);
-    threads_take_back(before);
+    DnnlSgemm gemm = (DnnlSgemm)library[DNNL_SGEMM];
+    int before = threads_lend(1);
+    int status = gemm(product->transpose_a ? 'T' : 'N', product->transpose_b ? 'T' : 'N', product->m, product->n,
+                      product->k, *(const float *)product->alpha, a, product->row_a, b, product->row_b,
+                      *(const float *)product->beta, c, product->row_c);
+    threads_take_back(before, 1);
     return status;
 }
 
@@ -185,11 +129,11 @@ static enum Method choose_method(const Product *product)
 {
     bool blas_counts = product->k > 0 && product->m <= INT_MAX && product->n <= INT_MAX && product->k <= INT_MAX;
     bool vector = (product->m == 1 || product->n == 1) && product->element <= DOUBLE;
-    if (vector && blas_counts && blas_gemv[product->element] != NULL)
+    if (vector && blas_counts && library[SGEMV + product->element] != NULL)
         return BY_VECTOR;
-    if (product->element == FLOAT && dnnl_sgemm != NULL && multiplications(product) > SMALL)
+    if (product->element == FLOAT && library[DNNL_SGEMM] != NULL && multiplications(product) > SMALL)
         return BY_DNNL;
-    return blas_counts && blas_gemm[product->element] != NULL ? BY_BLAS : PLAINLY;
+    return blas_counts && library[SGEMM + product->element] != NULL ? BY_BLAS : PLAINLY;
 }
 
 /* One product of the batch. */
@@ -218,13 +162,19 @@ static int multiply_batch(void *const *buffers, const int64_t *sizes, int64_t be
     return status;
 }
 
-/* Blocks begin..end of the rows of c, or of its columns where there are more of those: */
+/* Whether threads share the rows of c among them, not its columns. oneDNN's sums differ with the number of rows. */
+static bool divides_rows(const Product *product)
+{
+    return product->m >= product->n && product->method != BY_DNNL;
+}
+
+/* Blocks begin..end of the rows or columns of c: */
 static int multiply_blocks(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
 {
     (void)sizes;
     (void)scratch;
     Product part = *(const Product *)buffers[0];
-    bool by_rows = part.m >= part.n;
+    bool by_rows = divides_rows(&part);
     int64_t total = by_rows ? part.m : part.n, first = begin * BLOCK;
     int64_t count = end * BLOCK < total ? end * BLOCK - first : total - first;
     if (by_rows) {
@@ -239,19 +189,23 @@ static int multiply_blocks(void *const *buffers, const int64_t *sizes, int64_t b
     return multiply(&part, 0);
 }
 
-/* BLAS is kept to one thread while ours divide the work: threads of two kinds get in each other's way. */
-static int run_product(Product *product, int64_t batch)
+static int64_t work_of(const Product *product)
 {
-    int64_t longest = product->m > product->n ? product->m : product->n;
-    int64_t work = multiplications(product) / WORK_RATE + CALL_WORK;
+    return multiplications(product) / WORK_RATE + CALL_WORK;
+}
+
+static int run_one(Product *product)
+{
     void *buffers[] = {product};
-    if (batch == 1) {
-        int threads = product->method == BY_DNNL ? 1 : threads_for(work, (longest + BLOCK - 1) / BLOCK);
-        if (threads > 1)
-            return parallel_for(multiply_blocks, buffers, NULL, (longest + BLOCK - 1) / BLOCK, threads, NULL, 0);
-        return multiply(product, 0);
-    }
-    int threads = threads_for(multiply_saturating(work, batch), batch);
+    int64_t blocks = ((divides_rows(product) ? product->m : product->n) + BLOCK - 1) / BLOCK;
+    int threads = threads_for(work_of(product), blocks);
+    return threads > 1 ? parallel_for(multiply_blocks, buffers, NULL, blocks, threads, NULL, 0) : multiply(product, 0);
+}
+
+static int run_all(Product *product, int64_t batch)
+{
+    void *buffers[] = {product};
+    int threads = threads_for(multiply_saturating(work_of(product), batch), batch);
     if (threads > 1 && batch >= threads_get())
         return parallel_for(multiply_batch, buffers, NULL, batch, threads, NULL, 0);
     int status = 0;
@@ -260,37 +214,66 @@ static int run_product(Product *product, int64_t batch)
         one.a = product->a + i * product->stride_a * product->itemsize;
         one.b = product->b + i * product->stride_b * product->itemsize;
         one.c = product->c + i * product->stride_c * product->itemsize;
-        status = run_product(&one, 1);
+        status = run_one(&one);
     }
     return status;
 }
 
-int gemm_run(const Gemm *gemm, const Type *type, void *const *slots, const int64_t *sizes)
+enum GemmSize { M, N, K, BATCH };
+enum GemmFlag { TRANSPOSE_A, TRANSPOSE_B, ONE_A, ONE_B };
+
+/* c[i] = alpha op(a[i]) op(b[i]) + beta c[i]; inputs a, b, and alpha, beta, which are 1 and 0 if not given; output c.
+ * op(a) is (m, k), op(b) is (k, n). With a flag ONE_, all matrices of the batch are one. */
+static int run(const Arguments *arguments)
 {
-    int64_t m = sizes[gemm->m], n = sizes[gemm->n], k = sizes[gemm->k], batch = sizes[gemm->batch];
+    static const double ones[] = {1, 0}, zeros[] = {0, 0};
+    static const float float_ones[] = {1, 0};
+    const int64_t *sizes = arguments->sizes;
+    const int *flags = arguments->flags;
+    void *const *buffers = arguments->buffers;
+    int64_t m = sizes[M], n = sizes[N], k = sizes[K], batch = sizes[BATCH];
     if (m <= 0 || n <= 0 || batch <= 0)
         return 0;
+    bool scaled = arguments->input_count == 4;
+    enum Element element = element_of(arguments->types);
+    const void *one = element == FLOAT || element == COMPLEX_FLOAT ? (const void *)float_ones : ones;
     Product product = {
-        .element = element_of(type), .itemsize = type->itemsize,
-        .transpose_a = gemm->transpose_a, .transpose_b = gemm->transpose_b, .m = m, .n = n, .k = k < 0 ? 0 : k,
-        .row_a = gemm->transpose_a ? m : k, .row_b = gemm->transpose_b ? k : n, .row_c = n,
-        .stride_a = sizes[gemm->stride_a], .stride_b = sizes[gemm->stride_b], .stride_c = sizes[gemm->stride_c],
-        .a = slots[gemm->a], .b = slots[gemm->b], .c = slots[gemm->c],
-        .alpha = slots[gemm->alpha], .beta = slots[gemm->beta]};
-    bool same_b = !product.transpose_a && product.stride_a == m * k && product.stride_b == 0
-        && product.stride_c == m * n;
-    if (same_b) {                /* one product with more rows */
+        .element = element, .itemsize = arguments->types->itemsize,
+        .transpose_a = flags[TRANSPOSE_A], .transpose_b = flags[TRANSPOSE_B], .m = m, .n = n, .k = k,
+        .row_a = flags[TRANSPOSE_A] ? m : k, .row_b = flags[TRANSPOSE_B] ? k : n, .row_c = n,
+        .stride_a = flags[ONE_A] ? 0 : m * k, .stride_b = flags[ONE_B] ? 0 : k * n, .stride_c = m * n,
+        .a = buffers[0], .b = buffers[1], .c = buffers[arguments->input_count],
+        .alpha = scaled ? buffers[2] : one, .beta = scaled ? buffers[3] : zeros};
+    if (flags[ONE_B] && !flags[ONE_A] && !flags[TRANSPOSE_A]) { /* one product with more rows */
         product.m *= batch;
         batch = 1;
     }
     product.method = choose_method(&product);
     product.row_vector = product.m == 1;
     bool blas = product.method == BY_BLAS || product.method == BY_VECTOR;
-    int threads = blas && blas_get_threads != NULL && blas_set_threads != NULL ? blas_get_threads() : 1;
-    if (threads > 1)
-        blas_set_threads(1);
-    int status = run_product(&product, batch);
-    if (threads > 1)
-        blas_set_threads(threads);
+    int before = blas ? blas_threads_take(1) : 0;
+    int status = run_all(&product, batch);
+    blas_threads_give(before);
     return status;
 }
+
+static bool fits(const Arguments *arguments)
+{
+    const int64_t *sizes = arguments->sizes, *bytes = arguments->bytes;
+    const int *flags = arguments->flags;
+    const Type *type = arguments->types;
+    int64_t m = sizes[M], n = sizes[N], k = sizes[K], batch = sizes[BATCH];
+    for (int i = 2; i < arguments->input_count; i++)
+        if (bytes[i] < type->itemsize)
+            return false;
+    return (arguments->input_count != 3) && matrices_fit(bytes[0], type, flags[ONE_A] ? 1 : batch, m, k)
+        && matrices_fit(bytes[1], type, flags[ONE_B] ? 1 : batch, k, n)
+        && matrices_fit(bytes[arguments->input_count], type, batch, m, n);
+}
+
+static const enum LibraryFunction functions[] = {
+    DNNL_SGEMM, SGEMM, DGEMM, CGEMM, ZGEMM, SGEMV, DGEMV, NO_FUNCTION};
+
+const RoutineKind gemm_kind = {
+    .name = "gemm", .least_inputs = 2, .most_inputs = 4, .outputs = 1, .sizes = 4, .flags = 4, .kinds = "fc",
+    .functions = functions, .fits = fits, .run = run};

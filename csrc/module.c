@@ -33,11 +33,18 @@ static PyObject *set_library(PyObject *module, PyObject *args)
     void *pointer = PyLong_AsVoidPtr(address);
     if (pointer == NULL && PyErr_Occurred())
         return NULL;
-    if (gemm_set_library(name, pointer) < 0) {
-        PyErr_Format(PyExc_ValueError, "no library routine is called %s", name);
+    if (library_set(name, pointer) < 0) {
+        PyErr_Format(PyExc_ValueError, "no function of a library is called %s", name);
         return NULL;
     }
     Py_RETURN_NONE;
+}
+
+static PyObject *routines(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return routines_describe();
 }
 
 static PyObject *capsule_address(PyObject *module, PyObject *capsule)
@@ -56,8 +63,10 @@ static PyMethodDef methods[] = {
     {"get_threads", get_threads, METH_NOARGS, "get_threads()\n--\n\nThreads a call may use."},
     {"set_library", set_library, METH_VARARGS,
      "set_library(name, address)\n--\n\n"
-     "Where a routine is, 0 for nowhere: dnnl_sgemm (oneDNN); sgemm, dgemm, cgemm, zgemm, sgemv, dgemv (BLAS);\n"
-     "get_threads, set_threads (of that BLAS, to keep it to one thread while ours divide the work)."},
+     "Where a function of a library is, 0 for nowhere."},
+    {"routines", routines, METH_NOARGS,
+     "routines()\n--\n\n"
+     "For each routine the functions it may call, pairs (library, name), and whether it does nothing without."},
     {"capsule_address", capsule_address, METH_O, "capsule_address(capsule)\n--\n\nThe pointer a capsule holds."},
     {NULL, NULL, 0, NULL}};
 

@@ -60,17 +60,17 @@ int parallel_for(Kernel kernel, void *const *buffers, const int64_t *sizes, int6
     return first_status;
 }
 
-int threads_lend(void)
+int threads_lend(int threads)
 {
     int before = omp_get_max_threads();
-    if (before != thread_limit)
-        omp_set_num_threads(thread_limit);
+    if (before != threads)
+        omp_set_num_threads(threads);
     return before;
 }
 
-void threads_take_back(int before)
+void threads_take_back(int before, int threads)
 {
-    if (before != thread_limit)
+    if (before != threads)
         omp_set_num_threads(before);
 }
 
@@ -93,14 +93,15 @@ int parallel_for(Kernel kernel, void *const *buffers, const int64_t *sizes, int6
     return kernel(buffers, sizes, 0, units, scratch);
 }
 
-int threads_lend(void)
+int threads_lend(int threads)
 {
-    return 1;
+    return threads;
 }
 
-void threads_take_back(int before)
+void threads_take_back(int before, int threads)
 {
     (void)before;
+    (void)threads;
 }
 
 static void before_fork(void)

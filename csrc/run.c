@@ -18,7 +18,7 @@ static int run_launch(Workspace *workspace, const Launch *launch, const LaunchPl
     const int *numbers = launch->buffers.items;
     for (int i = 0; i < launch->buffers.count; i++)
         pointers[i] = workspace->slots[numbers[i]];
-    const int64_t *sizes = workspace->binding->launch_sizes + launch->first_size;
+    const int64_t *sizes = workspace->binding->given_sizes + launch->first_size;
     char *scratch = plan->scratch > 0 ? workspace->scratch->data : NULL;
     if (plan->threads == 1)
         return launch->kernel(pointers, sizes, 0, plan->units, scratch);
@@ -34,8 +34,8 @@ static int run_instruction(Workspace *workspace, int index)
     switch (instruction->code) {
     case LAUNCH:
         return run_launch(workspace, &instruction->launch, &binding->plans[index]);
-    case GEMM:
-        return gemm_run(&instruction->gemm, &machine->buffers[instruction->gemm.c].type, slots, binding->sizes);
+    case ROUTINE:
+        return routine_run(&instruction->routine, workspace, &binding->plans[index]);
     case COPY:
         memmove(slots[instruction->copy.target], slots[instruction->copy.source],
                 (size_t)binding->bytes[instruction->copy.source]);

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 __all__ = [
     "SymtensorError", "TypeMismatch", "ShapeError", "GraphError", "IndexOutOfRange", "UnusedInputError",
     "MissingInputError", "MissingMethodError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
-    "CompileError", "ConfigError", "TextError", "CheckFailed",
+    "CompileError", "ConfigError", "LinearAlgebraError", "TextError", "CheckFailed",
 ]
 
 
@@ -55,6 +57,10 @@ class ShapeError(SymtensorError, ValueError):
 
 class IndexOutOfRange(SymtensorError, IndexError):
     """An index outside the dimension it points into."""
+
+
+class LinearAlgebraError(SymtensorError, np.linalg.LinAlgError):
+    """A matrix that has no such factors, or a system without one solution."""
 
 
 class GraphError(SymtensorError, ValueError):

@@ -28,6 +28,8 @@ import numpy as np
 from symtensor.base.errors import MissingMethodError, ShapeError, SymtensorError, TypeMismatch
 from symtensor.ir import provenance
 from symtensor.ir.formula import Piece, formula, operator
+from symtensor.ir.puts import Puts
+from symtensor.ir.routine import RoutineCall
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size
 from symtensor.types.tensor import TensorType
@@ -261,6 +263,23 @@ class Op:
 
     pushforward: ClassVar[Callable[..., Any] | None] = None
     """Tangents of the outputs from inputs, outputs and the inputs' tangents (None is zero). Optional."""
+
+    element: ClassVar[Callable[..., Any] | None] = None
+    """`element(index, *inputs)`: the element of the output at an index, as a function of elements of the inputs, which
+    are asked for by `input.at(index)`. Optional: generated code is made from it."""
+
+    puts: ClassVar[Callable[..., Puts] | None] = None
+    """`puts(*inputs)`: the index space of what `put` puts into the first input. Optional, instead of `element`."""
+    put: ClassVar[Callable[..., Any] | None] = None
+    """`put(index, *inputs)`: a place in the first input and the element that is put there, for an index of `puts`."""
+
+    routine: ClassVar[Callable[..., RoutineCall | None] | None] = None
+    """`routine(*inputs, *outputs)`: the call of a library's routine that computes the outputs; None where there is none
+    for these types. Optional, instead of `element`."""
+
+    def library_call(self, node: Apply) -> RoutineCall | None:
+        """How a library computes an application of this op, if one does."""
+        return None if self.routine is None else self.routine(*node.inputs, *node.outputs)
 
     def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
         """How an application is written in a formula: texts, and variables where their formulas go."""

@@ -19,7 +19,6 @@ from typing import Any
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.kernel import Scope, Value
-from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
@@ -27,8 +26,8 @@ from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 
-__all__ = ["Accesses", "Element", "Read", "SUPPORTED", "has_code", "is_library_product", "iteration_shape",
-           "matrix_operand", "needed", "reshaped_base", "whole_inputs"]
+__all__ = ["Accesses", "Element", "Read", "has_code", "iteration_shape", "needed", "puts_elements", "reshaped_base",
+           "starts_from", "whole_inputs"]
 
 SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                        "float32", "float64"))
@@ -50,7 +49,18 @@ def has_code(node: Apply) -> bool:
     if isinstance(op, Elementwise):
         definition = op.definition
         return definition.name == "cast" or bool(definition.c) or definition.body is not None
-    return isinstance(op, (Reduce, ArgReduce)) or hasattr(op, "element")
+    return isinstance(op, (Reduce, ArgReduce)) or op.element is not None
+
+
+def puts_elements(node: Apply) -> bool:
+    """Whether a node without code has a kernel of its own, which puts elements into its first input."""
+    return node.op.put is not None and all(v.type.dtype in SUPPORTED for v in node.inputs)
+
+
+def starts_from(node: Apply) -> Variable | None:
+    """The variable whose value the output of a node without code begins as."""
+    call = node.op.library_call(node)
+    return node.inputs[0] if puts_elements(node) else None if call is None else call.starts_from
 
 
 def iteration_shape(node: Apply) -> tuple[Size, ...]:
@@ -111,9 +121,10 @@ class Element:
 def apply_element(reader: Any, node: Apply, index: tuple[Size, ...], guard: Value | None = None) -> Value:
     """A node's element at `index`, its inputs read through `reader`, where `guard` holds."""
     elements = [Element(reader, v, guard) for v in node.inputs]
+    assert node.op.element is not None
     if not node.op.reads(node.inputs):
-        return node.op.element(index, *elements, scope=reader.scope)  # type: ignore[attr-defined]
-    return node.op.element(index, *elements)  # type: ignore[attr-defined]
+        return node.op.element(index, *elements, scope=reader.scope)
+    return node.op.element(index, *elements)
 
 
 def needed(graph: Graph) -> list[Apply]:
@@ -129,25 +140,8 @@ def needed(graph: Graph) -> list[Apply]:
 
 def whole_inputs(node: Apply) -> list[Variable]:
     """The variables in memory that a node without code is given."""
-    if is_library_product(node):
-        return [matrix_operand(v)[0] for v in node.inputs]
-    return [reshaped_base(v) for v in node.inputs]
-
-
-def is_library_product(node: Apply) -> bool:
-    """Whether a node is a matrix product that BLAS computes, transposing operands as it goes."""
-    return isinstance(node.op, (MatMul, Gemm)) and node.outputs[0].type.dtype in ("float32", "float64")
-
-
-def matrix_operand(variable: Variable) -> tuple[Variable, bool]:
-    """The matrices in memory behind an operand of a matrix product, and whether they are to be transposed."""
-    node = variable.owner
-    if node is not None and isinstance(node.op, Dimshuffle):
-        order = node.op.order
-        swapped = (*range(len(order) - 2), len(order) - 1, len(order) - 2)
-        if len(order) >= 2 and order == swapped and len(order) == node.inputs[0].type.ndim:
-            return reshaped_base(node.inputs[0]), True
-    return reshaped_base(variable), False
+    call = node.op.library_call(node)
+    return list(map(reshaped_base, node.inputs if call is None else call.memory()))
 
 
 class Accesses:
@@ -213,7 +207,7 @@ class Accesses:
         for node in reversed(nodes):
             output = node.outputs[0]
             if not has_code(node):
-                kept.update(map(reshaped_base, node.inputs))
+                kept.update(whole_inputs(node))
             elif not self.is_free(output):
                 users = readers.get(output, [])
                 if len(users) == 1 and output not in kept and self._worth_inlining(node, *users[0]):

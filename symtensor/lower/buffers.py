@@ -22,10 +22,9 @@ from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import has_code, reshaped_base
 from symtensor.lower.flow import Flow
 from symtensor.lower.memory import SharedMemory
-from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Gemm, Instruction, Launch, Resize, SizeCode
+from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Instruction, Launch, Resize, Routine, SizeCode
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.target import Partial
-from symtensor.ops import contract
 from symtensor.types import dim as dims
 
 __all__ = ["Buffers"]
@@ -80,7 +79,7 @@ class Buffers:
         if base.owner is None or base in self._number or base in self.flow.accesses.inputs or self.is_dynamic(base):
             return False
         own_shape = base.type.shape == variable.type.shape
-        return own_shape or has_code(base.owner) or isinstance(base.owner.op, (contract.MatMul, contract.Gemm))
+        return own_shape or has_code(base.owner) or base.owner.op.library_call(base.owner) is not None
 
     # -- buffers ----------------------------------------------------------------------------------
 
@@ -157,12 +156,10 @@ def _used(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tu
     """The buffers an instruction reads or writes."""
     if isinstance(instruction, Launch):
         return instruction.buffers
-    if isinstance(instruction, Gemm):
-        return (instruction.a, instruction.b, instruction.c, instruction.alpha, instruction.beta)
     if isinstance(instruction, Copy):
         return (instruction.source, instruction.target)
     if isinstance(instruction, Resize):
         return tuple(a for code, a, _ in sizes[instruction.begin:instruction.end]
                      if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM))
-    assert isinstance(instruction, Call)
+    assert isinstance(instruction, (Call, Routine))
     return instruction.inputs + instruction.outputs

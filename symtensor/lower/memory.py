@@ -16,11 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symtensor.ir.node import Constant, Variable
-from symtensor.lower.access import reshaped_base, whole_inputs
+from symtensor.lower.access import reshaped_base, starts_from, whole_inputs
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group
-from symtensor.ops.contract import Gemm
-from symtensor.ops.index import Scatter
 from symtensor.types.dim import Size
 
 __all__ = ["SharedMemory", "reuse"]
@@ -84,7 +82,9 @@ def _in_place(flow: Flow, unit: Group, output: Variable, choice: Variable) -> bo
     """Whether `unit` may write `output` where it reads `choice`."""
     if not unit.fused:
         node = unit.nodes[0]
-        return isinstance(node.op, (Gemm, Scatter)) and choice not in whole_inputs(node)[1:]
+        start = starts_from(node)
+        begins = start is not None and output is node.outputs[0] and reshaped_base(start) is choice
+        return begins and whole_inputs(node).count(choice) == 1
     if unit.reduced and not _is_row_value(unit, output) and not all(_is_row_value(unit, v) for v in unit.staged):
         return False  # a later pass over the row might read what an earlier one has overwritten
     for node in unit.nodes:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from symtensor.ir.graph import Graph
-from symtensor.ir.node import Apply, Constant, Op, Variable, describe
-from symtensor.lower.access import SUPPORTED, is_library_product, matrix_operand, reshaped_base
+from symtensor.ir.node import Apply, Op, Variable, describe
+from symtensor.ir.routine import RoutineCall
+from symtensor.lower.access import puts_elements, reshaped_base, starts_from
 from symtensor.lower.buffers import Buffers
 from symtensor.lower.build import build
 from symtensor.lower.flow import Flow
@@ -26,15 +27,12 @@ from symtensor.lower.group import Group
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.memory import reuse
 from symtensor.lower.order import in_order
-from symtensor.lower.program import Argument, Call, Copy, Instruction, Launch, Program, Resize, SizeCode
-from symtensor.lower.program import Gemm as GemmInstruction
+from symtensor.lower.program import Argument, Call, Copy, Instruction, Launch, Program, Resize, Routine, SizeCode
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import Root, SizeTable
 from symtensor.lower.target import Printer
-from symtensor.ops.contract import Gemm
 from symtensor.ops.elementwise import Elementwise
-from symtensor.ops.index import Scatter
-from symtensor.types.dim import Size, Symbol
+from symtensor.types.dim import Symbol
 
 __all__ = ["Evaluate", "plan"]
 
@@ -75,7 +73,6 @@ class _Planner:
         self.kernels: list[tuple[str, str]] = []
         self.kernel_number: dict[str, int] = {}
         self.callables: list[Evaluate] = []
-        self.factors: dict[tuple[int, str], Constant] = {}
 
     def run(self) -> Program:
         given = [base for base in map(reshaped_base, self.graph.sources.values()) if base.owner is None]
@@ -90,15 +87,10 @@ class _Planner:
     # -- instructions -----------------------------------------------------------------------------
 
     def _unit(self, unit: Group) -> None:
-        node = unit.nodes[-1]
         if unit.fused:
             self._launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit)
-        elif is_library_product(node):
-            self._gemm(node)
-        elif isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
-            self._scatter(node)
         else:
-            self._call(node)
+            self._alone(unit.nodes[-1])
         for each in unit.nodes:
             self._learn(each.outputs, each)
 
@@ -116,48 +108,36 @@ class _Planner:
             self._emit(Launch(number, tuple(map(self.buffers.of, keys)), self.sizes.numbers(printed.parameters),
                               *self.sizes.numbers((printed.units, printed.work, printed.scratch))), origin)
 
+    def _alone(self, node: Apply) -> None:
+        """What computes a node without code."""
+        start, call = starts_from(node), node.op.library_call(node)
+        if start is not None:
+            self._start(node, start)
+        if puts_elements(node):
+            self._launch(*scatter_kernel(node), node)
+        elif call is not None:
+            self._routine(node, call)
+        else:
+            self._call(node)
+
+    def _start(self, node: Apply, start: Variable) -> None:
+        """Have the node's output hold a value, if it does not take that value's place."""
+        source, target = self.buffers.of(reshaped_base(start)), self.buffers.of(node.outputs[0])
+        if source != target:
+            self._emit(Copy(source, target), node)
+
+    def _routine(self, node: Apply, call: RoutineCall) -> None:
+        of, sizes = self.buffers.of, self.sizes
+        self._emit(Routine(
+            call.name, tuple(of(reshaped_base(v)) for v in call.operands), tuple(map(of, node.outputs)),
+            sizes.numbers(call.sizes), tuple(map(int, call.flags)), work=sizes.number(call.work),
+            scratch=sizes.number(call.scratch), failure=call.failure, fix=call.fix), node)
+
     def _call(self, node: Apply) -> None:
         """Call the NumPy meaning of an op."""
         self.callables.append(Evaluate(node.op, tuple(v.type.dtype for v in node.outputs)))
         self._emit(Call(len(self.callables) - 1, tuple(map(self.buffers.whole, node.inputs)),
                         tuple(map(self.buffers.of, node.outputs))), node)
-
-    def _scatter(self, node: Apply) -> None:
-        self._start_from(node.inputs[0], node)
-        self._launch(*scatter_kernel(node), node)
-
-    def _start_from(self, x: Variable, node: Apply) -> None:
-        """Have the node's output hold the value of x, if it does not take x's place."""
-        source, target = self.buffers.of(reshaped_base(x)), self.buffers.of(node.outputs[0])
-        if source != target:
-            self._emit(Copy(source, target), node)
-
-    def _gemm(self, node: Apply) -> None:
-        dtype = node.outputs[0].type.dtype
-        transpose_a = transpose_b = False
-        if isinstance(node.op, Gemm):
-            c, a, b, alpha, beta = node.inputs
-            transpose_a, transpose_b = node.op.transpose_a, node.op.transpose_b
-            if not _is_zero(beta):
-                self._start_from(c, node)
-        else:
-            (a, b), alpha, beta = node.inputs, self._factor(1, dtype), self._factor(0, dtype)
-        (a_base, a_swapped), (b_base, b_swapped) = matrix_operand(a), matrix_operand(b)
-        *batch, m, n = node.outputs[0].type.shape
-        k = a.type.shape[-2] if transpose_a else a.type.shape[-1]
-        count: Size = 1
-        for size in batch:
-            count = count * size
-        of, number = self.buffers.of, self.sizes.number
-        self._emit(GemmInstruction(
-            of(a_base), of(b_base), of(node.outputs[0]), of(reshaped_base(alpha)), of(reshaped_base(beta)),
-            transpose_a=transpose_a != a_swapped, transpose_b=transpose_b != b_swapped, m=number(m), n=number(n),
-            k=number(k), batch=number(count), stride_a=number(m * k), stride_b=number(k * n),
-            stride_c=number(m * n)), node)
-
-    def _factor(self, value: int, dtype: str) -> Constant:
-        """The constant factor of a matrix product."""
-        return self.factors.setdefault((value, dtype), Constant(np.asarray(value, dtype)))
 
     # -- sizes that data tells --------------------------------------------------------------------
 
@@ -215,7 +195,3 @@ class _Planner:
         checked = [node.inputs for node in nodes if isinstance(node.op, Elementwise) and node.op.definition.fails]
         return (names, tuple(places), (*map(describe, operands),
                                       *(f"{index!r} counts along an axis of size {size!r}" for index, size in checked)))
-
-
-def _is_zero(variable: Variable) -> bool:
-    return isinstance(variable, Constant) and not variable.data.any()

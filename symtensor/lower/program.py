@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "Launch", "Gemm", "Copy", "Call", "Resize", "Check",
+__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "Launch", "Routine", "Copy", "Call", "Resize", "Check",
            "Argument", "Program", "Instruction"]
 
 
@@ -104,27 +104,23 @@ class Launch:
 
 
 @dataclass(frozen=True)
-class Gemm:
-    """c = alpha * op(a) @ op(b) + beta * c for `batch` row-major matrices.
+class Routine:
+    """Run the library routine `name` of the table in csrc/routines.c.
 
-    op(a) is (m, k), op(b) is (k, n), c is (m, n); m, n, k, batch and the strides between matrices of a
-    batch (in elements) are size numbers. alpha and beta are buffers holding one element of the dtype.
+    It reads the buffers `inputs` and writes `outputs`; what `sizes` and `flags` are, the table says. `work` is the size
+    number of an estimate of its arithmetic operations, `scratch` that of the bytes of scratch each thread needs.
+    `failure` and `fix` are for the error when it gives up.
     """
 
-    a: int
-    b: int
-    c: int
-    alpha: int
-    beta: int
-    transpose_a: bool
-    transpose_b: bool
-    m: int
-    n: int
-    k: int
-    batch: int
-    stride_a: int
-    stride_b: int
-    stride_c: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    sizes: tuple[int, ...]
+    flags: tuple[int, ...]
+    work: int
+    scratch: int
+    failure: str = field(default="", repr=False)
+    fix: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -160,7 +156,7 @@ class Resize:
     end: int
 
 
-Instruction = Launch | Gemm | Copy | Call | Resize
+Instruction = Launch | Routine | Copy | Call | Resize
 
 
 @dataclass(frozen=True)

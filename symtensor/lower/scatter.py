@@ -1,4 +1,4 @@
-"""The kernel of a `Scatter`: in order of the indices, elements of y put to, or added to, places of the result.
+"""The kernel of an op that puts elements into its first input, such as `Scatter`, in order of the indices.
 
 >>> from symtensor.ops.index import scatter
 >>> from symtensor.types.tensor import TensorType
@@ -15,8 +15,6 @@ from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Element, reshaped_base
 from symtensor.lower.build import flat_offset, is_uniform
 from symtensor.lower.kernel import Kernel, Loop, Scope, Store, Value
-from symtensor.ops.elementwise import broadcast_index, broadcast_shapes
-from symtensor.ops.index import Gather, Scatter
 from symtensor.types.dim import Size
 
 __all__ = ["scatter_kernel"]
@@ -24,20 +22,17 @@ __all__ = ["scatter_kernel"]
 
 def scatter_kernel(node: Apply) -> tuple[Kernel, list[Variable]]:
     """The kernel and its buffers by slot, the result first: it holds x when the kernel starts."""
-    op, (x, y, *indices) = node.op, node.inputs
-    assert isinstance(op, Scatter)
-    reader = _Reader(node.outputs[0])
-    region = Gather(op.axes).infer(x, *indices).shape
-    loops = [Loop.make(f"i{number}", size) for number, size in enumerate(region)]
+    op, (result,) = node.op, node.outputs
+    assert op.puts is not None and op.put is not None
+    puts = op.puts(*node.inputs)
+    reader = _Reader(result)
+    loops = [Loop.make(f"i{number}", size) for number, size in enumerate(puts.shape)]
     index: tuple[Size, ...] = tuple(0 if loop.extent == 1 else loop.counter for loop in loops)
-    place = Gather(op.axes).place(index, x.type.ndim, *(Element(reader, i) for i in indices))
-    value = reader.at(y, broadcast_index(index, y.type.shape))
-    front = Gather(op.axes).front
-    shared = len(broadcast_shapes([i.type.shape for i in indices]))
+    place, value = op.put(index, *(Element(reader, v) for v in node.inputs))
     running = [loop for loop in loops if loop.extent != 1]
-    ordered = [loop for loop in running if front <= loops.index(loop) < front + shared]
-    store = Store(0, flat_offset(place, x.type.shape), value, op.add)
-    name = "scatter_add" if op.add else "scatter"
+    ordered = [loop for loop in running if loops.index(loop) in puts.ordered]
+    store = Store(0, flat_offset(place, result.type.shape), value, puts.add)
+    name = "scatter_add" if puts.add else "scatter"
     return Kernel(name, running, ordered, [], [store], [v.type.dtype for v in reader.buffers]), reader.buffers
 
 

@@ -9,17 +9,19 @@ TensorType(float32, (a.0, 5))
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Op, Variable, equal_sizes
-from symtensor.ops.shape import dimshuffle
+from symtensor.ir.node import Constant, Op, Variable, equal_sizes
+from symtensor.ir.routine import RoutineCall
+from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["MatMul", "Gemm", "matmul", "swap_last"]
+__all__ = ["MatMul", "Gemm", "Matrices", "batch_of", "matmul", "matrices_behind", "swap_last"]
 
 
 def swap_last(x: Variable) -> Variable:
@@ -28,24 +30,83 @@ def swap_last(x: Variable) -> Variable:
     return dimshuffle(x, axes[:-2] + [axes[-1], axes[-2]])
 
 
-def _product_shape(a: Variable, b: Variable, transpose_a: bool, transpose_b: bool) -> tuple[Size, ...]:
+def batch_of(x: Variable) -> Size:
+    """How many matrices the axes before the last two count."""
+    count: Size = 1
+    for size in x.type.shape[:-2]:
+        count = count * size
+    return count
+
+
+class Matrices(NamedTuple):
+    """What an operand of a library is in memory: `transposed` where its last two axes are exchanged, `one` where one
+    matrix is meant for the whole batch."""
+
+    variable: Variable
+    transposed: bool
+    one: bool
+
+
+def matrices_behind(operand: Variable) -> Matrices:
+    """The matrices that an operand only shows: libraries exchange axes and repeat a matrix without a copy."""
+    variable, transposed, one = operand, False, False
+    while variable.owner is not None:
+        if _exchanges_axes(variable):
+            transposed = not transposed
+        elif _repeats_one(variable):
+            one = True
+        else:
+            break
+        variable = variable.owner.inputs[0]
+    return Matrices(variable, transposed, one)
+
+
+def _exchanges_axes(variable: Variable) -> bool:
+    """Whether matrices are others with their axes exchanged, but for new axes of size 1 in the batch."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Dimshuffle) or NEW in node.op.order[-2:]:
+        return False
+    rank = node.inputs[0].type.ndim
+    return [axis for axis in node.op.order if axis != NEW] == [*range(rank - 2), rank - 1, rank - 2]
+
+
+def _repeats_one(variable: Variable) -> bool:
+    """Whether a batch is one matrix again and again."""
+    node, shape = variable.owner, variable.type.shape
+    if node is None or not isinstance(node.op, Broadcast):
+        return False
+    inner = node.inputs[0].type.shape
+    return len(inner) >= 2 and inner[-2:] == shape[-2:] and all(size == 1 for size in inner[:-2])
+
+
+def _product_shape(a: Variable, b: Variable) -> tuple[Size, ...]:
     if a.type.ndim != b.type.ndim or a.type.ndim < 2:
         raise ShapeError("matrices of one rank, at least 2, are multiplied")
     if a.type.dtype != b.type.dtype:
         raise TypeMismatch("matrices of one dtype are multiplied", fix="cast one of them")
     batch = [equal_sizes(x, y, f"sizes of batch axis {axis}")
              for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2]))]
-    m, inner_a = a.type.shape[-2:][::-1] if transpose_a else a.type.shape[-2:]
-    inner_b, n = b.type.shape[-2:][::-1] if transpose_b else b.type.shape[-2:]
-    equal_sizes(inner_a, inner_b, "columns of the left and rows of the right matrix")
-    return (*batch, m, n)
+    equal_sizes(a.type.shape[-1], b.type.shape[-2], "columns of the left and rows of the right matrix")
+    return (*batch, a.type.shape[-2], b.type.shape[-1])
+
+
+def _gemm(a: Variable, b: Variable, c: Variable, scalars: Sequence[Variable] = (),
+          starts_from: Variable | None = None) -> RoutineCall | None:
+    """The call for alpha a @ b + beta c; without scalars, for a @ b."""
+    if c.type.dtype not in ("float32", "float64"):
+        return None
+    left, right = matrices_behind(a), matrices_behind(b)
+    m, k, n, batch = *a.type.shape[-2:], c.type.shape[-1], batch_of(c)
+    return RoutineCall("gemm", (left.variable, right.variable, *scalars), sizes=(m, n, k, batch),
+                       flags=(left.transposed, right.transposed, left.one, right.one), starts_from=starts_from,
+                       work=m * n * k * batch)
 
 
 class MatMul(Op):
     """The matrix product of the last two axes; the axes before are a batch and must agree."""
 
     def infer(self, a: Variable, b: Variable) -> TensorType:
-        return TensorType.of(a.type.dtype, _product_shape(a, b, False, False))
+        return TensorType.of(a.type.dtype, _product_shape(a, b))
 
     def evaluate(self, a: np.ndarray, b: np.ndarray) -> Any:
         with np.errstate(all="ignore"):
@@ -54,21 +115,19 @@ class MatMul(Op):
     def pullback(self, a: Variable, b: Variable, c: Variable, dc: Variable) -> Any:
         return MatMul()(dc, swap_last(b)), MatMul()(swap_last(a), dc)
 
+    def routine(self, a: Variable, b: Variable, c: Variable) -> RoutineCall | None:
+        """The matrix product of BLAS or oneDNN."""
+        return _gemm(a, b, c)
+
     def __repr__(self) -> str:
         return "matmul"
 
 
 class Gemm(Op):
-    """alpha * op(a) @ op(b) + beta * c, where op exchanges the last two axes if its flag is set.
-
-    alpha and beta are scalars of the matrices' dtype. c is not read where beta is 0.
-    """
-
-    transpose_a: bool
-    transpose_b: bool
+    """alpha * a @ b + beta * c, with matrices and scalars of one dtype. c is not read where beta is 0."""
 
     def infer(self, c: Variable, a: Variable, b: Variable, alpha: Variable, beta: Variable) -> TensorType:
-        shape = _product_shape(a, b, self.transpose_a, self.transpose_b)
+        shape = _product_shape(a, b)
         if c.type.ndim != len(shape):
             raise ShapeError("c must have the rank of the product")
         for axis, (own, size) in enumerate(zip(c.type.shape, shape)):
@@ -76,14 +135,18 @@ class Gemm(Op):
         return TensorType.of(a.type.dtype, shape)
 
     def evaluate(self, c: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: Any, beta: Any) -> Any:
-        a = np.swapaxes(a, -1, -2) if self.transpose_a else a
-        b = np.swapaxes(b, -1, -2) if self.transpose_b else b
         with np.errstate(all="ignore"):
             product = alpha * np.matmul(a, b)
             return product if beta == 0 else product + beta * c
 
+    def routine(self, c: Variable, a: Variable, b: Variable, alpha: Variable, beta: Variable,
+                result: Variable) -> RoutineCall | None:
+        """The matrix product of BLAS or oneDNN, added to c in its place."""
+        unread = isinstance(beta, Constant) and not beta.data.any()
+        return _gemm(a, b, result, (alpha, beta), None if unread else c)
+
     def __repr__(self) -> str:
-        return "gemm" + ("_ta" if self.transpose_a else "") + ("_tb" if self.transpose_b else "")
+        return "gemm"
 
 
 def matmul(a: Variable, b: Variable) -> Variable:

@@ -19,6 +19,7 @@ import numpy as np
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.formula import Piece, separated
 from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
+from symtensor.ir.puts import Puts
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import broadcast_index, broadcast_shapes, cast, zeros_like
@@ -372,6 +373,17 @@ class Scatter(Op):
         part = Gather(self.axes)(dz, *indices)
         dx = dz if self.add else Scatter(self.axes, False)(dz, zeros_like(dz), *indices)
         return [dx, unbroadcast(part, y)] + [None] * len(indices)
+
+    def puts(self, x: Variable, y: Variable, *indices: Variable) -> Puts:
+        """All that is read by `Gather`; positions may repeat along the arrays' axes."""
+        read = Gather(self.axes)
+        arrays = broadcast_shapes([i.type.shape for i in indices])
+        return Puts(read.infer(x, *indices).shape, range(read.front, read.front + len(arrays)), self.add)
+
+    def put(self, index: tuple[Size, ...], x: Any, y: Any, *indices: Any) -> Any:
+        """The place read from the arrays, and the element of y."""
+        place = Gather(self.axes).place(index, len(x.type.shape), *indices)
+        return place, y.at(broadcast_index(index, y.type.shape))
 
     def __repr__(self) -> str:
         return f"scatter[{','.join(map(str, self.axes))}{', add' if self.add else ''}]"

@@ -29,12 +29,12 @@ from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.lower.plan import plan
-from symtensor.lower.program import Gemm, Instruction, Launch, Program, SizeCode
+from symtensor.lower.program import Instruction, Launch, Program, Routine, SizeCode
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime import program_cache
 from symtensor.runtime.arguments import In, Signature
-from symtensor.runtime.core import core, load_libraries
+from symtensor.runtime.core import core, load_routines
 from symtensor.runtime.failures import Failures
 from symtensor.runtime.shared import SharedVariable
 
@@ -75,8 +75,8 @@ class _Facts:
 
     @property
     def library_calls(self) -> int:
-        """How many of the program's instructions call BLAS or oneDNN."""
-        return sum(isinstance(i, Gemm) for i in self._instructions())
+        """How many of the program's instructions call a routine of a library."""
+        return sum(isinstance(i, Routine) for i in self._instructions())
 
     @property
     def launches(self) -> int:
@@ -188,8 +188,7 @@ def _linked(program: Program, signature: Signature, shared: Sequence[SharedVaria
     """The native callable of a program."""
     tool = toolchain()
     assert tool is not None and core is not None
-    if any(isinstance(i, Gemm) for i in program.instructions):
-        load_libraries()
+    load_routines(instruction.name for instruction in program.instructions if isinstance(instruction, Routine))
     loaded: list[LoadedKernel] = load_kernels(program.kernels, preamble=preamble(tool.vector_math))
     machine = core.Machine(program, [k.address for k in loaded], [v.storage for v in shared], program.callables)
     made = _Native(machine, signature.convert, Failures(program), wrap)

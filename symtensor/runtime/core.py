@@ -1,7 +1,7 @@
 """The C runtime `symtensor._core`: whether it is there, its libraries, its threads.
 
-Importing it settles OpenMP's threads: how many, and how long they spin. The BLAS routines come from SciPy
-as function pointers and oneDNN's from its wheel, both when first asked for, with `load_libraries`.
+Importing it settles OpenMP's threads: how many, and how long they spin. Pointers to the functions of BLAS and LAPACK
+come from SciPy, oneDNN's from its wheel; a library is loaded for the first function that has a routine of it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from symtensor.base.config import config
+from symtensor.base.errors import CompileError
 
-__all__ = ["core", "available", "load_libraries", "apply_threads"]
+__all__ = ["core", "available", "load_library", "load_routines", "apply_threads"]
 
 # Threads that wait for work spin for so many rounds and then sleep. libgomp's default of ages turns a busy
 # machine's step of milliseconds into one of seconds; 1000 is as fast on an idle one and bears company best.
@@ -38,11 +40,8 @@ def _import_core() -> ModuleType | None:
 
 core: Any = _import_core()
 
-BLAS = ("sgemm", "dgemm", "cgemm", "zgemm", "sgemv", "dgemv")
 ONEDNN = "onednn-cpu-gomp"
 ONEDNN_FILE = "libdnnl.so.3"
-
-_loaded: dict[str, bool] = {}
 
 
 def available() -> bool:
@@ -59,34 +58,45 @@ def apply_threads() -> None:
 apply_threads()
 
 
-def load_libraries() -> dict[str, bool]:
-    """Find BLAS and oneDNN, once; which routines were found."""
-    if core is None or _loaded:
-        return _loaded
-    for name, address in {**_blas(), **_onednn()}.items():
-        core.set_library(name, address)
-        _loaded[name] = address != 0
-    return _loaded
+def load_routines(names: Iterable[str]) -> None:
+    """Load the libraries that these routines call. Raises CompileError where one cannot do without what is missing."""
+    routines = core.routines()
+    for name in dict.fromkeys(names):
+        functions, needed = routines[name]
+        missing = [function for library, function in functions if not load_library(library).get(function)]
+        if needed and missing:
+            raise CompileError(f"{name} needs {missing[0]}, which no library here has", fix="pip install scipy")
 
 
-def _blas() -> dict[str, int]:
-    """Addresses of the BLAS routines SciPy was built with."""
-    cython_blas = _cython_blas()
-    if cython_blas is None:
-        return dict.fromkeys(BLAS, 0)
-    routines = {name: core.capsule_address(cython_blas.__pyx_capi__[name]) for name in BLAS}
-    return routines | _openblas_threads(str(cython_blas.__file__))
+@cache
+def load_library(library: str) -> dict[str, int]:
+    """The addresses of the functions of a library that routines call, 0 for missing ones; the C runtime knows them."""
+    if core is None:
+        return {}
+    wanted = {function for functions, _ in core.routines().values() for own, function in functions if own == library}
+    found = _onednn(wanted) if library == "onednn" else _scipy(library, wanted)
+    for function, address in found.items():
+        core.set_library(function, address)
+    return found
 
 
-def _cython_blas() -> Any:
-    """SciPy's module of BLAS pointers, loaded alone: all of scipy.linalg would take ten times as long."""
-    name = "scipy.linalg.cython_blas"
+def _scipy(library: str, wanted: Collection[str]) -> dict[str, int]:
+    """Addresses of functions of the BLAS or LAPACK that SciPy was built with."""
+    module = _scipy_module(f"cython_{library}")
+    pointers = {} if module is None else module.__pyx_capi__
+    found = {name: core.capsule_address(pointers[name]) if name in pointers else 0 for name in wanted}
+    return found if module is None else found | _openblas_threads(str(module.__file__))
+
+
+def _scipy_module(short: str) -> Any:
+    """SciPy's module of pointers, loaded alone: all of scipy.linalg would take ten times as long."""
+    name = f"scipy.linalg.{short}"
     if name in sys.modules:
         return sys.modules[name]
     package = importlib.util.find_spec("scipy")
     folder = Path(package.origin, "..", "linalg").resolve() if package and package.origin else Path()
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        file = folder / f"cython_blas{suffix}"
+        file = folder / f"{short}{suffix}"
         if file.exists():
             loader = importlib.machinery.ExtensionFileLoader(name, str(file))
             spec = importlib.util.spec_from_file_location(name, file, loader=loader)
@@ -103,8 +113,8 @@ def _openblas_threads(file: str) -> dict[str, int]:
     library = ctypes.CDLL(file)
     for prefix in ("scipy_openblas", "openblas"):
         with suppress(AttributeError):
-            return {"get_threads": _address(getattr(library, f"{prefix}_get_num_threads")),
-                    "set_threads": _address(getattr(library, f"{prefix}_set_num_threads"))}
+            return {f"{verb}_num_threads": _address(getattr(library, f"{prefix}_{verb}_num_threads"))
+                    for verb in ("get", "set")}
     return {}
 
 
@@ -112,15 +122,13 @@ def _address(routine: Any) -> int:
     return ctypes.cast(routine, ctypes.c_void_p).value or 0
 
 
-def _onednn() -> dict[str, int]:
-    """The address of oneDNN's matrix product; 0 when the library is missing."""
+def _onednn(wanted: Collection[str]) -> dict[str, int]:
+    """Addresses of functions of oneDNN."""
     for path in _onednn_paths():
-        try:
-            routine = ctypes.CDLL(str(path)).dnnl_sgemm
-        except (OSError, AttributeError):
-            continue
-        return {"dnnl_sgemm": _address(routine)}
-    return {"dnnl_sgemm": 0}
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(path))
+            return {name: _address(getattr(library, name)) for name in wanted}
+    return dict.fromkeys(wanted, 0)
 
 
 def _onednn_paths() -> Iterator[Path]:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from symtensor.base.errors import CheckFailed, IndexOutOfRange, ShapeError, SymtensorError
+from symtensor.base.errors import CheckFailed, IndexOutOfRange, LinearAlgebraError, ShapeError, SymtensorError
 from symtensor.ir import provenance
 from symtensor.ir.disagreement import declaration_error, equation_error
 from symtensor.ir.provenance import Lines
-from symtensor.lower.program import Program
+from symtensor.lower.program import Program, Routine
 
 __all__ = ["Failures", "size_error"]
 
@@ -39,6 +39,7 @@ class Failures:
         self.messages = program.messages
         self.origins = program.origins
         self.places = program.places
+        self.instructions = program.instructions
 
     def __call__(self, kind: str, number: int, data: Any) -> None:
         """Raise. `kind` is one of the virtual machine's, `number` a check, instruction or buffer."""
@@ -53,6 +54,10 @@ class Failures:
         # Each place by its innermost line: several nodes have a part in an instruction.
         where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
         if kind == "kernel":
+            instruction = self.instructions[number]
+            if isinstance(instruction, Routine):
+                raise LinearAlgebraError(f"{names}: {instruction.failure}", where=where, operands=operands,
+                                         fix=instruction.fix)
             raise IndexOutOfRange("an index is out of range", where=where, operands=operands,
                                   fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)

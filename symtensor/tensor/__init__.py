@@ -7,8 +7,8 @@ TensorType(float64, (batch, 10))
 
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions),
 `complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
-`linear` (products), `einsum`, `nnet` (neural networks); `variable` has the methods;
-`extra_ops`, `nlinalg` and `inplace` are addresses of Theano's.
+`linear` (products), `linalg` (factors, linear systems), `einsum`, `nnet` (neural networks); `variable` has the
+methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
 """
 
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 from symtensor.ir.node import Apply, Constant, Op, Variable
 from symtensor.tensor import extra_ops as extra_ops
 from symtensor.tensor import inplace as inplace
+from symtensor.tensor import linalg as linalg
 from symtensor.tensor import nlinalg as nlinalg
 from symtensor.tensor import nnet as nnet
+from symtensor.tensor import slinalg as slinalg
 from symtensor.tensor import variable as variable
 from symtensor.tensor.complex_parts import *  # noqa: F403
 from symtensor.tensor.creation import *  # noqa: F403
@@ -37,7 +39,8 @@ from symtensor.tensor.special import *  # noqa: F403
 
 # Theano's names for what is one class here.
 TensorVariable, TensorConstant = Variable, Constant
-__all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "nnet"]
+__all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "linalg", "nnet",
+           "slinalg"]
 
 
 def __getattr__(name: str) -> Any:

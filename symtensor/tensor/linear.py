@@ -130,13 +130,13 @@ def matmul(a: Any, b: Any) -> Variable:
         product_of_row = matmul(expand_dims(a, [0]), b)
         return drop_axes(product_of_row, [product_of_row.type.ndim - 2])
     rank = max(a.type.ndim, b.type.ndim)
-    sizes = _batch_sizes(a, b)
+    sizes = batch_sizes(a, b)
     left, right = (broadcast_to(pad_left(v, rank - v.type.ndim), [*sizes, *shape_of(v)[-2:]]) for v in (a, b))
     return MatMul()(left, right)
 
 
-def _batch_sizes(a: Variable, b: Variable) -> list[Variable]:
-    """The sizes of the axes before the last two, broadcast."""
+def batch_sizes(a: Variable, b: Variable) -> list[Variable]:
+    """The sizes of the axes before the last two of matrices, broadcast. Raises ShapeError."""
     shapes = [v.type.shape[:-2] for v in (a, b)]
     combined = broadcast_shapes(shapes)
     sizes = []

@@ -25,6 +25,7 @@ from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
@@ -373,12 +374,37 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 
 @examples_for(Gemm)
 def _(rng: np.random.Generator) -> Iterator[Example]:
-    scalars = np.array(2.0), np.array(-0.5)
-    for first, second in itertools.product((False, True), (False, True)):
-        a, b = _normal(rng, *((3, 2) if first else (2, 3))), _normal(rng, *((4, 3) if second else (3, 4)))
-        yield Example(Gemm(first, second), (_normal(rng, 2, 4), a, b, *scalars), False)
+    for scalars in ((2.0, -0.5), (1.0, 1.0)):
+        arrays = _normal(rng, 2, 4), _normal(rng, 2, 3), _normal(rng, 3, 4), *map(np.asarray, scalars)
+        yield Example(Gemm(), arrays, False)
     unread = np.full((2, 2), np.nan)
-    yield Example(Gemm(False, False), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)
+    yield Example(Gemm(), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)
+
+
+@examples_for(Cholesky)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape, lower in itertools.product(((1, 1), (3, 3), (2, 3, 3), (0, 0), (0, 2, 2)), (False, True)):
+        root = _normal(rng, *shape)
+        own = root @ np.swapaxes(root, -1, -2) + 2 * np.eye(shape[-1])
+        yield Example(Cholesky(lower, False), ((np.tril if lower else np.triu)(own),))
+    bad = np.stack([np.eye(2), -np.eye(2)])
+    yield Example(Cholesky(True, True), (bad,), False)
+    yield Example(Cholesky(False, True), (bad.astype("float32"),), False)
+
+
+_SYSTEMS = [((1, 1), (1, 1)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1)), ((0, 0), (0, 2)), ((2, 2), (2, 0))]
+
+
+@examples_for(SolveTriangular)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for (matrix, right), flags in itertools.product(_SYSTEMS, itertools.product((False, True), repeat=3)):
+        yield Example(SolveTriangular(*flags), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
+
+
+@examples_for(Solve)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for matrix, right in _SYSTEMS:
+        yield Example(Solve(), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
 
 
 @examples_for(Scan)

@@ -24,7 +24,7 @@ from symtensor.base.errors import SymtensorError
 from symtensor.codegen import cache
 from symtensor.codegen.store import current
 from symtensor.codegen.toolchain import probe_reports, toolchain
-from symtensor.runtime.core import BLAS, ONEDNN, core, load_libraries
+from symtensor.runtime.core import ONEDNN, core, load_library
 
 __all__ = ["Probe", "probes", "report"]
 
@@ -67,6 +67,7 @@ def probes() -> Iterator[Probe]:
     yield probe_compiler()
     yield probe_vector_math()
     yield probe_blas()
+    yield probe_lapack()
     yield probe_onednn()
     yield probe_cache()
     yield probe_threads()
@@ -119,17 +120,26 @@ def probe_vector_math() -> Probe:
 
 
 def probe_blas() -> Probe:
-    """BLAS, for matrix products: the one SciPy was built with."""
-    missing = [name for name in BLAS if not load_libraries().get(name)]
-    if not missing:
-        return Probe("BLAS", True, f"SciPy's: {' '.join(BLAS)}")
-    return Probe("BLAS", False, f"not found: {' '.join(missing)}; a plain loop stands in", "pip install scipy",
-                 needed=False)
+    """BLAS, for matrix products and triangular systems: the one SciPy was built with."""
+    return _scipy("BLAS", "a plain loop multiplies, and triangular systems are not compiled")
+
+
+def probe_lapack() -> Probe:
+    """LAPACK, for factors of matrices and linear systems: the one SciPy was built with."""
+    return _scipy("LAPACK", "functions of them are not compiled")
+
+
+def _scipy(name: str, otherwise: str) -> Probe:
+    functions = load_library(name.lower())
+    missing = sorted(function for function, address in functions.items() if not address)
+    if functions and not missing:
+        return Probe(name, True, f"SciPy's: {' '.join(sorted(functions))}")
+    return Probe(name, False, f"not found: {' '.join(missing)}; {otherwise}", "pip install scipy", needed=False)
 
 
 def probe_onednn() -> Probe:
     """oneDNN, for large float32 matrix products."""
-    if load_libraries().get("dnnl_sgemm"):
+    if load_library("onednn").get("dnnl_sgemm"):
         return Probe("oneDNN", True, "dnnl_sgemm")
     return Probe("oneDNN", False, "not found: BLAS multiplies float32 matrices", f"pip install {ONEDNN}==2023.2.0",
                  needed=False)

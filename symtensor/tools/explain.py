@@ -19,12 +19,11 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Apply, Constant, Variable
-from symtensor.lower.access import SUPPORTED, Accesses, is_library_product
+from symtensor.lower.access import Accesses, puts_elements
 from symtensor.lower.build import build
 from symtensor.lower.group import Group, group
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.scatter import scatter_kernel
-from symtensor.ops.index import Scatter
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
 
@@ -93,11 +92,9 @@ def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
         kernel, _ = build(graph, unit, accesses, SharedMemory(), everything)
         return "kernel " + ", ".join(printed.name for printed in print_kernel(kernel))
     (node,) = unit.nodes
-    if is_library_product(node):
-        return f"library {node.op}"
-    if isinstance(node.op, Scatter) and all(v.type.dtype in SUPPORTED for v in node.inputs):
+    if puts_elements(node):
         return f"kernel {scatter_kernel(node)[0].name}"
-    return f"Python {node.op}"
+    return f"{'Python' if node.op.library_call(node) is None else 'library'} {node.op}"
 
 
 class _Labels:

@@ -101,7 +101,7 @@ def _elementwise(op: Elementwise) -> tuple[str, ...]:
 
 def _class(cls: type[Op]) -> tuple[str, ...]:
     parameters = ", ".join(field.name for field in fields(cls))  # type: ignore[arg-type]
-    code = "index expression" if hasattr(cls, "element") else "own"
+    code = "index expression" if cls.element is not None else "library" if cls.routine is not None else "own"
     derivative = "yes" if has_pullback(cls) else "no"
     return (cls.__name__, parameters, code, derivative, _first_line(cls))
 

@@ -6,7 +6,7 @@ import pytest
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.ir.interpret import evaluate
-from symtensor.lower.program import Call, Copy, Gemm, Launch
+from symtensor.lower.program import Call, Copy, Launch, Routine
 
 
 def layer_norm(x):
@@ -91,7 +91,7 @@ def test_training_step_updates_in_place():
     step, parameters = mlp()
     program = step.program
     kinds = [type(i) for i in program.instructions]
-    assert kinds.count(Gemm) == 8 and kinds.count(Launch) <= 12 and Copy not in kinds and Call not in kinds
+    assert kinds.count(Routine) == 8 and kinds.count(Launch) <= 12 and Copy not in kinds and Call not in kinds
     assert sorted(program.written) == list(range(6)) and not program.updates
     # No gradient of a parameter exists: besides the activations there are at most as many bytes of their gradients.
     activations = 1000 * (16 + 12 + 5) * 4

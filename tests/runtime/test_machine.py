@@ -40,14 +40,14 @@ from symtensor.lower.program import (
     Call,
     Check,
     Copy,
-    Gemm,
     Launch,
     Program,
     Resize,
+    Routine,
     SizeCode,
     Sizes,
 )
-from symtensor.runtime.core import core, load_libraries
+from symtensor.runtime.core import core, load_library
 
 if core is None:
     pytest.skip("the C runtime was not built", allow_module_level=True)
@@ -193,9 +193,10 @@ class Plan:
         self.callables.append(callable)
         self.instructions.append(Call(len(self.callables) - 1, tuple(inputs), tuple(outputs)))
 
-    def gemm(self, a: int, b: int, c: int, alpha: int, beta: int, dims: Sequence[int], batch: int,
-             strides: Sequence[int], transpose_a: bool = False, transpose_b: bool = False) -> None:
-        self.instructions.append(Gemm(a, b, c, alpha, beta, transpose_a, transpose_b, *dims, batch, *strides))
+    def routine(self, name: str, inputs: Sequence[int], outputs: Sequence[int], sizes: Sequence[int],
+                flags: Sequence[int] = (), scratch: int = 0) -> None:
+        self.instructions.append(Routine(name, tuple(inputs), tuple(outputs), tuple(sizes), tuple(flags),
+                                         self.product(sizes), self.size(scratch)))
 
     def program(self, returned: int | None = None) -> Program:
         end = len(self.sizes.entries)
@@ -225,11 +226,9 @@ class Plan:
         match instruction:
             case Launch():
                 return list(instruction.buffers)
-            case Gemm():
-                return [instruction.a, instruction.b, instruction.c, instruction.alpha, instruction.beta]
             case Copy():
                 return [instruction.source, instruction.target]
-            case Call():
+            case Call() | Routine():
                 return [*instruction.inputs, *instruction.outputs]
             case Resize():
                 entries = self.sizes.entries[instruction.begin:instruction.end]
@@ -389,15 +388,14 @@ def test_argument_is_never_written_nor_kept() -> None:
 # Matrix products.
 
 ROUTINES = {"none": (), "blas": ("sgemm", "dgemm", "cgemm", "zgemm"), "vector": ("sgemv", "dgemv"),
-            "all": ("sgemm", "dgemm", "cgemm", "zgemm", "sgemv", "dgemv", "dnnl_sgemm", "get_threads", "set_threads")}
+            "all": ("sgemm", "dgemm", "cgemm", "zgemm", "sgemv", "dgemv", "dnnl_sgemm", "get_num_threads",
+                    "set_num_threads")}
 
 
 @pytest.fixture(params=list(ROUTINES))
 def routines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Only some library routines known."""
-    from symtensor.runtime import core as module
-    load_libraries()
-    addresses = {**module._blas(), **module._onednn()}
+    addresses = {**load_library("blas"), **load_library("onednn")}
     for name in addresses:
         core.set_library(name, addresses[name] if name in ROUTINES[request.param] else 0)
     yield request.param
@@ -415,8 +413,8 @@ def matmul(dtype: str, transpose_a: bool, transpose_b: bool, batched: bool = Fal
     k = plan.buffers[a].shape[-2 if transpose_a else -1]
     out = plan.output(plan.buffers[c].shape, dtype)
     plan.instructions.append(Copy(c, out))
-    strides = (plan.product((m, k)), plan.size(0) if shared_b else plan.product((k, n)), plan.product((m, n)))
-    plan.gemm(a, b, out, alpha, beta, (m, n, k), (batch or [plan.size(1)])[0], strides, transpose_a, transpose_b)
+    plan.routine("gemm", (a, b, alpha, beta), [out], (m, n, k, (batch or [plan.size(1)])[0]),
+                 (transpose_a, transpose_b, False, shared_b))
     return plan.function()
 
 
@@ -473,14 +471,79 @@ def test_batched_gemm(routines: str, transposes: tuple[bool, bool], shared_b: bo
     core.set_threads(0)
 
 
-def test_gemm_larger_than_its_buffers_is_refused() -> None:
+@pytest.mark.parametrize("transposes", list(itertools.product([False, True], repeat=2)))
+def test_a_product_has_the_same_bits_on_one_thread_and_on_two(transposes: tuple[bool, bool]) -> None:
+    load_library("onednn")
+    f = matmul("float32", *transposes)
+    for m, n, k in [(16, 500, 784), (20, 800, 200), (128, 500, 784), (784, 500, 128), (500, 30, 784), (3000, 10, 100)]:
+        a = random((k, m) if transposes[0] else (m, k), "float32", 1)
+        b = random((n, k) if transposes[1] else (k, n), "float32", 2)
+        results = []
+        for threads in (1, 2):
+            core.set_threads(threads)
+            results.append(f(a, b, np.zeros((m, n), "float32"), np.float32(1), np.float32(0)).copy())
+        core.set_threads(0)
+        assert (results[0] == results[1]).all(), (m, n, k)
+
+
+def test_a_product_larger_than_its_buffers_is_refused() -> None:
     plan = Plan()
-    a, b, one = plan.argument(2), plan.argument(2), plan.constant(1)
+    a, b = plan.argument(2), plan.argument(2)
     (m, k), (_, n) = plan.buffers[a].shape, plan.buffers[b].shape
-    plan.gemm(a, b, plan.output((m, n)), one, one, (m, n, k), plan.size(1), (plan.size(0),) * 3)
+    plan.routine("gemm", (a, b), [plan.output((m, n))], (m, n, k, plan.size(1)), (False,) * 4)
     f = plan.function()
-    with pytest.raises(RuntimeError, match="Gemm larger"):
+    with pytest.raises(RuntimeError, match="Routine for more than its buffers hold"):
         f(np.ones((2, 3)), np.ones((2, 2)))
+
+
+# Factors and solutions.
+
+def solution(name: str, flags: Sequence[int], dtype: str, scratch: bool = True) -> Any:
+    """(a, b) -> x, for batches of matrices."""
+    plan = Plan()
+    a, b = plan.argument(3, dtype), plan.argument(3, dtype)
+    batch, n, columns = plan.buffers[b].shape
+    out = plan.output(plan.buffers[b].shape, dtype)
+    plan.instructions.append(Copy(b, out))
+    plan.routine(name, [a], [out], (n, columns, batch), flags, 10**5 if scratch else 0)
+    return plan.function()
+
+
+@pytest.fixture
+def lapack() -> None:
+    load_library("blas")
+    load_library("lapack")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch, n, columns", [(1, 1, 1), (3, 5, 2), (400, 12, 3), (0, 3, 2), (2, 0, 2), (2, 3, 0)])
+def test_solve(lapack: None, dtype: str, batch: int, n: int, columns: int) -> None:
+    core.set_threads(2)
+    a = random((batch, n, n), dtype, 1) + 2 * n * np.eye(n, dtype=dtype)
+    b = random((batch, n, columns), dtype, 2)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    for transposed in (False, True):
+        own = a.swapaxes(1, 2) if transposed else a
+        np.testing.assert_allclose(own @ solution("solve", (transposed, False), dtype)(a, b), b, tolerance, tolerance)
+        for lower in (False, True):
+            part = (np.tril if lower else np.triu)(a)
+            part = part.swapaxes(1, 2) if transposed else part
+            x = solution("solve_triangular", (lower, transposed, False, False), dtype)(a, b)
+            np.testing.assert_allclose(part @ x, b, tolerance, tolerance)
+    core.set_threads(0)
+
+
+def test_routines_that_give_up_say_which_instruction(lapack: None) -> None:
+    singular, right = np.zeros((1, 2, 2)), np.ones((1, 2, 1))
+    for name, flags in (("solve", (False, False)), ("solve_triangular", (True, False, False, False))):
+        with pytest.raises(Failed) as caught:
+            solution(name, flags, "float64")(singular, right)
+        assert caught.value.args[:2] == ("kernel", 1)
+
+
+def test_too_little_scratch_is_refused(lapack: None) -> None:
+    with pytest.raises(RuntimeError, match="more than its buffers hold"):
+        solution("solve", (False, False), "float64", scratch=False)(np.ones((1, 2, 2)), np.ones((1, 2, 1)))
 
 
 # Storages.
@@ -1418,7 +1481,7 @@ def test_fork_and_exit() -> None:
         from test_machine import *
         Plan.library = ctypes.CDLL(LIBRARY)
         core.set_threads(2)
-        load_libraries()
+        load_library("onednn")
         f, g, x = affine_steps(3), matmul("float32", False, False), np.ones(200000)
         a, one = np.ones((200, 200), "float32"), np.ones((), "float32")
         f(x), g(a, a, a, one, one)
@@ -1502,8 +1565,15 @@ UNSOUND = {
     "check of an unknown size": lambda plan: plan.checks.append(Check(0, 99, 0)),
     "unknown comparison": lambda plan: plan.checks.append(Check(0, 0, 0, "lt")),
     "unknown callable": lambda plan: plan.instructions.append(Call(0, (), ())),
-    "gemm of integers": lambda plan: plan.gemm(*[plan.argument(0, "int64")] * 5, (0, 0, 0), 0, (0, 0, 0)),
-    "gemm of two dtypes": lambda plan: plan.gemm(0, 1, 2, 1, plan.argument(0, "float32"), (0, 0, 0), 0, (0, 0, 0)),
+    "unknown routine": lambda plan: plan.routine("gemv", (0, 0), [2], (0, 0, 0, 0), (0, 0, 0, 0)),
+    "routine of too few buffers": lambda plan: plan.routine("gemm", (0,), [2], (0, 0, 0, 0), (0, 0, 0, 0)),
+    "routine of too few sizes": lambda plan: plan.routine("gemm", (0, 0), [2], (0, 0, 0), (0, 0, 0, 0)),
+    "routine of too few flags": lambda plan: plan.routine("gemm", (0, 0), [2], (0, 0, 0, 0), (0, 0, 0)),
+    "routine of integers": lambda plan: plan.routine("gemm", [plan.argument(0, "int64")] * 2, [2], (0, 0, 0, 0),
+                                                     (0, 0, 0, 0)),
+    "routine of two dtypes": lambda plan: plan.routine("gemm", (0, plan.argument(0, "float32")), [2], (0, 0, 0, 0),
+                                                       (0, 0, 0, 0)),
+    "routine that writes an argument": lambda plan: plan.routine("gemm", (0, 0), [0], (0, 0, 0, 0), (0, 0, 0, 0)),
     "write to an argument": lambda plan: plan.instructions.append(Copy(2, 0)),
     "sizes that overlap": lambda plan: replace(plan.program(), instructions=[*plan.instructions, Resize(0, 5)]),
     "sizes that nobody evaluates": lambda plan: replace(plan.program(), instructions=[

@@ -26,7 +26,8 @@ def nothing_known(monkeypatch):
 def test_every_probe_reports_and_only_needed_ones_count(monkeypatch):
     found = list(doctor.probes())
     assert [probe.name for probe in found] == [
-        "Python", "NumPy", "C runtime", "C compiler", "vector math", "BLAS", "oneDNN", "cache", "threads"]
+        "Python", "NumPy", "C runtime", "C compiler", "vector math", "BLAS", "LAPACK", "oneDNN", "cache",
+        "threads"]
     assert all(probe.result for probe in found)
     monkeypatch.setattr(doctor, "probes", lambda: iter([doctor.Probe("a", False, "gone", "get a", needed=False)]))
     assert doctor.report() == ("slower   a            gone\n         run: get a", 0)
@@ -59,7 +60,7 @@ def test_a_compiler_asked_for_that_is_not_there(nothing_known):
 
 
 def test_no_libraries(monkeypatch):
-    monkeypatch.setattr(doctor, "load_libraries", lambda: {"sgemm": True})
+    monkeypatch.setattr(doctor, "load_library", lambda library: {"sgemm": 1, "dgemm": 0} if library == "blas" else {})
     blas, onednn = doctor.probe_blas(), doctor.probe_onednn()
     assert not blas.found and "dgemm" in blas.result and not blas.needed
     assert onednn.command == f"pip install {core.ONEDNN}==2023.2.0"

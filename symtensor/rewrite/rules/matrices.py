@@ -9,7 +9,7 @@
 >>> graph = Graph([w, a, b], [w - 0.1 * matmul(swap_last(a), b)])
 >>> history = run_phase(graph, contract)
 >>> graph.outputs, graph.outputs[0].owner.inputs
-([gemm_ta(w, a, b, -0.10000000149011612, 1.0)], (w, a, b, -0.10000000149011612, 1.0))
+([gemm(w, a.T, b, -0.10000000149011612, 1.0)], (w, a.T, b, -0.10000000149011612, 1.0))
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, contract, specialize
 from symtensor.rewrite.rules.spreading import spread, spread_of
-from symtensor.rewrite.rules.views import is_swap, shuffled
+from symtensor.rewrite.rules.views import shuffled
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
@@ -151,7 +151,7 @@ def accumulated_product(node: Apply, context: Context) -> Variable | None:
     for product, rest in ((right, left), (left, right)):
         if _accumulates(product, rest, root, context):
             a, b = product.core.owner.inputs  # type: ignore[union-attr]
-            return _gemm(rest, a, b, product.scale)
+            return Gemm()(rest.core, a, b, product.scale, rest.scale)
     return None
 
 
@@ -166,10 +166,3 @@ def _accumulates(product: _Term, rest: _Term, root: Variable, context: Context) 
     user = context.sole_user(root)
     fuses_on = user is not None and isinstance(user.op, Elementwise)
     return rest.core.owner is None and not fuses_on
-
-
-def _gemm(rest: _Term, a: Variable, b: Variable, alpha: Variable) -> Variable:
-    """alpha a b + rest, with exchanged axes of a and b as flags."""
-    flags = is_swap(a), is_swap(b)
-    a, b = (v.owner.inputs[0] if swapped else v for v, swapped in zip((a, b), flags))  # type: ignore[union-attr]
-    return Gemm(*flags)(rest.core, a, b, alpha, rest.scale)

@@ -1,0 +1,45 @@
+/* Where functions of libraries are. Python finds them and says so; 0 is for one that is not there. */
+#include "libraries.h"
+
+const LibraryName library_names[LIBRARY_FUNCTIONS] = {
+    [DNNL_SGEMM] = {"onednn", "dnnl_sgemm"},
+    [SGEMM] = {"blas", "sgemm"}, [DGEMM] = {"blas", "dgemm"}, [CGEMM] = {"blas", "cgemm"}, [ZGEMM] = {"blas", "zgemm"},
+    [SGEMV] = {"blas", "sgemv"}, [DGEMV] = {"blas", "dgemv"},
+    [STRSM] = {"blas", "strsm"}, [DTRSM] = {"blas", "dtrsm"},
+    [SPOTRF] = {"lapack", "spotrf"}, [DPOTRF] = {"lapack", "dpotrf"},
+    [SGETRF] = {"lapack", "sgetrf"}, [DGETRF] = {"lapack", "dgetrf"},
+    [SGETRS] = {"lapack", "sgetrs"}, [DGETRS] = {"lapack", "dgetrs"},
+    [GET_THREADS] = {"openblas", "get_num_threads"}, [SET_THREADS] = {"openblas", "set_num_threads"},
+};
+
+AnyFunction library[LIBRARY_FUNCTIONS];
+
+int library_set(const char *name, void *address)
+{
+    for (int i = 0; i < LIBRARY_FUNCTIONS; i++)
+        if (strcmp(name, library_names[i].function) == 0) {
+            memcpy(&library[i], &address, sizeof(address));
+            return 0;
+        }
+    return -1;
+}
+
+typedef int (*GetThreads)(void);
+typedef void (*SetThreads)(int);
+
+int blas_threads_take(int threads)
+{
+    if (library[GET_THREADS] == NULL || library[SET_THREADS] == NULL)
+        return 0;
+    int before = ((GetThreads)library[GET_THREADS])();
+    if (before == threads)
+        return 0;
+    ((SetThreads)library[SET_THREADS])(threads);
+    return before;
+}
+
+void blas_threads_give(int before)
+{
+    if (before > 0)
+        ((SetThreads)library[SET_THREADS])(before);
+}

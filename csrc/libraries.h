@@ -1,0 +1,27 @@
+/* Functions of BLAS, LAPACK and oneDNN. A new one takes a line here and one in libraries.c. */
+#ifndef SYMTENSOR_LIBRARIES_H
+#define SYMTENSOR_LIBRARIES_H
+
+#include "core.h"
+
+/* Those for float32 and float64 stand next to each other, in this order; then complex64 and complex128. */
+enum LibraryFunction {
+    DNNL_SGEMM, SGEMM, DGEMM, CGEMM, ZGEMM, SGEMV, DGEMV, STRSM, DTRSM, SPOTRF, DPOTRF, SGETRF, DGETRF, SGETRS, DGETRS,
+    GET_THREADS, SET_THREADS, LIBRARY_FUNCTIONS, NO_FUNCTION = -1
+};
+
+typedef struct {
+    const char *library, *function;
+} LibraryName;
+
+typedef void (*AnyFunction)(void);
+
+extern const LibraryName library_names[LIBRARY_FUNCTIONS];
+extern AnyFunction library[LIBRARY_FUNCTIONS];
+
+/* Have BLAS keep to so many threads; what to give back afterwards. Its threads and ours get in each other's way:
+ * while ours divide the work, it has one. */
+int blas_threads_take(int threads);
+void blas_threads_give(int before);
+
+#endif

@@ -1,0 +1,145 @@
+/* The routines there are, by the names that ops give them. */
+#include "routines.h"
+#include "decode.h"
+
+static const RoutineKind *const routine_kinds[] = {&gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind};
+
+#define KINDS (int)(sizeof(routine_kinds) / sizeof(routine_kinds[0]))
+
+enum Element element_of(const Type *type)
+{
+    bool single = type->itemsize == (type->kind == 'c' ? 8 : 4);
+    return (type->kind == 'c' ? COMPLEX_FLOAT : FLOAT) + (single ? 0 : 1);
+}
+
+bool matrices_fit(int64_t bytes, const Type *type, int64_t matrices, int64_t rows, int64_t columns)
+{
+    if (matrices < 0 || rows < 0 || columns < 0)
+        return false;
+    return multiply_saturating(matrices, multiply_saturating(rows, columns)) <= bytes / type->itemsize;
+}
+
+/* Decoding: every number is checked here, once. */
+
+static const RoutineKind *find_kind(const Reader *reader, PyObject *item)
+{
+    PyObject *name = PyObject_GetAttrString(item, "name");
+    if (name == NULL)
+        return NULL;
+    const RoutineKind *found = NULL;
+    for (int i = 0; i < KINDS && found == NULL; i++)
+        if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, routine_kinds[i]->name) == 0)
+            found = routine_kinds[i];
+    if (found == NULL)
+        PyErr_Format(PyExc_ValueError, "%s %zd: no routine is called %S", reader->what, reader->index, name);
+    Py_DECREF(name);
+    return found;
+}
+
+static int read_counted(const Reader *reader, PyObject *item, const char *attribute, int limit, int least, int most,
+                        Numbers *numbers)
+{
+    if (read_numbers(reader, item, attribute, limit, numbers) < 0)
+        return -1;
+    if (numbers->count < least || numbers->count > most)
+        return refuse(reader, attribute, "are not as many as the routine takes");
+    return 0;
+}
+
+/* All buffers have one dtype, and the routine takes it. */
+static int read_types(const Reader *reader, Routine *routine)
+{
+    Type *types = pool_take(&reader->machine->pool, routine->inputs.count + routine->outputs.count, sizeof(Type));
+    if (types == NULL)
+        return -1;
+    routine->types = types;
+    const Numbers *const lists[] = {&routine->inputs, &routine->outputs};
+    for (int list = 0, next = 0; list < 2; list++)
+        for (int i = 0; i < lists[list]->count; i++, next++) {
+            types[next] = reader->machine->buffers[lists[list]->items[i]].type;
+            bool taken = strchr(routine->kind->kinds, types[next].kind) != NULL && types[next].itemsize >= 4;
+            if (!taken || types[next].kind != types[0].kind || types[next].itemsize != types[0].itemsize)
+                return refuse(reader, list == 0 ? "inputs" : "outputs", "have the wrong dtype");
+        }
+    return 0;
+}
+
+int routine_read(const Reader *reader, PyObject *item, Routine *routine)
+{
+    Machine *machine = reader->machine;
+    const RoutineKind *kind = routine->kind = find_kind(reader, item);
+    if (kind == NULL)
+        return -1;
+    int outputs = kind->outputs, sizes = kind->sizes, flags = kind->flags;
+    if (read_counted(reader, item, "inputs", machine->buffer_count, kind->least_inputs, kind->most_inputs,
+                     &routine->inputs) < 0
+        || read_counted(reader, item, "outputs", machine->buffer_count, outputs, outputs, &routine->outputs) < 0
+        || read_counted(reader, item, "sizes", machine->size_count, sizes, sizes, &routine->sizes) < 0
+        || read_counted(reader, item, "flags", INT_MAX, flags, flags, &routine->flags) < 0
+        || read_number(reader, item, "work", machine->size_count, &routine->work) < 0
+        || read_number(reader, item, "scratch", machine->size_count, &routine->scratch) < 0)
+        return -1;
+    routine->first_size = machine->given_size_count;
+    machine->given_size_count += sizes;
+    return read_types(reader, routine);
+}
+
+/* Running. */
+
+static Arguments arguments_of(const Routine *routine, const Binding *binding, const LaunchPlan *plan)
+{
+    return (Arguments){.input_count = routine->inputs.count, .output_count = routine->outputs.count,
+                       .types = routine->types, .flags = routine->flags.items,
+                       .sizes = binding->given_sizes + routine->first_size, .threads = plan->threads,
+                       .scratch_bytes = plan->scratch};
+}
+
+bool routine_fits(const Routine *routine, const Binding *binding, const LaunchPlan *plan)
+{
+    int64_t bytes[ROUTINE_BUFFERS];
+    int next = 0;
+    for (int i = 0; i < routine->inputs.count; i++)
+        bytes[next++] = binding->bytes[routine->inputs.items[i]];
+    for (int i = 0; i < routine->outputs.count; i++)
+        bytes[next++] = binding->bytes[routine->outputs.items[i]];
+    Arguments arguments = arguments_of(routine, binding, plan);
+    arguments.bytes = bytes;
+    return routine->kind->fits(&arguments);
+}
+
+int routine_run(const Routine *routine, Workspace *workspace, const LaunchPlan *plan)
+{
+    void *buffers[ROUTINE_BUFFERS];
+    int next = 0;
+    for (int i = 0; i < routine->inputs.count; i++)
+        buffers[next++] = workspace->slots[routine->inputs.items[i]];
+    for (int i = 0; i < routine->outputs.count; i++)
+        buffers[next++] = workspace->slots[routine->outputs.items[i]];
+    Arguments arguments = arguments_of(routine, workspace->binding, plan);
+    arguments.buffers = buffers;
+    arguments.scratch = plan->scratch > 0 ? workspace->scratch->data : NULL;
+    return routine->kind->run(&arguments);
+}
+
+/* A dict: for each routine, the functions it may call as pairs (library, name), and whether it needs them. */
+PyObject *routines_describe(void)
+{
+    PyObject *all = PyDict_New();
+    for (int i = 0; i < KINDS && all != NULL; i++) {
+        const RoutineKind *kind = routine_kinds[i];
+        PyObject *functions = PyList_New(0);
+        for (int f = 0; functions != NULL && kind->functions[f] != NO_FUNCTION; f++) {
+            const LibraryName *name = &library_names[kind->functions[f]];
+            PyObject *pair = Py_BuildValue("(ss)", name->library, name->function);
+            if (pair == NULL || PyList_Append(functions, pair) < 0)
+                Py_CLEAR(functions);
+            Py_XDECREF(pair);
+        }
+        PyObject *entry = functions == NULL ? NULL : Py_BuildValue("(NO)", functions,
+                                                                   kind->needs_them ? Py_True : Py_False);
+        if (entry == NULL || PyDict_SetItemString(all, kind->name, entry) < 0)
+            Py_CLEAR(all);
+        Py_XDECREF(entry);
+    }
+    return all;
+}

@@ -1,0 +1,46 @@
+/* Routines: what a library computes in one instruction.
+ *
+ * A routine is an entry in the table of routines.c: what it takes, what must hold of its arguments, and the function
+ * that runs it. The ops that it computes say so in their method `routine` (symtensor/ir/routine.py).
+ */
+#ifndef SYMTENSOR_ROUTINES_H
+#define SYMTENSOR_ROUTINES_H
+
+#include "libraries.h"
+
+#define ROUTINE_BUFFERS 8        /* as many as a routine may take */
+
+/* A call of a routine. The buffers are its inputs, then its outputs. */
+typedef struct {
+    int input_count, output_count;
+    const Type *types;           /* of each buffer */
+    const int64_t *bytes;        /* of each buffer; NULL while it runs */
+    const int *flags;
+    const int64_t *sizes;
+    void *const *buffers;
+    int threads;                 /* as many as it may use */
+    int64_t scratch_bytes;       /* for each thread */
+    void *scratch;               /* aligned as arenas are; NULL if there is none */
+} Arguments;
+
+struct RoutineKind {
+    const char *name;
+    int least_inputs, most_inputs, outputs, sizes, flags; /* how many of each it takes */
+    const char *kinds;           /* NumPy's letters of the dtypes it takes */
+    const enum LibraryFunction *functions; /* those it may call, ended by NO_FUNCTION */
+    bool needs_them;             /* whether it does nothing without */
+    /* At bind: whether the buffers and the scratch hold what the sizes say. */
+    bool (*fits)(const Arguments *arguments);
+    /* Without the GIL: a status, zero for success; else the op says what it means. */
+    int (*run)(const Arguments *arguments);
+};
+
+enum Element { FLOAT, DOUBLE, COMPLEX_FLOAT, COMPLEX_DOUBLE };
+
+enum Element element_of(const Type *type);
+/* Whether so many matrices of so many elements each, none of them negative, are in so many bytes. */
+bool matrices_fit(int64_t bytes, const Type *type, int64_t matrices, int64_t rows, int64_t columns);
+
+extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind;
+
+#endif
