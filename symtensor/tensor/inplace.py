@@ -6,18 +6,11 @@ array(1.)
 
 from __future__ import annotations
 
-from typing import Any
-
-from symtensor.ops import scalar, special
 from symtensor.ops.elementwise import Elementwise
-from symtensor.tensor import elementwise
-from symtensor.tensor import special as composed
+from symtensor.tensor import elementwise, special
 
-_SUFFIX = "_inplace"
-__all__: list[str] = []
-for _module in (scalar, special, elementwise, composed):
-    for _name in _module.__all__:
-        _function: Any = getattr(_module, _name)
-        if isinstance(_function, Elementwise) or _name in composed.__all__:
-            globals()[_name.rstrip("_") + _SUFFIX] = _function
-            __all__.append(_name.rstrip("_") + _SUFFIX)
+_names = {name: getattr(module, name) for module in (elementwise, special) for name in module.__all__}
+_inplace = {f"{name.rstrip('_')}_inplace": function for name, function in _names.items()
+            if isinstance(function, Elementwise) or name in special.__all__}
+__all__ = list(_inplace)
+globals().update(_inplace)

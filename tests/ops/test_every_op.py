@@ -2,6 +2,8 @@
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,9 @@ def test_others(op):
     report = check_op(op)
     assert report.examples > 1
     assert not report.skipped or toolchain() is None
+
+
+def test_every_elementwise_op_is_found_by_its_name_in_a_process_that_imports_the_package_alone():
+    code = "import symtensor.ops; from symtensor.ops.elementwise import primitives; print(*primitives)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {op.name for op in ELEMENTWISE} == set(found)
