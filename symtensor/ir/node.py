@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -76,6 +76,13 @@ class Variable:
         self._tag: Tag | None = None
         self.known_size: Dim | int | None = None  # memo of ops.size.size_of
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The owner first: it leads through all that this is computed from, step by step instead of deeper and deeper.
+        return {"owner": self.owner, **{name: value for name, value in vars(self).items() if name != "serial"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, serial=next(_serial))
+
     @property
     def tag(self) -> Tag:
         """Users' own attributes."""
@@ -115,6 +122,10 @@ class Constant(Variable):
         array.setflags(write=False)
         self.data = array
         super().__init__(TensorType(array.dtype, array.shape), name=name)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.data.setflags(write=False)
 
     @property
     def value(self) -> Any:
@@ -203,8 +214,51 @@ class Apply:
             output.type = TensorType.of(type.dtype, tuple(shape))
         return output
 
+    def __getstate__(self) -> tuple[Any, ...]:
+        return _Chain(self), {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(repr, self.inputs))})"
+
+
+class _Chain:
+    """The applications before one, handed to pickle one by one, so that it need not follow their inputs inwards."""
+
+    running = threading.local()
+
+    def __init__(self, last: Apply) -> None:
+        self.last = last
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, self._applications()
+
+    def _applications(self) -> Iterator[Apply]:
+        if getattr(self.running, "now", False):
+            return
+        self.running.now = True
+        try:
+            yield from _before(self.last)
+        finally:
+            self.running.now = False
+
+
+def _before(last: Apply) -> list[Apply]:
+    """The applications that a node needs, each after those that it needs itself."""
+    order: dict[Apply, None] = {}
+    pending = [last]
+    while pending:
+        node = pending[-1]
+        missing = [v.owner for v in node.inputs if v.owner is not None and v.owner not in order]
+        if missing and node not in order:
+            pending += missing
+        else:
+            order[pending.pop()] = None
+    del order[last]
+    return list(order)
 
 
 if TYPE_CHECKING:

@@ -233,7 +233,8 @@ def from_text(text: str) -> Graph:
             reader.statement(line.strip())
         except (SymtensorError, ValueError, SyntaxError, TypeError, KeyError) as error:
             what = error.what if isinstance(error, SymtensorError) else f"{type(error).__name__}: {error}"
-            raise TextError(f"line {number}: {what}", operands=[line.strip()[:200]]) from error
+            raise TextError(f"line {number}: {what}", operands=[line.strip()[:200]],
+                            fix=getattr(error, "fix", None)) from error
     return reader.finished()
 
 

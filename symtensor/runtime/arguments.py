@@ -2,7 +2,8 @@
 
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float32", (None,))("x")
->>> signature = Signature([In(x), In(TensorType("float64", ())("scale"), value=2.0)], None)
+>>> scale = In(TensorType("float64", ())("scale"), value=2.0)
+>>> signature = Signature([In(x), scale.for_function(None)], None)
 >>> [str(a.dtype) for a in signature.convert(([1, 2],), None)]
 ['float32', 'float64']
 """
@@ -10,14 +11,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import TypeMismatch
+from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir.disagreement import declaration_error
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, describe
+from symtensor.runtime.shared import Container, SharedVariable
 from symtensor.types.dtype import numpy_dtype
 from symtensor.types.tensor import TensorType
 
@@ -28,6 +31,9 @@ class _Missing:
     def __repr__(self) -> str:
         return "no value"
 
+    def __reduce__(self) -> str:
+        return "MISSING"
+
 
 MISSING = _Missing()
 """Marks an input without a default value."""
@@ -36,8 +42,11 @@ MISSING = _Missing()
 class In:
     """An input of a function with its options.
 
-    `value` is the default; `update` an expression that gives the default of the next call; `strict` refuses
-    any conversion; `allow_downcast` permits those that lose range or digits.
+    `value` is the default: what a call takes that does not give the input, kept at `f[variable]`, where it can be
+    changed. Two functions keep one value if the second is given the container of the first, `f.container[variable]`.
+    With `update`, an expression, each call gives the kept value anew: the input is state of the function. `implicit`
+    inputs cannot be given in a call. `strict` refuses any conversion; `allow_downcast` permits those that lose range
+    or digits. `mutable` and `borrow` permit what is never done: arrays of callers are not written to.
     """
 
     def __init__(self, variable: Variable, name: str | None = None, value: Any = MISSING,
@@ -48,11 +57,35 @@ class In:
             raise TypeMismatch(f"an input must be a variable, not {variable!r}",
                                fix="make one, for example with T.vector('x')")
         self.variable = variable
-        self.name = name if name is not None else variable.name
+        self.name = name if name is not None else variable.name if autoname else None
         self.value = MISSING if value is None else value
         self.update = update
         self.strict = strict
         self.allow_downcast = allow_downcast
+        self.implicit = bool(implicit)
+        # State is a shared variable of the program, not an argument.
+        self.is_state = update is not None or self.implicit
+        self.kept: SharedVariable | None = None
+        if self.value is MISSING and (update is not None or implicit):
+            option = "update" if update is not None else "implicit"
+            raise GraphError(f"the input {variable!r} has the option {option} and no value to begin with",
+                             fix=f"In({self.name or 'variable'}, value=..., {option}=...)")
+
+    def for_function(self, allow_downcast: bool | None) -> In:
+        """This input in one function: with a place for its value. Raises TypeMismatch where the value does not fit."""
+        own = copy(self)
+        if own.allow_downcast is None:
+            own.allow_downcast = allow_downcast
+        if isinstance(self.value, (Container, SharedVariable)):
+            own.kept = self.value.variable if isinstance(self.value, Container) else self.value
+            if own.kept.type.dtype != self.variable.type.dtype or own.kept.type.ndim != self.variable.type.ndim:
+                raise TypeMismatch(f"the input {self.variable!r} cannot keep its value at {own.kept!r}",
+                                   operands=[describe(self.variable), describe(own.kept)])
+        elif self.value is not MISSING:
+            type = TensorType(self.variable.type.dtype, self.variable.type.static_shape)
+            array = converted(own, self.value, own.name or repr(self.variable))
+            own.kept = SharedVariable(array.copy(), type, own.name)
+        return own
 
 
 class Out:
@@ -70,24 +103,37 @@ class Signature:
     inputs: Sequence[In]
     name: str | None
 
+    @property
+    def arguments(self) -> list[In]:
+        """The inputs that the program takes; it finds the others, the function's state, where they are kept."""
+        return [declared for declared in self.inputs if not declared.is_state]
+
     def convert(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[np.ndarray, ...]:
-        """One array for each input. Raises TypeMismatch for anything that does not fit."""
+        """One array for each argument; state that was given is kept. Raises TypeMismatch for what does not fit."""
         given = self._assign(args, dict(kwargs or {}))
-        return tuple(self._array(number, value) for number, value in enumerate(given))
+        arrays = {declared: converted(declared, value, declared.name or f"argument {number}")
+                  for number, (declared, value) in enumerate(zip(self.inputs, given)) if value is not MISSING}
+        for declared, array in arrays.items():
+            if declared.is_state and declared.kept is not None:  # now that all that was given is known to fit
+                declared.kept.storage.array = array.copy()
+        return tuple(array for declared, array in arrays.items() if not declared.is_state)
 
     def _assign(self, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
         own = self.name or "the function"
-        if len(args) > len(self.inputs):
-            raise TypeMismatch(f"{own} takes {len(self.inputs)} arguments, not {len(args)}", operands=self._described())
-        given: list[Any] = list(args) + [MISSING] * (len(self.inputs) - len(args))
+        open_inputs = [number for number, declared in enumerate(self.inputs) if not declared.implicit]
+        if len(args) > len(open_inputs):
+            raise TypeMismatch(f"{own} takes {len(open_inputs)} arguments, not {len(args)}", operands=self._described())
+        given: list[Any] = [MISSING] * len(self.inputs)
+        for number, value in zip(open_inputs, args):
+            given[number] = value
         for number, declared in enumerate(self.inputs):
-            if declared.name in named:
+            if declared.name in named and not declared.implicit:
                 if given[number] is not MISSING:
                     raise TypeMismatch(f"{own} was given {declared.name!r} twice, by place and by name")
                 given[number] = named.pop(declared.name)
-            if given[number] is MISSING:
-                given[number] = declared.value
-            if given[number] is MISSING:
+            if given[number] is MISSING and not declared.is_state and declared.kept is not None:
+                given[number] = declared.kept.storage.array
+            if given[number] is MISSING and declared.kept is None:
                 label = declared.name or f"argument {number}"
                 raise TypeMismatch(f"{own} was called without {label!r}", operands=self._described(),
                                    fix="give all inputs that have no default value")
@@ -98,38 +144,39 @@ class Signature:
     def _described(self) -> list[str]:
         return [f"{i.name or f'argument {n}'}: {i.variable.type.describe()}" for n, i in enumerate(self.inputs)]
 
-    def _array(self, number: int, value: Any) -> np.ndarray:
-        declared = self.inputs[number]
-        type = declared.variable.type
-        label = declared.name or f"argument {number}"
-        if isinstance(value, Variable):
-            raise TypeMismatch(f"{label!r} was given the expression {value!r} where an array is needed",
-                               fix="give an array; variable.eval() computes one")
-        if declared.strict and not (isinstance(value, np.ndarray) and type.accepts(value)):
-            raise TypeMismatch(f"{label!r} is strict: it takes arrays of {type.describe()} only")
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise TypeMismatch(f"{label!r} is not an array: {error}") from None
-        if array.ndim != type.ndim:
-            raise TypeMismatch(
-                f"{label!r} must have {type.ndim} axes ({type.describe()}), not {array.ndim}",
-                operands=[f"{label}: {array.dtype} {array.shape}"],
-                fix=_rank_fix(array.ndim, type.ndim, _written(declared)))
-        for axis, (wanted, size) in enumerate(zip(type.static_shape, array.shape)):
-            if wanted is not None and wanted != size:
-                raise declaration_error(label, axis, size, (str(wanted), wanted))
-        return self._cast(array, value, declared, type, label)
 
-    def _cast(self, array: np.ndarray, value: Any, declared: In, type: TensorType, label: str) -> np.ndarray:
-        wanted = numpy_dtype(type.dtype)
-        if array.dtype != wanted and not declared.allow_downcast and not _fits(array, value, wanted):
-            raise TypeMismatch(
-                f"{label!r} must be {type.dtype}, and {array.dtype} may not fit it",
-                operands=[f"{label}: {array.dtype} {array.shape}"],
-                fix=f'{_written(declared)}.astype("{type.dtype}"), or function(..., allow_input_downcast=True)')
-        with np.errstate(all="ignore"):
-            return np.require(array, wanted, ("C", "A"))
+def converted(declared: In, value: Any, label: str) -> np.ndarray:
+    """An array of an input's type from what a caller gave; `label` is what messages call it. Raises TypeMismatch."""
+    type = declared.variable.type
+    if isinstance(value, Variable):
+        raise TypeMismatch(f"{label!r} was given the expression {value!r} where an array is needed",
+                           fix="give an array; variable.eval() computes one")
+    if declared.strict and not (isinstance(value, np.ndarray) and type.accepts(value)):
+        raise TypeMismatch(f"{label!r} is strict: it takes arrays of {type.describe()} only")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeMismatch(f"{label!r} is not an array: {error}") from None
+    if array.ndim != type.ndim:
+        raise TypeMismatch(
+            f"{label!r} must have {type.ndim} axes ({type.describe()}), not {array.ndim}",
+            operands=[f"{label}: {array.dtype} {array.shape}"],
+            fix=_rank_fix(array.ndim, type.ndim, _written(declared)))
+    for axis, (wanted, size) in enumerate(zip(type.static_shape, array.shape)):
+        if wanted is not None and wanted != size:
+            raise declaration_error(label, axis, size, (str(wanted), wanted))
+    return _cast(array, value, declared, type, label)
+
+
+def _cast(array: np.ndarray, value: Any, declared: In, type: TensorType, label: str) -> np.ndarray:
+    wanted = numpy_dtype(type.dtype)
+    if array.dtype != wanted and not declared.allow_downcast and not _fits(array, value, wanted):
+        raise TypeMismatch(
+            f"{label!r} must be {type.dtype}, and {array.dtype} may not fit it",
+            operands=[f"{label}: {array.dtype} {array.shape}"],
+            fix=f'{_written(declared)}.astype("{type.dtype}"), or function(..., allow_input_downcast=True)')
+    with np.errstate(all="ignore"):
+        return np.require(array, wanted, ("C", "A"))
 
 
 def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:

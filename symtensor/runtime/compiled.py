@@ -28,17 +28,21 @@ from symtensor.codegen.preamble import preamble
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
+from symtensor.ir.node import Variable
 from symtensor.lower.plan import plan
 from symtensor.lower.program import Instruction, Launch, Program, Routine, SizeCode
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime import program_cache
 from symtensor.runtime.arguments import In, Signature
+from symtensor.runtime.containers import Containers, copies_of_state
 from symtensor.runtime.core import core, load_routines
 from symtensor.runtime.failures import Failures
 from symtensor.runtime.shared import SharedVariable
 
 __all__ = ["KernelText", "compile_graph"]
+
+Written = tuple[Sequence[Variable], Sequence[Variable]]
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,59 @@ class _Facts:
     compile_seconds: dict[str, float]
     shared: list[SharedVariable]
 
+    trust_input = False
+    """Theano's promise that arguments fit as they are; those that do are taken as they are in any case."""
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """A copy of the value kept for an input or shared variable, given as a variable or by name."""
+        return self.container[key].value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.container[key].value = value
+
+    @property
+    def value(self) -> Any:
+        """The values kept: `f.value[x]` is `f[x]`, to be read and set."""
+        return self
+
+    @property
+    def container(self) -> Containers:
+        """Where the values of inputs with one, and of shared variables, are kept, by variable or name."""
+        return Containers(self.signature.inputs, self.shared)
+
+    def free(self) -> None:
+        """Give back the memory of intermediate results, which the next call takes anew."""
+
+    def copy(self, share_memory: bool = False, swap: Mapping[Any, Any] | None = None, delete_updates: bool = False,
+             name: str | None = None, profile: Any = None) -> Any:
+        """Another function of the same program and kernels, with state of its own.
+
+        `swap`: pairs (shared variable, another of its type) to use in its place. With `delete_updates` the copy updates
+        nothing, and is compiled. Memory is shared in no case: calls of the two may run side by side. Raises
+        TypeMismatch for a pair that does not fit.
+        """
+        own, shared = copies_of_state(self.signature.inputs, self.shared, swap or {})
+        name = self.name if name is None else name
+        if self.program is None or delete_updates:
+            return self._compiled(own, shared, name, delete_updates)
+        made = _linked(self.program, Signature(own, name), shared, self.source.wrap)
+        return _described(made, self.source, Signature(own, name), shared, {}, self.program)
+
+    def _compiled(self, declared: Sequence[In], shared: Sequence[SharedVariable], name: str | None,
+                  without_updates: bool) -> Any:
+        inputs, outputs = self.source.written
+        updates = self.source.updates
+        if without_updates:
+            outputs, updates = outputs[:len(outputs) - len(updates)], []
+        return compile_graph(Graph(inputs, outputs), declared=declared, shared=shared, wrap=self.source.wrap,
+                             updates=updates, level=self.source.level, name=name, written=(inputs, outputs))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The graph as it was before rewriting, whose program the cache of the process that reads it may hold.
+        source = self.source
+        return _unpickled, (Graph(*source.written), self.signature.inputs, self.shared, source.wrap, source.updates,
+                            source.level, self.name)
+
     def __repr__(self) -> str:
         inputs = ", ".join(i.name or "?" for i in self.signature.inputs)
         return f"<compiled function {self.name or ''}({inputs})>"
@@ -88,17 +145,19 @@ class _Facts:
 
 
 def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
-                  updates: Sequence[int], level: str | None = None, name: str | None = None) -> Any:
+                  updates: Sequence[int], level: str | None = None, name: str | None = None,
+                  written: Written | None = None) -> Any:
     """The callable for a graph whose inputs are the declared arguments, then the shared variables.
 
-    Its last `len(updates)` outputs are new values of the shared variables `updates` numbers.
+    Its last `len(updates)` outputs are new values of the shared variables `updates` numbers. `written` are inputs and
+    outputs of which the graph was made, if not its own.
     """
     level = str(config.optimizer) if level is None else level
     signature = Signature(list(declared), name)
     watch = _Watch()
-    source = _Source(graph, level)
+    source = _Source(graph, level, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]))
     if _native():
-        program = _program(source, len(declared), updates, watch)
+        program = _program(source, len(signature.arguments), updates, watch)
         made = _linked(program, signature, shared, wrap)
         watch.lap("kernels")
         made.program = program
@@ -107,9 +166,20 @@ def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[Shar
     else:
         made = _Interpreted(source.optimized(), signature, shared, wrap, updates)
         watch.lap("rewrite")
-    made.source, made.signature, made.name, made.shared = source, signature, name, list(shared)
-    made.compile_seconds = watch.seconds
+    return _described(made, source, signature, shared, watch.seconds, made.program)
+
+
+def _described(made: Any, source: _Source, signature: Signature, shared: Sequence[SharedVariable],
+               seconds: dict[str, float], program: Program | None) -> Any:
+    """A callable with what it tells of itself."""
+    made.source, made.signature, made.name, made.shared = source, signature, signature.name, list(shared)
+    made.compile_seconds, made.program = seconds, program
     return made
+
+
+def _unpickled(graph: Graph, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
+               updates: Sequence[int], level: str, name: str | None) -> Any:
+    return compile_graph(graph, declared=declared, shared=shared, wrap=wrap, updates=updates, level=level, name=name)
 
 
 class _Watch:
@@ -127,11 +197,17 @@ class _Watch:
 
 
 class _Source:
-    """A graph that is optimised when somebody first needs that: a program found in the cache does not."""
+    """What a function is made of; the graph is optimised when somebody first needs that.
 
-    def __init__(self, graph: Graph, level: str) -> None:
+    A program found in the cache does not. `written` are the inputs and outputs that make the graph as it was before.
+    """
+
+    def __init__(self, graph: Graph, level: str, wrap: Any, updates: list[int], written: Written) -> None:
         self.graph = graph
         self.level = level
+        self.wrap = wrap
+        self.updates = updates
+        self.written = written
         self.history: History | None = None
 
     def optimized(self) -> Graph:
@@ -200,6 +276,10 @@ if core is not None:
     class _Native(core.Function, _Facts):  # type: ignore[misc, name-defined]
         """A function run by the C virtual machine."""
 
+        def free(self) -> None:
+            """Give back the memory of intermediate results, which the next call takes anew."""
+            self.release()
+
         def peak_bytes(self, sizes: Mapping[str, Any] | None = None) -> int:
             """Bytes a call needs besides its inputs and shared variables: results, intermediates, scratch.
 
@@ -215,7 +295,7 @@ if core is not None:
                 return int(self.shared[a].storage.array.shape[b])
             if code == SizeCode.SHARED_VALUE:
                 return int(self.shared[a].storage.array)
-            declared = self.signature.inputs[a].name or ""
+            declared = self.signature.arguments[a].name or ""
             if declared not in sizes:
                 raise CompileError(f"peak_bytes needs the shape of the input {declared!r}",
                                    fix=f"f.peak_bytes({{{declared!r}: shape}})")

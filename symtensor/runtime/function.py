@@ -59,13 +59,13 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     expressions = substitute(written, replaced)
     _add_default_updates(expressions, pairs, no_default_updates, len(wanted.variables))
     _check_inputs(declared, expressions, written, on_unused_input or config.on_unused_input)
-    arguments = [i.variable for i in declared]
+    arguments = [i.variable for i in declared if not i.is_state]
     shared = _shared_variables(expressions, pairs, arguments)
     graph = Graph(arguments + list(shared), expressions)
     level = mode if isinstance(mode, str) else getattr(mode, "optimizer", None)
     storages = list(shared)
-    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap,
-                         updates=[storages.index(v) for v in pairs], level=level, name=name)
+    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, level=level, name=name,
+                         updates=[storages.index(v) for v in pairs], written=([*arguments, *storages], expressions))
 
 
 def _sequence(value: Any, what: str) -> Sequence[Any]:
@@ -83,9 +83,7 @@ def _as_input(value: Any, allow_downcast: bool | None) -> In:
     if isinstance(value.variable, SharedVariable):
         raise GraphError(f"the shared variable {value.variable!r} cannot be an input: it has its value already",
                          fix="use givens to give it another value for one function")
-    if value.allow_downcast is None:
-        value.allow_downcast = allow_downcast
-    return value
+    return value.for_function(allow_downcast)
 
 
 def _as_outputs(outputs: Any) -> _Outputs:
@@ -160,10 +158,21 @@ def _givens(givens: Pairs, strict: bool) -> dict[Variable, Variable]:
 
 def _add_input_updates(declared: list[In], pairs: dict[SharedVariable, Variable],
                        replaced: dict[Variable, Variable]) -> None:
-    """Inputs with an `update` are state: shared variables in their place, no longer arguments."""
-    for entry in [i for i in declared if i.update is not None]:
-        raise GraphError(f"In(update=...) of {entry.variable!r}: the state of a function is kept in shared variables",
-                         fix="make a shared variable and give function(updates=[(variable, new value)])")
+    """Inputs with an `update` are state of the function: shared variables in their place, no longer arguments."""
+    for number, entry in enumerate(declared):
+        if not entry.is_state:
+            continue
+        behind = [i for i in declared[number + 1:] if not i.is_state and not i.implicit]
+        if behind and not entry.implicit:
+            raise GraphError(f"the input {entry.variable!r}, which has an update, stands before {behind[0].variable!r},"
+                             " which has none", fix="give inputs with an update last, or make them implicit=True")
+        assert entry.kept is not None
+        if entry.kept in pairs or entry.variable in replaced:
+            raise GraphError(f"{entry.variable!r} is updated or replaced twice")
+        replaced[entry.variable] = entry.kept
+        if entry.update is not None:
+            pairs[entry.kept] = _fitting_update(entry.kept, as_variable(entry.update))
+            entry.update = None  # it is the graph's now
 
 
 def _add_default_updates(expressions: list[Variable], pairs: dict[SharedVariable, Variable], exclude: Any,
@@ -185,7 +194,7 @@ def _add_default_updates(expressions: list[Variable], pairs: dict[SharedVariable
 def _check_inputs(declared: Sequence[In], expressions: Sequence[Variable], written: Sequence[Variable],
                   on_unused: str) -> None:
     """Raise unless what is to be computed needs the inputs and nothing else; `written` is that before givens."""
-    arguments = [i.variable for i in declared]
+    arguments = [i.variable for i in declared if not i.is_state]
     for number, variable in enumerate(arguments):
         if variable in arguments[:number]:
             raise GraphError(f"{variable!r} is an input twice")

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import copyreg
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from symtensor.runtime.core import core
 from symtensor.types.dtype import ALL, numpy_dtype
 from symtensor.types.tensor import TensorType
 
-__all__ = ["SharedVariable", "shared"]
+__all__ = ["Container", "SharedVariable", "shared"]
 
 
 class _PlainStorage:
@@ -60,15 +62,44 @@ class SharedVariable(Variable):
         self.set_value(np.zeros_like(self.storage.array), borrow=True)
 
     @property
-    def container(self) -> Any:
-        """The storage (Theano's name)."""
-        return self.storage
+    def container(self) -> Container:
+        """Its place, as Theano calls it: `container.value` is the value."""
+        return Container(self)
 
     def clone(self) -> SharedVariable:
         """Another variable with the same storage."""
         copy = SharedVariable(self.storage.array, self.type, self.name)
         copy.storage = self.storage
         return copy
+
+
+@dataclass
+class Container:
+    """A place for a value that a function keeps: that of a shared variable, or of an input with a value.
+
+    >>> container = shared(np.ones(2)).container
+    >>> container.value = [3, 4]
+    >>> container.value
+    array([3., 4.])
+    """
+
+    variable: SharedVariable
+
+    @property
+    def value(self) -> np.ndarray:
+        """A copy of the value."""
+        return self.variable.get_value()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.variable.set_value(value)
+
+    data = value
+    """The same, as Theano also calls it."""
+
+
+if core is not None:
+    copyreg.pickle(core.Storage, lambda storage: (core.Storage, (storage.array,)))
 
 
 def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarray:

@@ -21,6 +21,7 @@ max(0, n - 2)
 
 from __future__ import annotations
 
+import copyreg
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -365,3 +366,29 @@ def evaluate(size: Size, values: Mapping[Symbol, int]) -> int:
     result = substitute(size, lambda s: values[s])
     assert isinstance(result, int)
     return result
+
+
+# -- pickling ---------------------------------------------------------------------------------------------
+
+def _pickled(size: Dim) -> tuple[Any, ...]:
+    """A size is made anew from its parts: which form is normal depends on the age of symbols."""
+    terms = [([atom if isinstance(atom, Symbol) else (atom.kind, atom.left, atom.right) for atom in monomial], factor)
+             for monomial, factor in size.terms]
+    return _unpickled, (terms, size.constant)
+
+
+def _unpickled(terms: list[tuple[list[Any], int]], constant: int) -> Size:
+    size: Size = constant
+    for atoms, factor in terms:
+        size = size + factor * math.prod(map(_factor, atoms))
+    return size
+
+
+def _factor(atom: Symbol | tuple[str, Size, Size]) -> Size:
+    if isinstance(atom, Symbol):
+        return of_atom(atom)
+    kind, left, right = atom
+    return {"floordiv": floordiv, "modulo": modulo, "max": maximum}[kind](left, right)
+
+
+copyreg.pickle(Dim, _pickled)  # type: ignore[arg-type]

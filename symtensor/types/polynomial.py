@@ -52,6 +52,13 @@ class Symbol:
         object.__setattr__(self, "order", (0, next(_serial)))
         object.__setattr__(self, "symbols", (self,))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its age is that of this process. The source comes afterwards: its type may mention the symbol.
+        return Symbol, (self.name, None, self.axis), self.source
+
+    def __setstate__(self, source: Any) -> None:
+        object.__setattr__(self, "source", source)
+
     def __repr__(self) -> str:
         return self.name
 
@@ -111,9 +118,6 @@ class Compound:
             self._flat = tuple(entries)
         return self._flat
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Compound, (self.kind, self.left, self.right)
-
     def __repr__(self) -> str:
         return repr(of_atom(self))
 
@@ -172,9 +176,6 @@ class Dim:
         return product(self, other)
 
     __rmul__ = __mul__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Dim, (self.terms, self.constant)
 
     def __repr__(self) -> str:
         return write(self, {symbol: symbol.name for symbol in self.symbols})

@@ -14,6 +14,7 @@ True
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.types import dim as dims
-from symtensor.types.dim import Dim, Size
+from symtensor.types.dim import Dim, Size, Symbol
 from symtensor.types.dtype import check_dtype, numpy_dtype
 
 __all__ = ["TensorType", "named_size"]
@@ -34,6 +35,20 @@ def named_size(name: str) -> Dim:
     if name not in _named:
         _named[name] = dims.symbol(name)
     return _named[name]
+
+
+def _pickled(symbol: Symbol) -> Any:
+    """A symbol that is a dimension's name is the one of that name in every process."""
+    if _named.get(symbol.name) is dims.of_atom(symbol):
+        return _named_symbol, (symbol.name,)
+    return symbol.__reduce__()
+
+
+def _named_symbol(name: str) -> Symbol:
+    return named_size(name).symbols[0]
+
+
+copyreg.pickle(Symbol, _pickled)
 
 
 def _size(entry: Any) -> Size | None:
@@ -124,7 +139,7 @@ class TensorType:
         return hash((self.dtype, self.static_shape))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TensorType, (self.dtype, self.static_shape)
+        return TensorType.of, (self.dtype, self.shape)
 
     def __repr__(self) -> str:
         return f"TensorType({self.dtype}, {self.describe_shape()})"
