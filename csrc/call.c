@@ -49,6 +49,35 @@ static PyArrayObject *input_array(const Workspace *workspace, int number)
     return (PyArrayObject *)owner;
 }
 
+/* An argument as an array; a number is kept as such, and only for the length of the call. */
+static PyObject *argument_array(const Workspace *workspace, int number)
+{
+    PyObject *array = (PyObject *)workspace->arguments[number];
+    if (array != NULL)
+        return Py_NewRef(array);
+    const Type *type = &workspace->machine->arguments[number];
+    Py_INCREF(type->descr);
+    array = PyArray_NewFromDescr(&PyArray_Type, type->descr, 0, NULL, NULL, NULL, 0, NULL);
+    if (array != NULL)
+        memcpy(PyArray_DATA((PyArrayObject *)array), workspace->argument_data[number], type->itemsize);
+    return array;
+}
+
+PyObject *given_arrays(const Workspace *workspace)
+{
+    int arguments = workspace->machine->argument_count, storages = workspace->machine->storage_count;
+    PyObject *arrays = PyTuple_New(arguments + storages);
+    for (int i = 0; arrays != NULL && i < arguments + storages; i++) {
+        PyObject *array = i < arguments ? argument_array(workspace, i)
+                                        : Py_NewRef((PyObject *)workspace->shared[i - arguments]);
+        if (array == NULL)
+            Py_CLEAR(arrays);
+        else
+            PyTuple_SET_ITEM(arrays, i, array);
+    }
+    return arrays;
+}
+
 static int refuse_result(Function *function, int index, int position, const char *what)
 {
     return function_fail(function, "call", index, Py_BuildValue("(is)", position, what));

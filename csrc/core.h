@@ -357,6 +357,8 @@ bool shape_matches(const Binding *binding, const Buffer *buffer, PyArrayObject *
 int run_program(Function *function, Workspace *workspace);
 /* Instructions begin..end, none of them CALL or RESIZE, without the GIL: a status, zero for success. */
 int run_range(Workspace *workspace, int begin, int end);
+/* What the call was given: an array for each argument and each storage, a tuple. */
+PyObject *given_arrays(const Workspace *workspace);
 int run_call(Function *function, Workspace *workspace, const Call *call, int index);
 
 /* Work on several threads: a status, zero for success. */

@@ -78,7 +78,7 @@ static int run_stretch(Function *function, Workspace *workspace, Step step, int6
         PyEval_RestoreThread(released);
     if (status == 0)
         return 0;
-    return function_fail(function, "kernel", workspace->failed, PyLong_FromLong(status));
+    return function_fail(function, "kernel", workspace->failed, Py_BuildValue("(iN)", status, given_arrays(workspace)));
 }
 
 static int run_python(Function *function, Workspace *workspace, int index)

@@ -103,7 +103,7 @@ class _Facts:
         name = self.name if name is None else name
         if self.program is None or delete_updates:
             return self._compiled(own, shared, name, delete_updates)
-        made = _linked(self.program, Signature(own, name), shared, self.source.wrap)
+        made = _linked(self.program, Signature(own, name), shared, self.source)
         return _described(made, self.source, Signature(own, name), shared, {}, self.program)
 
     def _compiled(self, declared: Sequence[In], shared: Sequence[SharedVariable], name: str | None,
@@ -158,7 +158,7 @@ def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[Shar
     source = _Source(graph, level, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]))
     if _native():
         program = _program(source, len(signature.arguments), updates, watch)
-        made = _linked(program, signature, shared, wrap)
+        made = _linked(program, signature, shared, source)
         watch.lap("kernels")
         made.program = program
         if config.debug >= 3:
@@ -260,14 +260,14 @@ def _warn_once(message: str) -> None:
         warnings.warn(message, stacklevel=5)
 
 
-def _linked(program: Program, signature: Signature, shared: Sequence[SharedVariable], wrap: Any) -> Any:
+def _linked(program: Program, signature: Signature, shared: Sequence[SharedVariable], source: _Source) -> Any:
     """The native callable of a program."""
     tool = toolchain()
     assert tool is not None and core is not None
     load_routines(instruction.name for instruction in program.instructions if isinstance(instruction, Routine))
     loaded: list[LoadedKernel] = load_kernels(program.kernels, preamble=preamble(tool.vector_math))
     machine = core.Machine(program, [k.address for k in loaded], [v.storage for v in shared], program.callables)
-    made = _Native(machine, signature.convert, Failures(program), wrap)
+    made = _Native(machine, signature.convert, Failures(program, source.written), source.wrap)
     made.kernels = [KernelText(name, text, k.path) for (name, text), k in zip(program.kernels, loaded)]
     return made
 

@@ -12,11 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from symtensor.base.errors import CheckFailed, IndexOutOfRange, LinearAlgebraError, ShapeError, SymtensorError
 from symtensor.ir import provenance
 from symtensor.ir.disagreement import declaration_error, equation_error
+from symtensor.ir.graph import Graph
+from symtensor.ir.interpret import evaluate_graph
+from symtensor.ir.node import Apply, Variable
 from symtensor.ir.provenance import Lines
 from symtensor.lower.program import Program, Routine
+from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.size import Dimension
 
 __all__ = ["Failures", "size_error"]
 
@@ -32,9 +39,14 @@ def size_error(message: Any, places: Sequence[Lines], left: int, right: int) -> 
 
 
 class Failures:
-    """The callback of the virtual machine: raises the error for what went wrong."""
+    """The callback of the virtual machine: raises the error for what went wrong.
 
-    def __init__(self, program: Program) -> None:
+    `written` are the inputs and outputs the program was made of: a kernel tells only that an index is out of range,
+    and which one it is, is found by NumPy in the arrays that the call was given.
+    """
+
+    def __init__(self, program: Program, written: tuple[Sequence[Variable], Sequence[Variable]]) -> None:
+        self.written = written
         self.checks = program.checks
         self.messages = program.messages
         self.origins = program.origins
@@ -58,6 +70,27 @@ class Failures:
             if isinstance(instruction, Routine):
                 raise LinearAlgebraError(f"{names}: {instruction.failure}", where=where, operands=operands,
                                          fix=instruction.fix)
-            raise IndexOutOfRange("an index is out of range", where=where, operands=operands,
+            what = self._offending_index([self.places[place] for place in places], data[1])
+            raise IndexOutOfRange(what or "an index is out of range", where=where, operands=operands,
                                   fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)
+
+    def _offending_index(self, places: Sequence[Lines], arrays: Sequence[np.ndarray]) -> str | None:
+        """What NumPy says of the indices computed at these places; None if it finds nothing wrong with them."""
+        graph = Graph(*self.written)
+        checked = [node for node in graph.nodes() if isinstance(node.op, Elementwise) and node.op.definition.fails
+                   and not set(places).isdisjoint(graph.lines_of(node))]
+        for node in checked:
+            graph.outputs = list(node.outputs)
+            try:
+                evaluate_graph(graph, arrays)
+            except IndexOutOfRange as error:
+                return error.what.partition(": ")[2] + _axis_text(node.inputs[1].owner)
+            except (SymtensorError, MemoryError):
+                pass  # a storage may have been written in place by now; then the error that was found has to do
+        return None
+
+
+def _axis_text(size: Apply | None) -> str:
+    """Whose size the index had to keep to, if it is that of an axis."""
+    return f": axis {size.op.axis} of {size.inputs[0]!r}" if size is not None and isinstance(size.op, Dimension) else ""

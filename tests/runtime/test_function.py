@@ -188,13 +188,21 @@ def test_contradiction_is_found_when_written():
     assert "784 and 500 can never be equal" in str(error.value) and "T.dot(x, w)" in str(error.value)
 
 
-@pytest.mark.skipif(toolchain() is None, reason="kernels tell only that an index is out of range")
-def test_which_axis_an_index_leaves():
+@pytest.mark.skipif(toolchain() is None, reason="NumPy says it in other words")
+def test_which_index_leaves_which_axis():
     table, rows = st.shared(np.zeros((3, 2)), name="table"), T.lvector("rows")
     with pytest.raises(IndexOutOfRange) as error:
         st.function([rows], updates=[(table, T.inc_subtensor(table[rows], 1))])([5])
-    assert message(error).splitlines()[0] == "an index is out of range"
+    assert message(error).splitlines()[0] == "index 5 is out of range for an axis of size 3: axis 0 of table"
     assert error.value.operands == ("rows: int64 (rows.0,)", "rows counts along an axis of size table.0")
+    x, n = T.dmatrix("x"), T.lscalar("n")
+    with pytest.raises(IndexOutOfRange) as error:
+        st.function([x, rows, n], T.exp(x)[rows - 1, n])(np.ones((2, 3)), [0, 1, 2], -4)
+    assert error.value.what == "index -4 is out of range for an axis of size 3: axis 1 of exp(x)"
+    assert error.value.where[0].startswith(f"{__file__}:") and "T.exp(x)[rows - 1, n]" in error.value.where[0]
+    with pytest.raises(IndexOutOfRange, match="index -9 is out of range for an axis of size 2: axis 0 of exp"):
+        st.function([x, rows, n], T.exp(x)[rows - 1, n])(np.ones((2, 3)), [0, 1, -8], 1)
+    assert error.value.fix == "positions run from -size to size - 1"
 
 
 def test_index_out_of_range(backend):
