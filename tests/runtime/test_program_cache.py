@@ -7,6 +7,7 @@ import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.config import config
 from symtensor.base.errors import IndexOutOfRange, ShapeError
+from symtensor.codegen import store
 from symtensor.ir.graph import Graph
 from symtensor.ops.elementwise import elementwise
 from symtensor.ops.scalar import sin
@@ -19,7 +20,8 @@ X = T.dvector("x")
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(tmp_path):
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_private", None)
     with config.change(cache=True, cache_dir=str(tmp_path)):
         yield
 
