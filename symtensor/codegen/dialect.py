@@ -3,12 +3,12 @@
 What an op is in C stands beside its meaning, in `ops.scalar`. C and CUDA differ in little: the fields of a `Dialect`.
 
 >>> from symtensor.lower.kernel import Scope
->>> from symtensor.ops.scalar import exp
+>>> from symtensor.ops.scalar import sqrt
 >>> scope = Scope()
 >>> [C.number(scope.literal(value, "float32")) for value in (0.1, -3, -np.inf)]
 ['0.1f', '(-3.0f)', '(-__builtin_inff())']
->>> C.operation(scope.compute(exp, scope.load(0, 0, "float32")), ["x"])
-'expf(x)'
+>>> C.operation(scope.compute(sqrt, scope.load(0, 0, "float32")), ["x"])
+'sqrtf(x)'
 """
 
 from __future__ import annotations

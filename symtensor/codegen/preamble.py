@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from symtensor.codegen.dialect import TYPES
+from symtensor.codegen.exponential import exponentials
 
 __all__ = ["preamble"]
 
@@ -90,4 +91,4 @@ def preamble(vector: bool) -> str:
         elif name != "bool":
             template = (_UNSIGNED_HELPERS if name.startswith("u") else _SIGNED_HELPERS) + _INTEGER_HELPERS
             lines.append(template.format(type=c_type, name=name))
-    return "\n".join(lines) + _INDEX_HELPER
+    return "\n".join(lines) + exponentials() + _INDEX_HELPER

@@ -106,14 +106,14 @@ round_half_away_from_zero = primitive(
 
 # -- exponentials and logarithms --------------------------------------------------------------------------
 
-exp = primitive("exp", 1, "float", np.exp, "exp{f}({0})", "e to the x.", cost=15)
+exp = primitive("exp", 1, "float", np.exp, "exp{s}({0})", "e to the x.", cost=15)
 exp2 = primitive("exp2", 1, "float", np.exp2, "exp2{f}({0})", "2 to the x.", cost=15)
 expm1 = primitive("expm1", 1, "float", np.expm1, "expm1{f}({0})", "exp(x) - 1, near 0 too.", cost=20)
 log = primitive("log", 1, "float", np.log, "log{f}({0})", "Natural logarithm; NaN below zero.", cost=15)
 log2 = primitive("log2", 1, "float", np.log2, "log2{f}({0})", "Logarithm to base 2.", cost=15)
 log10 = primitive("log10", 1, "float", np.log10, "log10{f}({0})", "Logarithm to base 10.", cost=15)
 log1p = primitive("log1p", 1, "float", np.log1p, "log1p{f}({0})", "log(1 + x), near 0 too.", cost=20)
-sigmoid = primitive("sigmoid", 1, "float", _special("expit"), "(1 / (1 + exp{f}(-{0})))", "1 / (1 + exp(-x)).", cost=20)
+sigmoid = primitive("sigmoid", 1, "float", _special("expit"), "(1 / (1 + exp{s}(-{0})))", "1 / (1 + exp(-x)).", cost=20)
 softplus = primitive("softplus", 1, "float", lambda x: np.logaddexp(np.zeros((), np.asarray(x).dtype), x),
                      "(({0} > 0 ? {0} : 0) + log1p{f}(exp{f}(-fabs{f}({0}))))",
                      "log(1 + exp(x)) without overflow.", cost=35)

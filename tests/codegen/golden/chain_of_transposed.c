@@ -15,7 +15,7 @@ int exp_sub(void *const *buffers, const long *sizes, long begin, long end, void 
     for (long i1 = first; i1 < last; ++i1) {
       const float v0 = b0[(i1 + s0 * i0)];
       const float v1 = b1[(i0 + s2 * i1)];
-      const float v2 = expf(v1);
+      const float v2 = exp_float32(v1);
       const float v3 = (v2 - v0);
       b2[(i1 + s0 * i0)] = v3;
     }

@@ -22,7 +22,7 @@ int max_sub_exp_sum_true_div(void *const *buffers, const long *sizes, long begin
       for (long i1 = part; i1 < stop; ++i1) {
         const float v0 = b0[(i1 + s0 * i0)];
         const float v2 = (v0 - a0);
-        const float v3 = expf(v2);
+        const float v3 = exp_float32(v2);
         p1 = p1 + v3;
         ((float *)((char *)scratch + 0))[i1] = v3;
       }
