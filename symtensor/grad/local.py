@@ -28,8 +28,8 @@ Rule = Callable[[Apply, Sequence[Variable | None]], Sequence[Any]]
 @cache
 def _made_with_the_engine() -> dict[tuple[type[Op], str], Rule]:
     """Derivatives of ops that hold functions: they need the engine, which is built on this module."""
-    from symtensor.grad import loops
-    return loops.RULES
+    from symtensor.grad import branches, loops
+    return {**branches.RULES, **loops.RULES}
 
 
 def has_pullback(op: type[Op]) -> bool:

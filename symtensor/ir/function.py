@@ -17,19 +17,21 @@ TensorType(float64, (7,))
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
+from pickle import PicklingError
 from typing import Any
 
 from symtensor.base.errors import GraphError, TextError
 from symtensor.ir import text
-from symtensor.ir.graph import Graph
+from symtensor.ir.graph import Graph, leaves, substitute
 from symtensor.ir.node import Constant, Variable, describe, equal_sizes, restate
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Function", "Sizes"]
+__all__ = ["Function", "Sizes", "captured", "enclosed"]
 
 
 class Function:
@@ -80,9 +82,19 @@ class Function:
     def __hash__(self) -> int:
         return hash(self.text) if self.text is not None else id(self)
 
+    def __reduce__(self) -> Any:
+        try:
+            return _read, (text.to_text(self.graph, lines=True),)
+        except TextError as error:
+            raise PicklingError(f"a function has no text: {error.what}") from error
+
     def __repr__(self) -> str:
         parameters = ", ".join(map(repr, self.parameters))
         return f"({parameters}) -> ({', '.join(map(repr, self.results))})"
+
+
+def _read(written: str) -> Function:
+    return Function(text.from_text(written))
 
 
 class Sizes:
@@ -90,16 +102,26 @@ class Sizes:
 
     `values` gives, by the number of a parameter, the value of an integer scalar that is the same in every
     application. Made inside `Op.infer` it states what must be equal: the sizes that the parameters' types repeat, and
-    the equations of the function's nodes, as far as they can be told from the arguments.
+    the equations of the function's nodes, as far as they can be told from the arguments; not if it may be that the
+    function is not `applied`.
     """
 
     def __init__(self, function: Function, types: Sequence[TensorType],
-                 values: Mapping[int, Size] | None = None) -> None:
+                 values: Mapping[int, Size] | None = None, applied: bool = True) -> None:
         self.function = function
         self._bound: dict[Symbol, Size] = {}
         self._bind_values(values or {})
         self._bind_types(types)
-        for equation, lines in function.graph.equations:
+        if applied:
+            self._state(types)
+
+    def _state(self, types: Sequence[TensorType]) -> None:
+        for variable, given in zip(self.function.parameters, types):
+            for axis, (size, actual) in enumerate(zip(self.function.graph.origin[variable].type.shape, given.shape)):
+                expected = self(size)
+                if expected is not None:
+                    equal_sizes(expected, actual, f"size of axis {axis} of {variable!r}")
+        for equation, lines in self.function.graph.equations:
             left, right = self(equation.left), self(equation.right)
             if left is not None and right is not None:
                 restate(equation, left, right, lines)
@@ -115,19 +137,11 @@ class Sizes:
                 self._bound[symbol] = values[graph.inputs.index(variable)]
 
     def _bind_types(self, types: Sequence[TensorType]) -> None:
-        """Find lone symbols first: then what the other sizes must be can be said."""
-        parameters = self.function.parameters
-        own = [self.function.graph.origin[v].type.shape for v in parameters]
-        for shape, given in zip(own, types):
-            for size, actual in zip(shape, given.shape):
+        for variable, given in zip(self.function.parameters, types):
+            for size, actual in zip(self.function.graph.origin[variable].type.shape, given.shape):
                 lone = dims.lone_symbol(size)
                 if lone is not None:
                     self._bound.setdefault(lone, actual)
-        for variable, shape, given in zip(parameters, own, types):
-            for axis, (size, actual) in enumerate(zip(shape, given.shape)):
-                expected = self(size)
-                if expected is not None:
-                    equal_sizes(expected, actual, f"size of axis {axis} of {variable!r}")
 
     def __call__(self, size: Size) -> Size | None:
         """A size of the function as one of where it is applied; None if only the function's own data tells."""
@@ -141,5 +155,63 @@ class Sizes:
         return TensorType.of(type.dtype, tuple(map(self, type.shape)))  # type: ignore[arg-type]
 
 
-text.register_parameter("function", Function, lambda function: text.to_text(function.graph),
-                        lambda written: Function(text.from_text(written)))
+# -- from an expression to a function ---------------------------------------------------------------------
+
+class _Outside:
+    """The variables that are not among some."""
+
+    def __init__(self, inside: Collection[Variable]) -> None:
+        self.inside = inside
+
+    def __contains__(self, variable: object) -> bool:
+        return variable not in self.inside
+
+
+def captured(results: Sequence[Variable], inside: Collection[Variable]) -> list[Variable]:
+    """What `results` take from outside, when the variables in `inside` are computed, or given, inside."""
+    return [v for v in leaves(results, _Outside(inside)) if v not in inside and not isinstance(v, Constant)]
+
+
+def enclosed(given: Sequence[Variable], results: Sequence[Variable],
+             known: Mapping[Variable, Variable] | None = None) -> Function:
+    """The function from the variables `given` to `results`: its parameters are copies with sizes of their own.
+
+    What variables are inside can be said by `known`.
+    """
+    rename = _Renaming(v.type for v in given)
+    copies = [Variable(rename(v.type), name=v.name or repr(v)) for v in given]
+    return Function.of(copies, substitute(results, {**dict(zip(given, copies)), **(known or {})}))
+
+
+class _Renaming:
+    """Types with sizes of their own, in which equal sizes stay equal, and sizes made of others as far as possible."""
+
+    def __init__(self, types: Iterable[TensorType]) -> None:
+        self._new: dict[Size, Size] = {}
+        for size in (size for type in types for size in type.shape):
+            lone = dims.lone_symbol(size)
+            if lone is not None and size not in self._new:
+                self._new[size] = dims.symbol(lone.name)
+
+    def __call__(self, type: TensorType) -> TensorType:
+        return TensorType.of(type.dtype, tuple(map(self._size, type.shape)))
+
+    def _size(self, size: Size) -> Size:
+        if isinstance(size, int):
+            return size
+        if size not in self._new:
+            known = all(dims.of_atom(symbol) in self._new for symbol in dims.symbols_of(size))
+            self._new[size] = dims.substitute(size, self._of_symbol) if known else dims.symbol("size")
+        return self._new[size]
+
+    def _of_symbol(self, symbol: Symbol) -> Size | None:
+        return self._new.get(dims.of_atom(symbol))
+
+
+_ESCAPES = {ord(character): f"~{short}" for character, short in zip("~\n'\"\\", "tnaqb")}
+_ESCAPED = {short[1]: chr(character) for character, short in _ESCAPES.items()}
+"""How the text of a function is written within another: its length grows in proportion to the depth only."""
+
+text.register_parameter("function", Function,
+                        lambda function: text.to_text(function.graph).translate(_ESCAPES),
+                        lambda written: _read(re.sub("~(.)", lambda match: _ESCAPED[match[1]], written)))

@@ -297,13 +297,29 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph of its own that is the same: what is known of sizes included."""
-        made = Graph(self.inputs, self.outputs)
+        sources = list(self.sources.items())
+        made = Graph(self.inputs, self.outputs + [variable for _, variable in sources])
+        copies = made.outputs[len(self.outputs):]
+        del made.outputs[len(self.outputs):]
         made.origin = {new: self.origin[old] for new, old in made.origin.items()}
         stated = {equation for equation, _ in self.equations}
         made.equations = self.equations + [pair for pair in made.equations if pair[0] not in stated]
         for old, new in self.solution.pairs():
             made.solution.record(old, new)
+        for (symbol, _), variable in zip(sources, copies):
+            made._answer_for(symbol, variable)
         return made
+
+    def _answer_for(self, symbol: Symbol, variable: Variable) -> None:
+        """Let a variable tell what a symbol is."""
+        self.sources[symbol] = variable
+        size = dims.of_atom(symbol)
+        if symbol.axis is not None:
+            self.solution.assume(size, variable.type.shape[symbol.axis])
+        elif variable.known_size is not None:
+            self.solution.assume(size, variable.known_size)
+        elif not isinstance(variable, Constant):
+            variable.known_size = size
 
     # -- reading ----------------------------------------------------------------------------------
 

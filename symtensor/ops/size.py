@@ -25,7 +25,7 @@ from symtensor.types.dim import Dim, Size
 from symtensor.types.dtype import INTEGERS
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Dimension", "SizeValue", "dimension", "size_of", "size_value", "shape_of", "integer"]
+__all__ = ["Dimension", "SizeValue", "dimension", "size_of", "size_value", "shape_of", "integer", "truth_of"]
 
 _SCALAR = TensorType("int64", ())
 
@@ -134,6 +134,15 @@ def size_of(variable: Variable) -> Size:
         pending.pop()
     assert variable.known_size is not None
     return variable.known_size
+
+
+def truth_of(condition: Variable) -> Size:
+    """A bool scalar as a size: 1 if it holds, else 0."""
+    if isinstance(condition, Constant):
+        return int(condition.data)
+    if condition.known_size is None:
+        condition.known_size = dims.symbol(condition.name or f"truth{condition.serial}", condition)
+    return condition.known_size
 
 
 def _size_inputs(variable: Variable) -> Sequence[Variable]:

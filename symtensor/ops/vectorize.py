@@ -19,8 +19,10 @@ from typing import Any
 
 from symtensor.base.errors import GradientError
 from symtensor.ir import provenance
+from symtensor.ir.function import Function
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Apply, Op, Variable, describe
+from symtensor.ops.branch import Branch, IfElse
 from symtensor.ops.contract import MatMul
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
@@ -30,6 +32,8 @@ from symtensor.ops.ordering import Argsort, Cumulate, Sort
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle, reshape
 from symtensor.ops.size import Dimension, dimension, shape_of, size_of
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Operand", "vectorize", "vectorizes"]
@@ -208,7 +212,7 @@ def _(op: Scan, operands: Sequence[Operand]) -> Sequence[Variable]:
     loop = Loop.over(op, [operand.value for operand in operands])
     given = dict(zip(loop.parameters, operands))
     always = {carry.own for carry in loop.carries}
-    many = {own: Variable(_many_type(own, operand.count)) for own, operand in given.items()
+    many = {own: Variable(_many_type(own, size_of(operand.count))) for own, operand in given.items()
             if operand.many or own in always}
     values = vectorize(loop.results, many)
     count = len(loop.carries)
@@ -220,8 +224,34 @@ def _(op: Scan, operands: Sequence[Operand]) -> Sequence[Variable]:
     return [*(made[carry] for carry in over.carries), *(_swapped(made[stack]) for stack in over.stacks)]
 
 
-def _many_type(variable: Variable, count: Variable) -> TensorType:
-    return TensorType.of(variable.type.dtype, (size_of(count), *variable.type.shape))
+@vectorizes(IfElse)
+def _(op: IfElse, operands: Sequence[Operand]) -> Sequence[Variable]:
+    return op.make(_one_condition(operands), *(operand.spread() for operand in operands[1:]))
+
+
+@vectorizes(Branch)
+def _(op: Branch, operands: Sequence[Operand]) -> Sequence[Variable]:
+    """A branch whose sides do all values at once."""
+    condition, given = _one_condition(operands), operands[1:]
+    functions = []
+    for function in op.functions().values():
+        pairs, count = list(zip(function.parameters, given)), dims.symbol("many")
+        many = {own: Variable(_many_type(own, count)) for own, operand in pairs if operand.many}
+        parameters = [many.get(own, own) for own, _ in pairs]
+        functions.append(Function.of(parameters, vectorize(function.results, many)))
+    return Branch(*functions).make(condition, *(operand.value for operand in given))
+
+
+def _one_condition(operands: Sequence[Operand]) -> Variable:
+    """The condition of a branch, if it is the same for all values."""
+    if operands[0].many:
+        raise GradientError("a condition that is another for each of many values has no one branch",
+                            fix="use switch, or compute the values one by one")
+    return operands[0].value
+
+
+def _many_type(variable: Variable, count: Size) -> TensorType:
+    return TensorType.of(variable.type.dtype, (count, *variable.type.shape))
 
 
 def _swapped(x: Variable) -> Variable:

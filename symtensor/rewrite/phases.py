@@ -20,6 +20,7 @@ from symtensor.base.errors import ConfigError
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Constant, Equation, Variable
+from symtensor.ops.branch import lazily
 from symtensor.ops.scalar import add, floor_div, maximum, minimum, mod, mul
 from symtensor.ops.shape import SpecifyShape
 from symtensor.ops.size import Dimension, SizeValue, dimension, integer
@@ -73,7 +74,7 @@ def stabilized(outputs: Iterable[Variable], keep: Iterable[Variable] = ()) -> li
     (log1p, True)
     """
     kept = [v for v in dict.fromkeys(keep) if not isinstance(v, Constant)]
-    graph = Graph(kept, list(outputs))
+    graph = Graph(kept, lazily(list(outputs), kept))
     history = History()
     for phase in (canonicalize, stabilize, canonicalize):
         run_phase(graph, phase, history)

@@ -21,6 +21,7 @@ from symtensor.grad.origins import origins
 from symtensor.ir import provenance
 from symtensor.ir.graph import Graph, leaves, substitute
 from symtensor.ir.node import Constant, Variable, describe
+from symtensor.ops.branch import lazily
 from symtensor.ops.convert import as_variable
 from symtensor.runtime.arguments import In, Out
 from symtensor.runtime.compiled import compile_graph
@@ -61,7 +62,8 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     _check_inputs(declared, expressions, written, on_unused_input or config.on_unused_input)
     arguments = [i.variable for i in declared if not i.is_state]
     shared = _shared_variables(expressions, pairs, arguments)
-    graph = Graph(arguments + list(shared), expressions)
+    given = arguments + list(shared)
+    graph = Graph(given, lazily(expressions, given))
     level = mode if isinstance(mode, str) else getattr(mode, "optimizer", None)
     storages = list(shared)
     return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, level=level, name=name,

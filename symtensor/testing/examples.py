@@ -21,6 +21,7 @@ from symtensor.base.errors import CheckFailed
 from symtensor.ir.function import Function
 from symtensor.ir.node import Constant, Op, Variable
 from symtensor.ops import scalar
+from symtensor.ops.branch import Branch, IfElse
 from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
@@ -419,3 +420,20 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for steps in (4, 2):
         yield Example(Scan(ends, 1, 1, until=True), (_normal(rng, 2), np.full((4, 2), 0.9), _normal(rng, 2),
                                                      np.array(steps)))
+
+
+@examples_for(IfElse)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for condition in (np.array(True), np.array(False)):
+        yield Example(IfElse(), (condition, _normal(rng, 3), _normal(rng, 3)))
+        yield Example(IfElse(), (condition, _normal(rng, 2, 3), _normal(rng), _normal(rng, 4, 1), _normal(rng)))
+        yield Example(IfElse(), (condition, np.arange(3), np.arange(2)), False)
+
+
+@examples_for(Branch)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    x, y, w = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "y", "w"))
+    one, other = Function.of([x, w], [x * scalar.tanh(w), x]), Function.of([y, w], [y, scalar.exp(w)])
+    for condition in (np.array(True), np.array(False)):
+        yield Example(Branch(one, other), (condition, _normal(rng, 3), _normal(rng, 3)))
+        yield Example(Branch(other, one), (condition, _normal(rng, 2), _normal(rng, 2)))

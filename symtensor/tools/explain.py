@@ -24,6 +24,7 @@ from symtensor.lower.build import build
 from symtensor.lower.group import Group, group
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.scatter import scatter_kernel
+from symtensor.ops.branch import lazily
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
 
@@ -62,7 +63,7 @@ def _optimized(obj: Any) -> tuple[Graph, History]:
         raise TypeMismatch(f"{obj!r} is no expression to explain",
                            fix="give a variable, a list of them, or a compiled function")
     inputs = [v for v in leaves(expressions) if not isinstance(v, Constant)]
-    graph = Graph(inputs, expressions)
+    graph = Graph(inputs, lazily(expressions))
     return graph, optimize(graph)
 
 
