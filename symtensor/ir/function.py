@@ -83,8 +83,11 @@ class Function:
         return hash(self.text) if self.text is not None else id(self)
 
     def __reduce__(self) -> Any:
+        graph = self.graph.copy()
+        for variable in graph.inputs:  # with sizes not yet found equal: it is told where they differ
+            variable.type = graph.origin[variable].type
         try:
-            return _read, (text.to_text(self.graph, lines=True),)
+            return _read, (text.to_text(graph, lines=True),)
         except TextError as error:
             raise PicklingError(f"a function has no text: {error.what}") from error
 
