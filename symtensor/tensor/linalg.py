@@ -45,7 +45,8 @@ def cholesky(a: Any, lower: bool = True, on_error: str = "raise") -> Variable:
            [1., 2.]])
     """
     if on_error not in ("raise", "nan"):
-        raise complaint(TypeMismatch, f"cholesky: on_error is 'raise' or 'nan', not {on_error!r}")
+        raise complaint(TypeMismatch, f"cholesky: on_error is 'raise' or 'nan', not {on_error!r}",
+                        fix="on_error='nan' for factors of NaN")
     (a,) = _in_floats(as_variable(a))
     return linalg.Cholesky(bool(lower), on_error == "nan")(a)
 
@@ -62,7 +63,8 @@ def solve_triangular(a: Any, b: Any, lower: bool = False, trans: int | str = 0,
     array([1., 2.])
     """
     if trans not in (0, 1, "N", "T"):
-        raise complaint(TypeMismatch, f"solve_triangular: trans is 0, 1, 'N' or 'T', not {trans!r}")
+        raise complaint(TypeMismatch, f"solve_triangular: trans is 0, 1, 'N' or 'T', not {trans!r}",
+                        fix="trans='T' for the transposed matrix")
     return _solved(linalg.SolveTriangular(bool(lower), trans in (1, "T"), bool(unit_diagonal)), a, b)
 
 
@@ -99,7 +101,8 @@ def solve(a: Any, b: Any) -> Variable:
 def _solved(op: Op, a: Any, b: Any) -> Variable:
     a, b = _in_floats(*together([a, b]))
     if a.type.ndim < 2 or not b.type.ndim:
-        raise complaint(TypeMismatch, f"{op}: matrices, and vectors or matrices as right sides, are needed", a, b)
+        raise complaint(TypeMismatch, f"{op}: matrices, and vectors or matrices as right sides, are needed", a, b,
+                        fix="add axes with shape_padleft")
     if b.type.ndim == 1:
         result = _solved(op, a, expand_dims(b, [1]))
         return drop_axes(result, [result.type.ndim - 1])
