@@ -295,6 +295,43 @@ static int fill_segments(Machine *machine)
     return collect(machine, &machine->dynamic_aliases, count, is_dynamic_alias, 0);
 }
 
+/* Loops: which buffers move with them, and whether they call Python. */
+
+static bool moves_with(const Loop *loop, int buffer)
+{
+    for (int i = 0; i < loop->row_count; i++)
+        if (loop->rows[i].own == buffer)
+            return true;
+    for (int i = 0; i < loop->carry_count; i++) {
+        const LoopCarry *carry = &loop->carries[i];
+        if (carry->own == buffer || carry->new == buffer)
+            return true;
+        for (int j = 0; j < carry->spares.count; j++)
+            if (carry->spares.items[j] == buffer)
+                return true;
+    }
+    return false;
+}
+
+static bool is_alias_in_loop(const Machine *machine, int buffer, int index)
+{
+    return is_alias(machine, buffer) && moves_with(machine->instructions[index].loop, machine->buffers[buffer].root);
+}
+
+static int analyse_loops(Machine *machine)
+{
+    for (int i = 0; i < machine->instruction_count; i++) {
+        if (machine->instructions[i].code != LOOP)
+            continue;
+        Loop *loop = machine->instructions[i].loop;
+        for (int j = i + 1; j < loop->end; j++)
+            loop->python |= machine->instructions[j].code == CALL;
+        if (collect(machine, &loop->aliases, machine->buffer_count, is_alias_in_loop, i) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Steps: stretches of instructions without Python. */
 
 static int list_steps(Machine *machine)
@@ -307,10 +344,13 @@ static int list_steps(Machine *machine)
         segment->step_begin = machine->step_count;
         bool joined = false;
         for (int i = segment->instruction_begin; i < segment->instruction_end; i++) {
-            enum Opcode code = machine->instructions[i].code;
-            bool plain = code != CALL && code != RESIZE;
+            const Instruction *instruction = &machine->instructions[i];
+            bool python = instruction->code == LOOP && instruction->loop->python;
+            bool plain = instruction->code != CALL && instruction->code != RESIZE && !python;
             if (!plain || !joined)
-                machine->steps[machine->step_count++] = (Step){i, i};
+                machine->steps[machine->step_count++] = (Step){i, i, python};
+            if (instruction->code == LOOP)
+                i = instruction->loop->end - 1;
             machine->steps[machine->step_count - 1].end = i + 1;
             joined = plain;
         }
@@ -383,7 +423,7 @@ int analyse_program(Machine *machine)
         return -1;
     place_in_segments(machine);
     if (list_roots(machine) < 0 || list_watched(machine) < 0 || fill_segments(machine) < 0
-        || list_steps(machine) < 0 || check_results(machine) < 0 || order_storages(machine) < 0)
+        || analyse_loops(machine) < 0 || list_steps(machine) < 0 || check_results(machine) < 0 || order_storages(machine) < 0)
         return -1;
     return check_instructions(machine);
 }

@@ -1,6 +1,8 @@
 /* Binding: everything that follows from the roots of a segment, done once for each tuple of their values. */
 #include "core.h"
 
+#define STEP_WORK 50             /* elements of work that a step of a loop costs besides its instructions */
+
 /* No buffer may come near the end of int64: sums of a few must not overflow. */
 #define LARGEST_BUFFER (INT64_MAX / 4)
 
@@ -156,17 +158,36 @@ static int64_t plan_instruction(const Machine *machine, Binding *binding, int in
     return work < 0 ? 0 : work;
 }
 
+/* Plans for a stretch of instructions; their work, or -1. */
+static int64_t plan_range(const Machine *machine, Binding *binding, int begin, int end)
+{
+    int64_t total = 0;
+    for (int i = begin; i < end; i++) {
+        int64_t work;
+        if (machine->instructions[i].code == LOOP) {
+            const Loop *loop = machine->instructions[i].loop;
+            int64_t steps = binding->sizes[loop->steps];
+            if (!loop_fits(machine, loop, binding))
+                return inconsistent("instruction", i, "is a Loop for more than its buffers hold");
+            work = plan_range(machine, binding, i + 1, loop->end);
+            work = work < 0 ? -1 : multiply_saturating(steps > 0 ? steps : 0, add_saturating(work, STEP_WORK));
+            i = loop->end - 1;
+        } else {
+            work = plan_instruction(machine, binding, i);
+        }
+        if (work < 0)
+            return -1;
+        total = add_saturating(total, work);
+    }
+    return total;
+}
+
 static int plan_steps(const Machine *machine, const Segment *segment, Binding *binding)
 {
     for (int s = segment->step_begin; s < segment->step_end; s++) {
-        int64_t total = 0;
-        for (int i = machine->steps[s].begin; i < machine->steps[s].end; i++) {
-            int64_t work = plan_instruction(machine, binding, i);
-            if (work < 0)
-                return -1;
-            total = add_saturating(total, work);
-        }
-        binding->step_work[s] = total;
+        binding->step_work[s] = plan_range(machine, binding, machine->steps[s].begin, machine->steps[s].end);
+        if (binding->step_work[s] < 0)
+            return -1;
     }
     return 0;
 }

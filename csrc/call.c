@@ -12,6 +12,7 @@ static PyObject *memory_owner(const Workspace *workspace, int number)
     case BUFFER_CONSTANT: return PyTuple_GET_ITEM(machine->constants, buffer->source);
     case BUFFER_OUTPUT: return (PyObject *)workspace->results[buffer->source];
     case BUFFER_DYNAMIC: return (PyObject *)workspace->dynamic[number];
+    case BUFFER_MOVING: return NULL;
     default: return (PyObject *)workspace->arenas[buffer->segment];
     }
 }
@@ -87,7 +88,7 @@ static int refuse_result(Function *function, int index, int position, const char
 static int copy_in(Function *function, Workspace *workspace, int index, int position, int number, PyObject *values)
 {
     const Buffer *buffer = &workspace->machine->buffers[number];
-    PyArrayObject *array = (PyArrayObject *)PyArray_FROM_O(PyTuple_GET_ITEM(values, position));
+    PyArrayObject *array = (PyArrayObject *)PyArray_FROM_OF(PyTuple_GET_ITEM(values, position), NPY_ARRAY_CARRAY_RO);
     if (array == NULL)
         return -1;
     int failed = 0;
@@ -95,13 +96,8 @@ static int copy_in(Function *function, Workspace *workspace, int index, int posi
         failed = refuse_result(function, index, position, "an array of another dtype or rank");
     else if (!shape_matches(workspace->binding, buffer, array))
         failed = refuse_result(function, index, position, "an array of another shape");
-    else if (PyArray_IS_C_CONTIGUOUS(array))
+    else
         memmove(workspace->slots[number], PyArray_DATA(array), (size_t)workspace->binding->bytes[number]);
-    else {
-        PyArrayObject *target = view_of_buffer(workspace, number, memory_owner(workspace, buffer->root));
-        failed = target == NULL ? -1 : PyArray_CopyInto(target, array);
-        Py_XDECREF(target);
-    }
     Py_DECREF(array);
     return failed;
 }

@@ -5,7 +5,10 @@ typedef struct {
     const Machine *machine;
     bool *made;                  /* of each DYNAMIC buffer: a Call before made it */
     int index, segment;          /* of the instruction being checked */
+    int loop_end;                /* of the innermost loop around it; 0 outside of loops */
 } Checker;
+
+static int check_instruction(Checker *checker, const Instruction *instruction);
 
 static int unsound(const Checker *checker, int buffer, const char *problem)
 {
@@ -28,7 +31,8 @@ static int check_alive(const Checker *checker, int number, bool shaped)
     const Buffer *root = &checker->machine->buffers[buffer->root];
     if (root->kind == BUFFER_DYNAMIC && !checker->made[buffer->root])
         return unsound(checker, number, "has not been made yet");
-    if (root->kind == BUFFER_ARENA && (checker->index < root->first || checker->index > root->last))
+    bool limited = root->kind == BUFFER_ARENA || root->kind == BUFFER_MOVING;
+    if (limited && (checker->index < root->first || checker->index > root->last))
         return unsound(checker, number, "is used outside its life");
     if ((shaped || root != buffer) && buffer->segment > checker->segment)
         return unsound(checker, number, "has a shape that is not known yet");
@@ -47,6 +51,10 @@ static int check_written(const Checker *checker, int number)
     const Buffer *root = &checker->machine->buffers[checker->machine->buffers[number].root];
     if (root->kind == BUFFER_INPUT || root->kind == BUFFER_CONSTANT)
         return unsound(checker, number, "must not be written");
+    if (root->kind == BUFFER_MOVING)
+        return root->source == checker->machine->buffers[number].root
+            ? unsound(checker, number, "is what a step was given and must not be written")
+            : check_alive(checker, number, true) < 0 ? -1 : check_written(checker, root->source);
     if (root->kind == BUFFER_SHARED && checker->machine->access[root->source] != ACCESS_MODIFY)
         return unsound(checker, number, "is written but its storage is not in `written`");
     return check_alive(checker, number, true);
@@ -81,6 +89,60 @@ static int check_routine(const Checker *checker, const Routine *routine)
     return 0;
 }
 
+static int check_moving(const Checker *checker, const Loop *loop, int number)
+{
+    const Buffer *buffer = &checker->machine->buffers[number];
+    if (buffer->kind != BUFFER_MOVING)
+        return unsound(checker, number, "does not move");
+    bool inside = buffer->first >= checker->index && buffer->last < loop->end;
+    return inside ? check_alive(checker, number, true) : unsound(checker, number, "moves outside its loop");
+}
+
+static int check_loop_buffers(const Checker *checker, const Loop *loop)
+{
+    for (int i = 0; i < loop->row_count; i++) {
+        LoopRow row = loop->rows[i];
+        if (check_moving(checker, loop, row.own) < 0 || check_read(checker, row.source) < 0
+            || (row.written && check_written(checker, row.source) < 0))
+            return -1;
+        if (!row.written && checker->machine->buffers[row.own].source != row.own)
+            return unsound(checker, row.own, "may not be written, but says where it is");
+        if (row.written && checker->machine->buffers[row.own].source != row.source)
+            return unsound(checker, row.own, "is written elsewhere than it says");
+    }
+    for (int i = 0; i < loop->carry_count; i++) {
+        const LoopCarry *carry = &loop->carries[i];
+        if (check_moving(checker, loop, carry->own) < 0 || check_read(checker, carry->first) < 0
+            || check_read(checker, carry->new) < 0
+            || (carry->final != carry->own && check_written(checker, carry->final) < 0))
+            return -1;
+        for (int j = 0; j < carry->spares.count; j++)
+            if (check_written(checker, carry->spares.items[j]) < 0 || check_written(checker, carry->new) < 0)
+                return -1;
+    }
+    return 0;
+}
+
+static int check_loop(Checker *checker, const Loop *loop)
+{
+    if (check_size(checker, loop->steps) < 0 || check_loop_buffers(checker, loop) < 0)
+        return -1;
+    for (int i = 0; i < loop->count.count; i++)
+        if (check_written(checker, loop->count.items[i]) < 0)
+            return -1;
+    if (checker->loop_end > 0 && loop->end > checker->loop_end) {
+        PyErr_Format(PyExc_ValueError, "instruction %d: ends after the loop around it", checker->index);
+        return -1;
+    }
+    int around = checker->loop_end, failed = 0;
+    checker->loop_end = loop->end;
+    for (checker->index++; checker->index < loop->end && !failed; checker->index++)
+        failed = check_instruction(checker, &checker->machine->instructions[checker->index]);
+    checker->index = loop->end - 1;
+    checker->loop_end = around;
+    return failed;
+}
+
 static int check_call(Checker *checker, const Call *call)
 {
     for (int i = 0; i < call->inputs.count; i++)
@@ -88,6 +150,8 @@ static int check_call(Checker *checker, const Call *call)
             return -1;
     for (int i = 0; i < call->outputs.count; i++) {
         int number = call->outputs.items[i];
+        if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC && checker->loop_end > 0)
+            return unsound(checker, number, "is made anew in each step of a loop");
         if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC)
             checker->made[number] = true;
         else if (check_written(checker, number) < 0)
@@ -111,6 +175,10 @@ static int check_resize(const Checker *checker)
 
 static int check_instruction(Checker *checker, const Instruction *instruction)
 {
+    if (instruction->code == RESIZE && checker->loop_end > 0) {
+        PyErr_Format(PyExc_ValueError, "instruction %d: a Resize in a loop", checker->index);
+        return -1;
+    }
     switch (instruction->code) {
     case LAUNCH: return check_launch(checker, &instruction->launch);
     case ROUTINE: return check_routine(checker, &instruction->routine);
@@ -119,6 +187,7 @@ static int check_instruction(Checker *checker, const Instruction *instruction)
         if (check_read(checker, instruction->copy.source) < 0)
             return -1;
         return check_written(checker, instruction->copy.target);
+    case LOOP: return check_loop(checker, instruction->loop);
     case RESIZE:
         checker->segment = instruction->resize.segment;
         return check_resize(checker);
@@ -142,7 +211,7 @@ static int check_end(Checker *checker)
 
 int check_instructions(const Machine *machine)
 {
-    Checker checker = {machine, PyMem_Calloc(machine->buffer_count + 1, sizeof(bool)), 0, 0};
+    Checker checker = {machine, PyMem_Calloc(machine->buffer_count + 1, sizeof(bool)), 0, 0, 0};
     if (checker.made == NULL) {
         PyErr_NoMemory();
         return -1;

@@ -8,9 +8,9 @@
  *            workspaces
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
  *
- * run.c goes through the instructions; call.c calls Python; routines.c has the routines of libraries
- * (gemm.c, linear.c), whose functions libraries.c finds; parallel.c spreads chunks over threads; pool.c
- * holds memory freed all at once.
+ * run.c goes through the instructions, loop.c through the steps of loops; call.c calls Python; routines.c has
+ * the routines of libraries (gemm.c, linear.c), whose functions libraries.c finds; parallel.c spreads chunks over
+ * threads; pool.c holds memory freed all at once.
  *
  * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.
  */
@@ -89,7 +89,7 @@ typedef struct {
 
 enum BufferKind {
     BUFFER_INPUT, BUFFER_SHARED, BUFFER_CONSTANT, BUFFER_ARENA, BUFFER_OUTPUT, BUFFER_DYNAMIC, BUFFER_ALIAS,
-    BUFFER_KINDS
+    BUFFER_MOVING, BUFFER_KINDS
 };
 
 typedef struct {
@@ -102,7 +102,7 @@ typedef struct {
     int segment;                 /* the segment from which its shape is known */
 } Buffer;
 
-enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, OPCODES };
+enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, LOOP, OPCODES };
 
 typedef struct {
     Kernel kernel;
@@ -135,6 +135,31 @@ typedef struct {
     int segment;
 } Resize;
 
+/* In step t, `own` is row t of `source`. */
+typedef struct {
+    int own, source;
+    bool written;
+} LoopRow;
+
+/* `own` is `first` in the first step, then what the step before left in `new`. The memory of `new` takes turns with
+ * that of `spares`. The last value is copied to `final`, if that is not `own` itself. */
+typedef struct {
+    int own, first, new, final;
+    Numbers spares;
+} LoopCarry;
+
+typedef struct {
+    int end;                     /* its steps are the instructions after it, up to this one */
+    int steps;                   /* a size */
+    bool backwards;
+    bool python;                 /* its steps call Python */
+    int row_count, carry_count;
+    LoopRow *rows;
+    LoopCarry *carries;
+    Numbers stop, count;         /* at most one buffer each: a bool that ends the loop; the number of steps done */
+    Numbers aliases;             /* of what moves */
+} Loop;
+
 typedef struct {
     enum Opcode code;
     union {
@@ -143,12 +168,14 @@ typedef struct {
         Copy copy;
         Call call;
         Resize resize;
+        Loop *loop;
     };
 } Instruction;
 
-/* A stretch of instructions that needs no Python, or a single CALL or RESIZE. */
+/* A stretch of instructions that needs no Python, a single CALL or RESIZE, or a loop that calls Python. */
 typedef struct {
     int begin, end;
+    bool python;
 } Step;
 
 /* A part of the program whose sizes are all known when it starts. The first starts with the call, each
@@ -191,7 +218,7 @@ typedef struct {
     PyObject *names;             /* of the arguments, a tuple of interned strings */
     int argument_count, storage_count, constant_count, size_count, root_count, watched_count, check_count;
     int buffer_count, instruction_count, result_count, update_count, written_count, returned, segment_count;
-    int step_count, given_size_count, pointer_count, arena_count;
+    int step_count, given_size_count, pointer_count, arena_count, most_carries;
     Type *arguments, *storage_types;
     enum Access *access;         /* of each storage */
     int *storage_order;          /* storages by address: the order in which locks are taken */
@@ -285,11 +312,14 @@ typedef struct Workspace {
     Block *scratch;
     void **slots;                /* of each buffer */
     void **pointers;             /* those of the launch being run */
+    void **made;                 /* what the step of a loop made of its carried values */
     int64_t *key;
     int64_t *timings;            /* of each instruction in this call; NULL unless profiling */
     int64_t *timing_space;
     int segment;                 /* the one entered last */
     int failed;                  /* the instruction that failed */
+    int64_t failed_step;         /* in which step of a loop; -1 outside of loops */
+    struct Function *function;   /* whose call is in flight */
     PyArrayObject **arguments;   /* borrowed from the caller; NULL for a scalar */
     void **argument_data;
     Scalar *scalars;
@@ -355,8 +385,11 @@ bool shape_matches(const Binding *binding, const Buffer *buffer, PyArrayObject *
 /* Running. */
 
 int run_program(Function *function, Workspace *workspace);
-/* Instructions begin..end, none of them CALL or RESIZE, without the GIL: a status, zero for success. */
+#define RAISED INT_MIN           /* the status of what has set a Python exception */
+/* Instructions begin..end, none of them RESIZE: a status, zero for success. Without the GIL if none is a CALL. */
 int run_range(Workspace *workspace, int begin, int end);
+int run_loop(Workspace *workspace, int index);
+bool loop_fits(const Machine *machine, const Loop *loop, const Binding *binding);
 /* What the call was given: an array for each argument and each storage, a tuple. */
 PyObject *given_arrays(const Workspace *workspace);
 int run_call(Function *function, Workspace *workspace, const Call *call, int index);

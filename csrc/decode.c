@@ -135,6 +135,7 @@ static int source_limit(const Machine *machine, enum BufferKind kind, Py_ssize_t
     case BUFFER_CONSTANT: return machine->constant_count;
     case BUFFER_OUTPUT: return machine->result_count;
     case BUFFER_ALIAS: return (int)index;
+    case BUFFER_MOVING: return (int)machine->buffer_count;
     default: return -1;
     }
 }
@@ -163,6 +164,8 @@ static int read_buffer(const Reader *reader, PyObject *item)
     buffer->root = (int)reader->index;
     if (kind == BUFFER_ARENA)
         return read_life(reader, item, buffer);
+    if (kind == BUFFER_MOVING && read_life(reader, item, buffer) < 0)
+        return -1;
     int limit = source_limit(machine, buffer->kind, reader->index);
     if (limit >= 0 && read_number(reader, item, "source", limit, &buffer->source) < 0)
         return -1;
@@ -219,13 +222,84 @@ static int read_resize(const Reader *reader, PyObject *item, Resize *resize)
     return read_number(reader, item, "end", limit, &resize->end);
 }
 
+/* The objects of a sequence that is an attribute: `array` gets room for them. */
+static PyObject *read_objects(const Reader *reader, PyObject *item, const char *attribute, size_t size, void *array,
+                              int *count)
+{
+    PyObject *value = PyObject_GetAttrString(item, attribute);
+    PyObject *objects = value == NULL ? NULL : PySequence_Tuple(value);
+    Py_XDECREF(value);
+    if (objects == NULL)
+        return NULL;
+    *count = (int)PyTuple_GET_SIZE(objects);
+    void *room = pool_take(&reader->machine->pool, *count, size);
+    memcpy(array, &room, sizeof(room));
+    if (room == NULL)
+        Py_CLEAR(objects);
+    return objects;
+}
+
+static int read_rows(const Reader *reader, PyObject *item, Loop *loop)
+{
+    int limit = reader->machine->buffer_count, failed = 0;
+    PyObject *rows = read_objects(reader, item, "rows", sizeof(LoopRow), &loop->rows, &loop->row_count);
+    if (rows == NULL)
+        return -1;
+    for (int i = 0; i < loop->row_count && !failed; i++) {
+        PyObject *row = PyTuple_GET_ITEM(rows, i);
+        failed = read_number(reader, row, "own", limit, &loop->rows[i].own) < 0
+            || read_number(reader, row, "source", limit, &loop->rows[i].source) < 0
+            || read_flag(row, "written", &loop->rows[i].written) < 0;
+    }
+    Py_DECREF(rows);
+    return failed ? -1 : 0;
+}
+
+static int read_carries(const Reader *reader, PyObject *item, Loop *loop)
+{
+    int limit = reader->machine->buffer_count, failed = 0;
+    PyObject *carries = read_objects(reader, item, "carries", sizeof(LoopCarry), &loop->carries, &loop->carry_count);
+    if (carries == NULL)
+        return -1;
+    for (int i = 0; i < loop->carry_count && !failed; i++) {
+        PyObject *object = PyTuple_GET_ITEM(carries, i);
+        LoopCarry *carry = &loop->carries[i];
+        failed = read_number(reader, object, "own", limit, &carry->own) < 0
+            || read_number(reader, object, "first", limit, &carry->first) < 0
+            || read_number(reader, object, "new", limit, &carry->new) < 0
+            || read_number(reader, object, "final", limit, &carry->final) < 0
+            || read_numbers(reader, object, "spares", limit, &carry->spares) < 0;
+    }
+    Py_DECREF(carries);
+    if (loop->carry_count > reader->machine->most_carries)
+        reader->machine->most_carries = loop->carry_count;
+    return failed ? -1 : 0;
+}
+
+static int read_loop(const Reader *reader, PyObject *item, Loop **made)
+{
+    Machine *machine = reader->machine;
+    Loop *loop = *made = pool_take(&machine->pool, 1, sizeof(Loop));
+    if (loop == NULL || read_number(reader, item, "end", machine->instruction_count + 1, &loop->end) < 0
+        || read_number(reader, item, "steps", machine->size_count, &loop->steps) < 0
+        || read_flag(item, "backwards", &loop->backwards) < 0 || read_rows(reader, item, loop) < 0
+        || read_carries(reader, item, loop) < 0
+        || read_numbers(reader, item, "stop", machine->buffer_count, &loop->stop) < 0
+        || read_numbers(reader, item, "count", machine->buffer_count, &loop->count) < 0)
+        return -1;
+    if (loop->end <= reader->index)
+        return refuse(reader, "end", "is before the loop");
+    return loop->stop.count <= 1 && loop->count.count <= 1 ? 0 : refuse(reader, "stop", "is more than one buffer");
+}
+
 static int read_instruction(const Reader *reader, PyObject *item)
 {
     Instruction *instruction = &reader->machine->instructions[reader->index];
     const char *name = strrchr(Py_TYPE(item)->tp_name, '.');
     name = name == NULL ? Py_TYPE(item)->tp_name : name + 1;
     static const char *const names[OPCODES] = {
-        [LAUNCH] = "Launch", [ROUTINE] = "Routine", [COPY] = "Copy", [CALL] = "Call", [RESIZE] = "Resize"};
+        [LAUNCH] = "Launch", [ROUTINE] = "Routine", [COPY] = "Copy", [CALL] = "Call", [RESIZE] = "Resize",
+        [LOOP] = "Loop"};
     int code = 0;
     while (code < OPCODES && strcmp(name, names[code]) != 0)
         code++;
@@ -236,6 +310,7 @@ static int read_instruction(const Reader *reader, PyObject *item)
     case COPY: return read_copy(reader, item, &instruction->copy);
     case CALL: return read_call(reader, item, &instruction->call);
     case RESIZE: return read_resize(reader, item, &instruction->resize);
+    case LOOP: return read_loop(reader, item, &instruction->loop);
     default: return refuse(reader, name, "is not an instruction");
     }
 }

@@ -40,45 +40,51 @@ static int run_instruction(Workspace *workspace, int index)
         memmove(slots[instruction->copy.target], slots[instruction->copy.source],
                 (size_t)binding->bytes[instruction->copy.source]);
         return 0;
+    case CALL:
+        return run_call(workspace->function, workspace, &instruction->call, index) < 0 ? RAISED : 0;
+    case LOOP:
+        return run_loop(workspace, index);
     default:
-        return -1;               /* CALL and RESIZE are steps of their own */
+        return -1;               /* a RESIZE is a step of its own */
     }
 }
 
 int run_range(Workspace *workspace, int begin, int end)
 {
+    const Instruction *instructions = workspace->machine->instructions;
     for (int i = begin; i < end; i++) {
+        bool loop = instructions[i].code == LOOP;
+        bool timed = workspace->timings != NULL && !loop; /* the instructions in a loop are timed each */
+        int64_t start = timed ? clock_nanoseconds() : 0;
         int status = run_instruction(workspace, i);
+        if (timed)
+            workspace->timings[i] += clock_nanoseconds() - start;
         if (status != 0) {
-            workspace->failed = i;
+            if (!loop)
+                workspace->failed = i;
             return status;
         }
+        if (loop)
+            i = instructions[i].loop->end - 1;
     }
     return 0;
-}
-
-static int run_range_timed(Workspace *workspace, int begin, int end)
-{
-    int status = 0;
-    for (int i = begin; i < end && status == 0; i++) {
-        int64_t start = clock_nanoseconds();
-        status = run_range(workspace, i, i + 1);
-        workspace->timings[i] += clock_nanoseconds() - start;
-    }
-    return status;
 }
 
 /* A stretch without Python; the GIL is released when there is work to pay for that. */
 static int run_stretch(Function *function, Workspace *workspace, Step step, int64_t work)
 {
-    PyThreadState *released = work > RELEASE_WORK ? PyEval_SaveThread() : NULL;
-    int status = workspace->timings == NULL ? run_range(workspace, step.begin, step.end)
-                                            : run_range_timed(workspace, step.begin, step.end);
+    PyThreadState *released = work > RELEASE_WORK && !step.python ? PyEval_SaveThread() : NULL;
+    int status = run_range(workspace, step.begin, step.end);
     if (released != NULL)
         PyEval_RestoreThread(released);
     if (status == 0)
         return 0;
-    return function_fail(function, "kernel", workspace->failed, Py_BuildValue("(iN)", status, given_arrays(workspace)));
+    if (status == RAISED)
+        return -1;
+    PyObject *step_number = workspace->failed_step < 0 ? Py_NewRef(Py_None)
+                                                       : PyLong_FromLongLong(workspace->failed_step);
+    return function_fail(function, "kernel", workspace->failed,
+                         Py_BuildValue("(iNN)", status, step_number, given_arrays(workspace)));
 }
 
 static int run_python(Function *function, Workspace *workspace, int index)

@@ -90,6 +90,7 @@ static int allocate_lists(Workspace *workspace, Pool *pool)
         {&workspace->oversized, machine->segment_count + 1, sizeof(int)},
         {&workspace->slots, machine->buffer_count, pointer},
         {&workspace->pointers, machine->pointer_count, pointer},
+        {&workspace->made, machine->most_carries, pointer},
         {&workspace->key, machine->root_count + machine->watched_count + 1, sizeof(int64_t)},
         {&workspace->timing_space, machine->instruction_count, sizeof(int64_t)},
         {&workspace->arguments, machine->argument_count, pointer},
@@ -152,6 +153,10 @@ Workspace *workspace_take(Function *function)
         workspace = workspace_new(function->machine);
     else
         function->idle = workspace->next;
+    if (workspace != NULL) {
+        workspace->function = function;
+        workspace->failed_step = -1;
+    }
     if (workspace != NULL)
         workspace->timings = function->profile ? workspace->timing_space : NULL;
     return workspace;
