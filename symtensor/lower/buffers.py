@@ -2,11 +2,13 @@
 
 >>> from symtensor.ir.graph import Graph
 >>> from symtensor.lower.memory import reuse
+>>> from symtensor.lower.size_table import SizeTable
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float32", (None,))("x")
 >>> flow = Flow(Graph([x], [x * 2]), 1, [])
->>> buffers = Buffers(flow, reuse(flow, flow.units), SizeTable(flow.graph, 1))
->>> [buffer.kind.name for buffer in buffers.all], buffers.results
+>>> assembly = Assembly(lambda kernel: [])
+>>> buffers = Results(flow, reuse(flow, flow.units), SizeTable(flow.graph, 1), assembly)
+>>> [buffer.kind.name for buffer in assembly.buffers], buffers.results
 (['INPUT', 'OUTPUT'], [1])
 """
 
@@ -14,44 +16,110 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import has_code, reshaped_base
+from symtensor.lower.assembly import Assembly
 from symtensor.lower.flow import Flow
 from symtensor.lower.memory import SharedMemory
-from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Instruction, Launch, Resize, Routine, SizeCode
+from symtensor.lower.program import Buffer, BufferKind
 from symtensor.lower.size_table import SizeTable
+from symtensor.lower.step_sizes import StepSizes
 from symtensor.lower.target import Partial
 from symtensor.types import dim as dims
 
-__all__ = ["Buffers"]
+__all__ = ["Memory", "Results"]
 
 
-class Buffers:
-    """Numbers the buffers of a flow.
+class Memory:
+    """Which buffer each value of a flow is in; they are anew in each step of `loop`, the number of a Loop."""
+
+    def __init__(self, flow: Flow, places: SharedMemory, sizes: SizeTable | StepSizes, assembly: Assembly,
+                 loop: int | None = None) -> None:
+        self.flow = flow
+        self.places = places
+        self.sizes = sizes
+        self.assembly = assembly
+        self.loop = loop
+        self._number: dict[Variable | Partial, int] = {}
+
+    def __contains__(self, key: Variable | Partial) -> bool:
+        return key in self._number
+
+    def put(self, key: Variable | Partial, number: int) -> int:
+        """Let a value be in a buffer that is there."""
+        self._number[key] = number
+        return number
+
+    def new(self, key: Variable | Partial, buffer: Buffer) -> int:
+        """Let a value be in a new buffer."""
+        return self.put(key, self.add(buffer))
+
+    def add(self, buffer: Buffer) -> int:
+        """The number of a new buffer."""
+        return self.assembly.add(buffer, self.loop)
+
+    def of(self, key: Variable | Partial) -> int:
+        """The number of the buffer that holds a value, made at its first use."""
+        if isinstance(key, Variable):
+            key = self.places.of(key)
+        if key in self._number:
+            return self._number[key]
+        if isinstance(key, Partial):
+            return self.new(key, Buffer(BufferKind.ARENA, 0, key.dtype, (self.sizes.number(key.length),)))
+        kind, source = BufferKind.ARENA, 0
+        shape: tuple[int, ...] = ()
+        if isinstance(key, Constant):
+            kind, source = BufferKind.CONSTANT, len(self.assembly.constants)
+            self.assembly.constants.append(np.ascontiguousarray(key.data).reshape(key.data.shape))
+        elif self.is_dynamic(key):
+            kind = BufferKind.DYNAMIC  # its shape is filled in once it is known, see `known`
+        if kind is not BufferKind.DYNAMIC:
+            shape = self.sizes.numbers(key.type.shape)
+        return self.new(key, Buffer(kind, source, key.type.dtype, shape))
+
+    def whole(self, variable: Variable) -> int:
+        """The buffer of a value in the variable's own shape."""
+        base = reshaped_base(variable)
+        number = self.of(base)
+        if base.type.shape == variable.type.shape and self.assembly.buffers[number].kind is not BufferKind.OUTPUT:
+            return number  # (a result's buffer may have the shape of another variable that shows it)
+        shape = self.sizes.numbers(variable.type.shape)
+        return self.add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, shape))
+
+    def is_dynamic(self, variable: Variable) -> bool:
+        """Whether a computed variable's sizes are known only from its value."""
+        sizes = [self.flow.graph.solution(size) for size in variable.type.shape]
+        return any(symbol.axis is not None and self.flow.graph.sources.get(symbol) is variable
+                   for size in sizes for symbol in dims.symbols_of(size))
+
+    def may_hold(self, base: Variable, variable: Variable) -> bool:
+        """Whether the value that `variable` shows may be computed in a buffer made for `variable`."""
+        if base.owner is None or base in self or base in self.flow.accesses.inputs or self.is_dynamic(base):
+            return False
+        own_shape = base.type.shape == variable.type.shape
+        return own_shape or has_code(base.owner) or base.owner.op.library_call(base.owner) is not None
+
+
+class Results(Memory):
+    """The memory of a whole program: its arguments and results are there from the start.
 
     `results` are the buffers of the call's results, then of new values of storages that are not computed in place
     (`swapped` pairs those with their storages). `copied` pairs variables with results they must be copied to,
     because another result, an input or a constant has the value's own buffer.
     """
 
-    def __init__(self, flow: Flow, places: SharedMemory, sizes: SizeTable) -> None:
-        self.flow = flow
-        self.places = places
-        self.sizes = sizes
-        self.all: list[Buffer] = []
-        self.constants: list[Any] = []
+    def __init__(self, flow: Flow, places: SharedMemory, sizes: SizeTable, assembly: Assembly) -> None:
+        super().__init__(flow, places, sizes, assembly)
         self.results: list[int] = []
         self.swapped: list[tuple[int, int]] = []
         self.copied: list[tuple[Variable, int]] = []
-        self._number: dict[Variable | Partial, int] = {}
         self._shown: list[Variable] = []
         for kind, inputs in ((BufferKind.INPUT, flow.arguments), (BufferKind.SHARED, flow.shared)):
             for number, variable in enumerate(inputs):
-                self._new(variable, Buffer(kind, number, variable.type.dtype, sizes.numbers(variable.type.shape)))
+                self.new(variable, Buffer(kind, number, variable.type.dtype, sizes.numbers(variable.type.shape)))
         for number, variable in enumerate(flow.graph.outputs):
             self._result(variable, flow.updates[number - flow.returned] if number >= flow.returned else None)
 
@@ -65,101 +133,30 @@ class Buffers:
         buffer = Buffer(BufferKind.OUTPUT, len(self.results), variable.type.dtype, ())
         if storage is not None:
             self.swapped.append((len(self.results), storage))
-        if base not in self._number and self.is_dynamic(base) and base.type.shape == variable.type.shape:
+        if base not in self and self.is_dynamic(base) and base.type.shape == variable.type.shape:
             self.results.append(self.of(base))
-        elif self._may_hold(base, variable):
-            self.results.append(self._new(base, buffer))
+        elif self.may_hold(base, variable):
+            self.results.append(self.new(base, buffer))
         else:
-            self.results.append(self._add(buffer))
+            self.results.append(self.add(buffer))
             self.copied.append((reshaped_base(variable), self.results[-1]))
         self._shown.append(variable)
 
-    def _may_hold(self, base: Variable, variable: Variable) -> bool:
-        """Whether the value that `variable` shows may be computed in the result's own buffer."""
-        if base.owner is None or base in self._number or base in self.flow.accesses.inputs or self.is_dynamic(base):
-            return False
-        own_shape = base.type.shape == variable.type.shape
-        return own_shape or has_code(base.owner) or base.owner.op.library_call(base.owner) is not None
-
-    # -- buffers ----------------------------------------------------------------------------------
-
-    def _new(self, key: Variable | Partial, buffer: Buffer) -> int:
-        self._number[key] = self._add(buffer)
-        return self._number[key]
-
-    def _add(self, buffer: Buffer) -> int:
-        self.all.append(buffer)
-        return len(self.all) - 1
-
-    def of(self, key: Variable | Partial) -> int:
-        """The number of the buffer that holds a value, made at its first use."""
-        if isinstance(key, Variable):
-            key = self.places.of(key)
-        if key in self._number:
-            return self._number[key]
-        if isinstance(key, Partial):
-            return self._new(key, Buffer(BufferKind.ARENA, 0, key.dtype, (self.sizes.number(key.length),)))
-        kind, source = BufferKind.ARENA, 0
-        shape: tuple[int, ...] = ()
-        if isinstance(key, Constant):
-            kind, source = BufferKind.CONSTANT, len(self.constants)
-            self.constants.append(np.ascontiguousarray(key.data).reshape(key.data.shape))
-        elif self.is_dynamic(key):
-            kind = BufferKind.DYNAMIC  # its shape is filled in once it is known, see `known`
-        if kind is not BufferKind.DYNAMIC:
-            shape = self.sizes.numbers(key.type.shape)
-        return self._new(key, Buffer(kind, source, key.type.dtype, shape))
-
-    def whole(self, variable: Variable) -> int:
-        """The buffer of a value in the variable's own shape."""
-        base = reshaped_base(variable)
-        number = self.of(base)
-        if base.type.shape == variable.type.shape and self.all[number].kind is not BufferKind.OUTPUT:
-            return number  # (a result's buffer may have the shape of another variable that shows it)
-        shape = self.sizes.numbers(variable.type.shape)
-        return self._add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, shape))
-
-    def is_dynamic(self, variable: Variable) -> bool:
-        """Whether a computed variable's sizes are known only from its value."""
-        sizes = [self.flow.graph.solution(size) for size in variable.type.shape]
-        return any(symbol.axis is not None and self.flow.graph.sources.get(symbol) is variable
-                   for size in sizes for symbol in dims.symbols_of(size))
+    # -- what is known late -----------------------------------------------------------------------
 
     def known(self, made: Sequence[Variable]) -> None:
         """The sizes of these variables are known from here on."""
         for variable in made:
-            if variable in self._number and self.is_dynamic(variable):
+            if variable in self and self.is_dynamic(variable):
                 number = self._number[variable]
-                self.all[number] = replace(self.all[number], shape=self.sizes.numbers(variable.type.shape))
+                self._shape(number, variable)
 
     def shape_results(self) -> None:
         """Give results the shapes of the variables they show, as soon as those are known."""
         for number, variable in zip(self.results, self._shown):
             if all(map(self.sizes.is_known, variable.type.shape)):
-                self.all[number] = replace(self.all[number], shape=self.sizes.numbers(variable.type.shape))
+                self._shape(number, variable)
 
-    # -- when all instructions are written --------------------------------------------------------
-
-    def with_lifetimes(self, instructions: Sequence[Instruction]) -> list[Buffer]:
-        """The buffers with the first and last instruction that needs each in the arena."""
-        spans: dict[int, list[int]] = {}
-        for number, instruction in enumerate(instructions):
-            for buffer in _used(instruction, self.sizes.sizes.entries):
-                while self.all[buffer].kind is BufferKind.ALIAS:
-                    buffer = self.all[buffer].source
-                spans.setdefault(buffer, []).append(number)
-        return [replace(b, first=spans[n][0], last=spans[n][-1]) if b.kind is BufferKind.ARENA and n in spans else b
-                for n, b in enumerate(self.all)]
-
-
-def _used(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tuple[int, ...]:
-    """The buffers an instruction reads or writes."""
-    if isinstance(instruction, Launch):
-        return instruction.buffers
-    if isinstance(instruction, Copy):
-        return (instruction.source, instruction.target)
-    if isinstance(instruction, Resize):
-        return tuple(a for code, a, _ in sizes[instruction.begin:instruction.end]
-                     if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM))
-    assert isinstance(instruction, (Call, Routine))
-    return instruction.inputs + instruction.outputs
+    def _shape(self, number: int, variable: Variable) -> None:
+        shape = self.sizes.numbers(variable.type.shape)
+        self.assembly.buffers[number] = replace(self.assembly.buffers[number], shape=shape)

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "Launch", "Routine", "Copy", "Call", "Resize", "Check",
-           "Argument", "Program", "Instruction"]
+__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "Launch", "Routine", "Copy", "Call", "Resize", "Loop",
+           "LoopCarry", "LoopRow", "Check", "Argument", "Program", "Instruction"]
 
 
 class SizeCode(IntEnum):
@@ -72,6 +72,7 @@ class BufferKind(IntEnum):
     OUTPUT = 4     # source: result number; an array made for the call
     DYNAMIC = 5    # made by a Call, its shape known only then
     ALIAS = 6      # source: the buffer whose bytes (from its start) these are
+    MOVING = 7     # moves with the steps of a loop; source: the buffer whose rows are written here, else itself
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,48 @@ class Resize:
     end: int
 
 
-Instruction = Launch | Routine | Copy | Call | Resize
+@dataclass(frozen=True)
+class LoopRow:
+    """In step t of a loop, buffer `own` is row t of buffer `source`; `written` if the step makes it."""
+
+    own: int
+    source: int
+    written: bool = False
+
+
+@dataclass(frozen=True)
+class LoopCarry:
+    """Buffer `own` is `first` in the first step of a loop, and then what the step before left in `new`.
+
+    The memory of `new` takes turns with that of `spares`, so that what is carried is not overwritten. After the last
+    step the value is copied to `final`, unless that is `own` itself.
+    """
+
+    own: int
+    first: int
+    new: int
+    final: int
+    spares: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Run the instructions after this one, up to `end`, exclusive, sizes[steps] times.
+
+    `stop` may have a buffer with a bool, true after the last step; `count` one for the number of steps done, an int64.
+    Rows that no step has made are set to zero. The instructions of a step do not include a Resize.
+    """
+
+    end: int
+    steps: int
+    backwards: bool
+    rows: tuple[LoopRow, ...]
+    carries: tuple[LoopCarry, ...]
+    stop: tuple[int, ...] = ()
+    count: tuple[int, ...] = ()
+
+
+Instruction = Launch | Routine | Copy | Call | Resize | Loop
 
 
 @dataclass(frozen=True)

@@ -699,8 +699,8 @@ def test_failed_call_updates_nothing() -> None:
     f = plan.function(None, returned=0)
     with pytest.raises(Failed) as failure:
         f(4)
-    kind, number, (status, (given, stored)) = failure.value.args
-    assert (kind, number, status, given) == ("kernel", 1, 4, 4)
+    kind, number, (status, step, (given, stored)) = failure.value.args
+    assert (kind, number, status, step, given) == ("kernel", 1, 4, None, 4)
     assert stored is storage.array and (stored == 0).all()
     f(0)
     assert (storage.array == 1).all()

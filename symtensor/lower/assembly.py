@@ -1,0 +1,117 @@
+"""A program under construction: its instructions, kernels and buffers, whichever part of the graph they are for.
+
+>>> made = Assembly(lambda kernel: [])
+>>> made.add(Buffer(BufferKind.ARENA, 0, "float32", ())), made.emit(Copy(0, 0), ("copy", (), ()))
+(0, 0)
+>>> made.with_lifetimes(())
+[Buffer(kind=<BufferKind.ARENA: 3>, source=0, dtype='float32', shape=(), first=0, last=0)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from symtensor.lower.kernel import Kernel
+from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Instruction, Launch, Loop, Resize, Routine, SizeCode
+from symtensor.lower.target import PrintedKernel, Printer
+
+__all__ = ["Assembly", "Origin"]
+
+Origin = tuple[str, tuple[int, ...], tuple[str, ...]]
+"""What an instruction computes, for messages: the ops, the numbers of the user's places, the operands."""
+
+
+@dataclass
+class Assembly:
+    """What all parts of a program share; `home` says of a buffer in which loop it is anew in each step."""
+
+    print_kernel: Printer
+    instructions: list[Instruction] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    kernels: list[tuple[str, str]] = field(default_factory=list)
+    callables: list[Any] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
+    constants: list[Any] = field(default_factory=list)
+    home: dict[int, int] = field(default_factory=dict)
+    _kernel_number: dict[str, int] = field(default_factory=dict)
+
+    def add(self, buffer: Buffer, loop: int | None = None) -> int:
+        """The number of a new buffer, which is anew in each step of a loop (the number of the Loop) if one is given."""
+        self.buffers.append(buffer)
+        if loop is not None:
+            self.home[len(self.buffers) - 1] = loop
+        return len(self.buffers) - 1
+
+    def emit(self, instruction: Instruction, origin: Origin) -> int:
+        """The number of a new instruction."""
+        self.instructions.append(instruction)
+        self.origins.append(origin)
+        return len(self.instructions) - 1
+
+    def kernels_of(self, kernel: Kernel) -> Iterator[tuple[int, PrintedKernel]]:
+        """What the target makes of a kernel, each with its number: equal texts have one."""
+        for printed in self.print_kernel(kernel):
+            number = self._kernel_number.setdefault(printed.text, len(self.kernels))
+            if number == len(self.kernels):
+                self.kernels.append((printed.name, printed.text))
+            yield number, printed
+
+    # -- when all instructions are there ----------------------------------------------------------
+
+    def with_lifetimes(self, sizes: Sequence[tuple[int, int, int]]) -> list[Buffer]:
+        """The buffers with the first and last instruction that needs each in the arena.
+
+        What a loop uses and does not make anew in each step lives as long as the loop.
+        """
+        loops = {number: one for number, one in enumerate(self.instructions) if isinstance(one, Loop)}
+        lives: dict[int, tuple[int, int]] = {}
+        around: list[int] = []
+        for number, instruction in enumerate(self.instructions):
+            around = [loop for loop in around if number < loops[loop].end]
+            for buffer in self._roots(instruction, sizes):
+                first, last = self._life(buffer, number, around, loops)
+                old = lives.get(buffer, (first, last))
+                lives[buffer] = min(first, old[0]), max(last, old[1])
+            if number in loops:
+                around.append(number)
+        for number, loop in loops.items():
+            for moving in (*(row.own for row in loop.rows), *(carry.own for carry in loop.carries)):
+                lives[moving] = number, loop.end - 1
+        limited = (BufferKind.ARENA, BufferKind.MOVING)
+        return [replace(b, first=lives[n][0], last=lives[n][1]) if b.kind in limited and n in lives else b
+                for n, b in enumerate(self.buffers)]
+
+    def _roots(self, instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> Iterator[int]:
+        for buffer in _used(instruction, sizes):
+            while self.buffers[buffer].kind is BufferKind.ALIAS:
+                buffer = self.buffers[buffer].source
+            yield buffer
+
+    def _life(self, buffer: int, number: int, around: Sequence[int], loops: dict[int, Loop]) -> tuple[int, int]:
+        """The instructions for which a buffer is needed because instruction `number`, inside loops, uses it."""
+        if number in loops:
+            around = [*around, number]
+        home = self.home.get(buffer)
+        for loop in around:  # from the outermost
+            if home is None or home < loop:
+                return loop, loops[loop].end - 1
+        return number, number
+
+
+def _used(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tuple[int, ...]:
+    """The buffers an instruction reads or writes."""
+    if isinstance(instruction, Launch):
+        return instruction.buffers
+    if isinstance(instruction, Copy):
+        return (instruction.source, instruction.target)
+    if isinstance(instruction, Resize):
+        return tuple(a for code, a, _ in sizes[instruction.begin:instruction.end]
+                     if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM))
+    if isinstance(instruction, Loop):
+        rows = (row.source for row in instruction.rows)
+        carries = (b for c in instruction.carries for b in (c.first, c.new, c.final, *c.spares))
+        return (*rows, *carries, *instruction.stop, *instruction.count)
+    assert isinstance(instruction, (Call, Routine))
+    return instruction.inputs + instruction.outputs

@@ -1,0 +1,153 @@
+"""Part of a program: the instructions for a graph's groups, or for those of a loop's step.
+
+>>> from symtensor.ir.graph import Graph
+>>> from symtensor.lower.buffers import Results
+>>> from symtensor.lower.target import PrintedKernel
+>>> from symtensor.types.tensor import TensorType
+>>> x = TensorType("float32", (None, 3))("x")
+>>> flow = Flow(Graph([x], [x * 2]), 1, [])
+>>> sizes = SizeTable(flow.graph, 1)
+>>> assembly = Assembly(lambda kernel: [PrintedKernel(kernel.name, "", (), 1, 1, 0, (0, 1))])
+>>> part = Part(flow, assembly, sizes, lambda places: Results(flow, places, sizes, assembly))
+>>> part.unit(part.units[0])
+>>> [type(instruction).__name__ for instruction in assembly.instructions]
+['Launch']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symtensor.ir.graph import Graph
+from symtensor.ir.node import Apply, Op, Variable, describe
+from symtensor.ir.routine import RoutineCall
+from symtensor.lower.access import puts_elements, reshaped_base, starts_from
+from symtensor.lower.assembly import Assembly, Origin
+from symtensor.lower.buffers import Memory
+from symtensor.lower.build import build
+from symtensor.lower.flow import Flow
+from symtensor.lower.group import Group
+from symtensor.lower.kernel import Kernel
+from symtensor.lower.loops import plan_loop
+from symtensor.lower.memory import SharedMemory, reuse
+from symtensor.lower.order import in_order
+from symtensor.lower.program import Call, Copy, Instruction, Launch, Routine
+from symtensor.lower.scatter import scatter_kernel
+from symtensor.lower.size_table import SizeTable
+from symtensor.lower.step_sizes import StepSizes
+from symtensor.ops.control import Scan
+from symtensor.ops.elementwise import Elementwise
+
+__all__ = ["Evaluate", "Part"]
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """An op without code, as the function the virtual machine calls: its NumPy meaning."""
+
+    op: Op
+    dtypes: tuple[str, ...]
+
+    def __call__(self, *values: np.ndarray) -> tuple[np.ndarray, ...]:
+        results = self.op.evaluate(*values)
+        if not isinstance(results, (tuple, list)):
+            results = (results,)
+        return tuple(np.ascontiguousarray(r, dtype=d).reshape(np.shape(r)) for r, d in zip(results, self.dtypes))
+
+
+class Part:
+    """Instructions for a flow: of the whole program, or of the steps of a loop, whose number is `loop`.
+
+    `make_memory` gives the buffers, once it is known which variables share memory.
+    """
+
+    def __init__(self, flow: Flow, assembly: Assembly, sizes: SizeTable | StepSizes,
+                 make_memory: Callable[[SharedMemory], Memory]) -> None:
+        self.flow = flow
+        self.graph: Graph = flow.graph
+        self.assembly = assembly
+        self.sizes = sizes
+        self.units = in_order(flow)
+        self.places = reuse(flow, self.units)
+        self.buffers = make_memory(self.places)
+
+    def inner(self, flow: Flow, sizes: StepSizes) -> Part:
+        """A part for the step of a loop in this one."""
+        return Part(flow, self.assembly, sizes, lambda places: Memory(flow, places, sizes, self.assembly))
+
+    def needs(self, variable: Variable) -> bool:
+        """Whether anything but its own unit uses a variable that a unit computes."""
+        return variable in self._needed
+
+    @cached_property
+    def _needed(self) -> set[Variable]:
+        needed = {reshaped_base(v) for v in self.graph.roots()}
+        return needed.union(*(self.flow.inputs_of(unit) for unit in self.units))
+
+    def unit(self, unit: Group) -> None:
+        """The instructions for one group."""
+        if unit.fused:
+            self._launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit)
+        else:
+            self._alone(unit.nodes[-1])
+
+    def _alone(self, node: Apply) -> None:
+        """What computes a node without code."""
+        start, call = starts_from(node), node.op.library_call(node)
+        if start is not None:
+            self._start(node, start)
+        if puts_elements(node):
+            self._launch(*scatter_kernel(node), node)
+        elif call is not None:
+            self._routine(node, call)
+        elif not (isinstance(node.op, Scan) and plan_loop(self, node)):
+            self._call(node)
+
+    def emit(self, instruction: Instruction, origin: Any) -> int:
+        """Add an instruction for a unit, a node or a variable; its number."""
+        return self.assembly.emit(instruction, self._origin(origin))
+
+    def _launch(self, kernel: Kernel, variables: Sequence[Variable], origin: Any) -> None:
+        """Run a kernel on the buffers of variables."""
+        for number, printed in self.assembly.kernels_of(kernel):
+            keys = [variables[buffer] if isinstance(buffer, int) else buffer for buffer in printed.buffers]
+            self.emit(Launch(number, tuple(map(self.buffers.of, keys)), self.sizes.numbers(printed.parameters),
+                              *self.sizes.numbers((printed.units, printed.work, printed.scratch))), origin)
+
+    def _call(self, node: Apply) -> None:
+        """Call the NumPy meaning of an op."""
+        self.assembly.callables.append(Evaluate(node.op, tuple(v.type.dtype for v in node.outputs)))
+        self.emit(Call(len(self.assembly.callables) - 1, tuple(map(self.buffers.whole, node.inputs)),
+                        tuple(map(self.buffers.of, node.outputs))), node)
+
+    def _start(self, node: Apply, start: Variable) -> None:
+        """Have the node's output hold a value, if it does not take that value's place."""
+        source, target = self.buffers.of(reshaped_base(start)), self.buffers.of(node.outputs[0])
+        if source != target:
+            self.emit(Copy(source, target), node)
+
+    def _routine(self, node: Apply, call: RoutineCall) -> None:
+        of, sizes = self.buffers.of, self.sizes
+        self.emit(Routine(
+            call.name, tuple(of(reshaped_base(v)) for v in call.operands), tuple(map(of, node.outputs)),
+            sizes.numbers(call.sizes), tuple(map(int, call.flags)), work=sizes.number(call.work),
+            scratch=sizes.number(call.scratch), failure=call.failure, fix=call.fix), node)
+
+    def _origin(self, origin: Any) -> Origin:
+        """What an instruction computes, for messages: the ops, the numbers of their places, the operands."""
+        if origin is None:
+            return ("sizes", (), ())
+        if isinstance(origin, Variable):
+            return ("copy", (), (describe(origin),))
+        nodes = origin.nodes if isinstance(origin, Group) else [origin]
+        places = dict.fromkeys(self.sizes.places.number(own) for node in nodes for own in self.graph.lines_of(node))
+        names = " ".join(dict.fromkeys(str(node.op) for node in nodes))
+        operands = self.flow.inputs_of(origin) if isinstance(origin, Group) else nodes[0].inputs
+        checked = [node.inputs for node in nodes if isinstance(node.op, Elementwise) and node.op.definition.fails]
+        return (names, tuple(places), (*map(describe, operands),
+                                      *(f"{index!r} counts along an axis of size {size!r}" for index, size in checked)))
