@@ -20,6 +20,7 @@ int check_number(const Reader *reader, const char *attribute, PyObject *value, i
 int read_number(const Reader *reader, PyObject *object, const char *attribute, int limit, int *number);
 /* An attribute that is a sequence of such numbers. */
 int read_numbers(const Reader *reader, PyObject *object, const char *attribute, int limit, Numbers *numbers);
+int read_flag(PyObject *object, const char *attribute, bool *flag);
 
 int routine_read(const Reader *reader, PyObject *item, Routine *routine);
 

@@ -58,3 +58,14 @@ int read_numbers(const Reader *reader, PyObject *object, const char *attribute, 
     Py_DECREF(sequence);
     return failed;
 }
+
+int read_flag(PyObject *object, const char *attribute, bool *flag)
+{
+    PyObject *value = PyObject_GetAttrString(object, attribute);
+    if (value == NULL)
+        return -1;
+    int truth = PyObject_IsTrue(value);
+    Py_DECREF(value);
+    *flag = truth == 1;
+    return truth < 0 ? -1 : 0;
+}

@@ -67,11 +67,13 @@ class Failures:
         where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
         if kind == "kernel":
             instruction = self.instructions[number]
+            _, step, arrays = data
+            during = "" if step is None else f"in step {step}: "
             if isinstance(instruction, Routine):
-                raise LinearAlgebraError(f"{names}: {instruction.failure}", where=where, operands=operands,
+                raise LinearAlgebraError(f"{during}{names}: {instruction.failure}", where=where, operands=operands,
                                          fix=instruction.fix)
-            what = self._offending_index([self.places[place] for place in places], data[1])
-            raise IndexOutOfRange(what or "an index is out of range", where=where, operands=operands,
+            what = self._offending_index([self.places[place] for place in places], arrays) if step is None else None
+            raise IndexOutOfRange(during + (what or "an index is out of range"), where=where, operands=operands,
                                   fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)
 

@@ -1,11 +1,17 @@
 """Loops against the same loops in Python."""
 
+import os
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import GraphError, MissingInputError, ShapeError, TypeMismatch
+from symtensor.base.errors import GraphError, IndexOutOfRange, MissingInputError, ShapeError, TypeMismatch
+from symtensor.ir.graph import leaves
 from symtensor.testing.verify_grad import verify_grad
 
 random = np.random.default_rng(5)
@@ -214,3 +220,47 @@ def test_errors():
     short, _ = st.scan(lambda row: row, x, n_steps=5)
     with pytest.raises(ShapeError, match="shorter than the 5 steps"):
         st.function([x], short)(np.ones((2, 3)))
+
+
+def test_an_error_in_a_step_says_which():
+    h, positions = T.dvector("h"), T.lvector("positions")
+    picks, _ = st.scan(lambda i: h[T.stack([i])].sum(), positions)
+    with pytest.raises(IndexOutOfRange, match="in step 2: an index is out of range") as caught:
+        st.function([h, positions], picks)(np.ones(3), [0, 1, 7])
+    assert any("test_scan.py" in place for place in caught.value.where)
+
+
+def test_interrupting_a_long_loop():
+    x = T.dscalar("x")
+    values, _ = st.scan(lambda v: v * 0.5 + 1, outputs_info=x, n_steps=T.lscalar("n"))
+    (n,) = [v for v in leaves([values]) if v.name == "n"]
+    f = st.function([x, n], values[-1])
+    f(1.0, 3)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    started = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        f(1.0, 2_000_000_000)
+    assert time.perf_counter() - started < 10
+    assert f(1.0, 1) == 1.5
+
+
+def test_loops_run_without_python():
+    x, h0, w = T.dmatrix("x"), T.dvector("h0"), T.dmatrix("w")
+    f = st.function([x, h0, w], st.grad(recurrent(x, h0, w).sum(), [x, h0, w]))
+    kinds = [type(i).__name__ for i in f.program.instructions]
+    assert kinds.count("Loop") == 2 and "Call" not in kinds
+
+
+def test_steps_that_call_python():
+    @st.as_op(itypes=[T.dvector], otypes=[T.dvector], infer_shape=lambda shapes: shapes)
+    def backwards(v):
+        return v[::-1]
+
+    x = T.dmatrix("x")
+    sums, _ = st.scan(lambda row, total: backwards(total) + row, x, T.zeros((3,)))
+    values, total, expected = np.arange(12.0).reshape(4, 3), np.zeros(3), []
+    for row in values:
+        total = total[::-1] + row
+        expected.append(total)
+    np.testing.assert_array_equal(st.function([x], sums)(values), expected)
