@@ -17,7 +17,6 @@ TensorType(float64, (7,))
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pickle import PicklingError
@@ -58,6 +57,10 @@ class Function:
     def results(self) -> list[Variable]:
         """The variables computed."""
         return self.graph.outputs
+
+    def called(self, number: int) -> str:
+        """What to call a parameter in a message."""
+        return self.parameters[number].name or f"argument {number} of a step"
 
     def rewritten(self, change: Callable[[Graph], Any]) -> Function:
         """The function whose graph is a changed copy of this one's; itself if nothing was changed."""
@@ -119,11 +122,11 @@ class Sizes:
             self._state(types)
 
     def _state(self, types: Sequence[TensorType]) -> None:
-        for variable, given in zip(self.function.parameters, types):
+        for number, (variable, given) in enumerate(zip(self.function.parameters, types)):
             for axis, (size, actual) in enumerate(zip(self.function.graph.origin[variable].type.shape, given.shape)):
                 expected = self(size)
                 if expected is not None:
-                    equal_sizes(expected, actual, f"size of axis {axis} of {variable!r}")
+                    equal_sizes(expected, actual, f"size of axis {axis} of {self.function.called(number)}")
         for equation, lines in self.function.graph.equations:
             left, right = self(equation.left), self(equation.right)
             if left is not None and right is not None:
@@ -211,10 +214,4 @@ class _Renaming:
         return self._new.get(dims.of_atom(symbol))
 
 
-_ESCAPES = {ord(character): f"~{short}" for character, short in zip("~\n'\"\\", "tnaqb")}
-_ESCAPED = {short[1]: chr(character) for character, short in _ESCAPES.items()}
-"""How the text of a function is written within another: its length grows in proportion to the depth only."""
-
-text.register_parameter("function", Function,
-                        lambda function: text.to_text(function.graph).translate(_ESCAPES),
-                        lambda written: _read(re.sub("~(.)", lambda match: _ESCAPED[match[1]], written)))
+text.register_parameter("function", Function, lambda function: function.graph, Function)

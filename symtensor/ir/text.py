@@ -47,7 +47,10 @@ __all__ = ["from_text", "register", "register_parameter", "text_and_places", "to
 _INLINE = 16
 """Constants of at most so many elements are written as numbers."""
 _named: dict[str, Any] = {}
-_written: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {}
+_written: dict[str, tuple[type, Callable[[Any], Graph], Callable[[Graph], Any]]] = {}
+_ESCAPES = {ord(character): f"~{short}" for character, short in zip("~\n'\"\\", "tnaqb")}
+_ESCAPED = {short[1]: chr(character) for character, short in _ESCAPES.items()}
+"""How the text of a graph is written within another: its length grows in proportion to the depth only."""
 _LABEL = r"%[\w.]+"
 _DECLARATION = re.compile(rf"\s*({_LABEL})(?: ('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))?: (\w+) (\(.*\))\s*")
 _SPLIT = re.compile(r", (?=%\w)")
@@ -59,9 +62,10 @@ def register(name: str, value: Any) -> None:
     _named[name] = value
 
 
-def register_parameter(name: str, kind: type, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
-    """Parameters of ops that are of class `kind` are written as `name("...")`, by `write` and `read`."""
-    _written[name] = kind, write, read
+def register_parameter(name: str, kind: type, graph_of: Callable[[Any], Graph],
+                       of_graph: Callable[[Graph], Any]) -> None:
+    """Parameters of ops that are of class `kind` hold a graph, and are written as `name("...")`, with its text."""
+    _written[name] = kind, graph_of, of_graph
 
 
 # -- writing ----------------------------------------------------------------------------------------------
@@ -189,9 +193,10 @@ class _Writer:
             return f"size({self._size(value)!r})"
         if isinstance(value, TensorType):
             return f"type({value.dtype!r}, {value.static_shape!r})"
-        for name, (kind, write, _) in _written.items():
+        for name, (kind, graph_of, _) in _written.items():
             if isinstance(value, kind):
-                return f"{name}({write(value)!r})"
+                inner = "\n".join(_Writer(graph_of(value), self.places, self.names).statements())
+                return f"{name}({inner.translate(_ESCAPES)!r})"
         if is_dataclass(value):
             return f"{_class_name(type(value))}({', '.join(f'{n}={t}' for n, t in self._fields(value))})"
         raise TextError(f"{value!r}, a parameter of {owner!r}, has no text",
@@ -225,7 +230,11 @@ def _data_text(data: np.ndarray) -> str:
 
 def from_text(text: str) -> Graph:
     """The graph that `to_text` wrote. Raises TextError, which names the line."""
-    reader = _Reader()
+    return _read(text, {})
+
+
+def _read(text: str, places: dict[int, Lines]) -> Graph:
+    reader = _Reader(places)
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -241,12 +250,12 @@ def from_text(text: str) -> Graph:
 class _Reader:
     """What the lines so far have defined."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: dict[int, Lines]) -> None:
         self.graph = Graph([], [])
         self.variables: dict[str, Variable] = {}
         self.symbols: dict[str, Symbol] = {}
         self.values: dict[str, list[Symbol]] = {}  # by label: the symbols whose source is the variable
-        self.places: dict[int, Lines] = {}
+        self.places = places
 
     def statement(self, line: str) -> None:
         """Read one line."""
@@ -365,7 +374,7 @@ class _Reader:
         if tree.func.id == "type":
             return TensorType(*positional)
         if tree.func.id in _written:
-            return _written[tree.func.id][2](*positional)
+            return _written[tree.func.id][2](_read(re.sub("~(.)", _unescaped, positional[0]), self.places))
         return _lookup(tree.func.id)(**{str(k.arg): self._value(k.value) for k in tree.keywords})
 
     def _variable(self, label: str) -> Variable:
@@ -405,6 +414,10 @@ def _unpickled(text: str, modules: Sequence[str]) -> Graph:
 
 
 copyreg.pickle(Graph, _pickled)  # type: ignore[arg-type]
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return _ESCAPED[match[1]]
 
 
 def _lookup(name: str) -> Any:

@@ -99,7 +99,7 @@ class Scan(Op):
                 raise TypeMismatch(f"the step takes {describe(wanted)}, and is given {kind}{describe(given)}")
 
     def _check_carry(self, number: int, old: TensorType, new: TensorType) -> None:
-        name = repr(self.step.parameters[number])
+        name = self.step.called(number)
         if old.dtype != new.dtype or old.ndim != new.ndim:
             raise TypeMismatch(f"the value carried as {name} starts as {old.describe()}, and the step makes"
                                f" {new.describe()} of it", fix="cast or reshape the first value or the result")

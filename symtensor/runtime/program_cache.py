@@ -19,7 +19,7 @@ import os
 import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -29,9 +29,8 @@ from symtensor.base.config import config
 from symtensor.base.errors import TextError
 from symtensor.codegen.seal import digest
 from symtensor.codegen.store import StoredFile, fetch, records, store
-from symtensor.ir.function import Function
 from symtensor.ir.graph import Graph
-from symtensor.ir.node import Op
+from symtensor.ir.node import Apply
 from symtensor.ir.provenance import Lines
 from symtensor.ir.text import text_and_places, to_text
 from symtensor.lower.program import Program
@@ -129,29 +128,34 @@ def entry(graph: Graph, level: str, arguments: int, updates: Sequence[int]) -> E
         return None
     if bodies is None or not all(rule.place.startswith(_PACKAGE) for rule in rules):
         return None
-    if not all(type(node.op).__module__.startswith("symtensor.") for node in graph.nodes()):
+    if not all(type(node.op).__module__.startswith("symtensor.") for node in _all_nodes(graph)):
         return None  # the code of a user's op, which may have run while constants were folded, is not known here
     labels = [repr(variable) for variable in graph.inputs if not variable.name]
-    steps = [to_text(function.graph, lines=True) for node in graph.nodes() for function in _functions(node.op)]
     return Entry({
         "files of symtensor": _package(), "numpy": np.__version__,
         "rules": digest(*(f"{rule.name} {rule.place}" for rule in rules)),
         "level": level, "floatX": config.floatX, "cast_policy": config.cast_policy,
         "arguments": str(arguments), "updates": repr(list(updates)),
         "names": repr([labels.index(label) for label in labels]), "bodies": "\n".join(bodies),
-        "functions": "\n".join(steps), "graph": _unnamed(text, labels),
+        "graph": _unnamed(text, labels),
     }, [(), *places], labels)
 
 
-def _functions(op: Op) -> list[Function]:
-    """The functions an op is made of; in the stored program they keep the lines they were written on."""
-    return [value for field in fields(op) if isinstance(value := getattr(op, field.name), Function)]  # type: ignore[arg-type]
+def _all_nodes(graph: Graph) -> list[Apply]:
+    """The nodes of a graph and of the functions in it."""
+    found: list[Apply] = []
+    pending = [graph]
+    while pending:
+        nodes = pending.pop().nodes()
+        found += nodes
+        pending += (function.graph for node in nodes for function in node.op.functions().values())
+    return found
 
 
 def _bodies(graph: Graph) -> list[str] | None:
     """What the ops with a scalar body compute, as text; None for an op whose name means another one by now."""
     found: dict[tuple[str, tuple[str, ...]], str] = {}
-    pending = graph.nodes()
+    pending = _all_nodes(graph)
     while pending:
         node = pending.pop()
         if not isinstance(node.op, Elementwise) or node.op.definition.body is None:
