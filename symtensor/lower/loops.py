@@ -66,7 +66,9 @@ class _LoopPlan:
         """Whether all sizes of a step are known when the loop begins."""
         nodes = self.graph.nodes()
         variables = [*self.graph.inputs, *(v for node in nodes for v in (*node.inputs, *node.outputs))]
+        lent = [v for node in nodes for v in node.inputs[len(node.op.reads(node.inputs)):] if not v.type.ndim]
         sizes = [size for v in variables for size in v.type.shape] + [s for node in nodes for s in node.op.sizes()]
+        sizes += map(size_of, lent)
         return all(map(self.sizes.is_known, dict.fromkeys(sizes)))
 
     def run(self) -> None:

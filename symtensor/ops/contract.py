@@ -21,13 +21,22 @@ from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["MatMul", "Gemm", "Matrices", "batch_of", "matmul", "matrices_behind", "swap_last"]
+__all__ = ["MatMul", "Gemm", "Matrices", "batch_of", "matmul", "matrices_behind", "is_swap", "swap_last"]
 
 
 def swap_last(x: Variable) -> Variable:
     """`x` with its last two axes exchanged."""
     axes = list(range(x.type.ndim))
     return dimshuffle(x, axes[:-2] + [axes[-1], axes[-2]])
+
+
+def is_swap(variable: Variable) -> bool:
+    """Whether a variable is another with its last two axes exchanged."""
+    node = variable.owner
+    if node is None or not isinstance(node.op, Dimshuffle) or variable.type.ndim != node.inputs[0].type.ndim:
+        return False
+    order, last = node.op.order, variable.type.ndim - 1
+    return last >= 1 and order == (*range(last - 1), last, last - 1)
 
 
 def batch_of(x: Variable) -> Size:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symtensor.ir.node import Apply, Variable
-from symtensor.ops.contract import MatMul, swap_last
+from symtensor.ops.contract import MatMul, is_swap, swap_last
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.shape import NEW, Dimshuffle, Reshape, SpecifyShape, dimshuffle
 from symtensor.rewrite.engine import Context
@@ -28,16 +28,7 @@ from symtensor.types.dim import Size
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
-__all__ = ["is_swap", "shuffled"]
-
-
-def is_swap(variable: Variable) -> bool:
-    """Whether a variable is another with its last two axes exchanged."""
-    node = variable.owner
-    if node is None or not isinstance(node.op, Dimshuffle) or variable.type.ndim != node.inputs[0].type.ndim:
-        return False
-    order, last = node.op.order, variable.type.ndim - 1
-    return last >= 1 and order == (*range(last - 1), last, last - 1)
+__all__ = ["shuffled"]
 
 
 def shuffled(x: Variable, order: Sequence[int]) -> Variable:

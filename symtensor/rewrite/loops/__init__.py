@@ -1,0 +1,1 @@
+"""Loops made smaller: what each step of the pass over loops does, see `rules.loops`."""
