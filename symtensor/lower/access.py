@@ -150,6 +150,9 @@ class Accesses:
     def __init__(self, graph: Graph) -> None:
         self.solution = graph.solution
         self.inputs = set(graph.inputs)
+        self._sources = {symbol: variable for symbol, variable in graph.sources.items()
+                         if variable.owner is not None and variable not in self.inputs}
+        self._needs: dict[Apply, list[Read]] = {}
         self.scope = Scope()
         self._found: dict[Apply, list[Read]] = {}
         self._recording: dict[Read, None] = {}
@@ -169,6 +172,31 @@ class Accesses:
                 apply_element(self, node, index)
             self._found[node] = list(self._recording)
         return self._found[node]
+
+    def needs(self, node: Apply) -> list[Read]:
+        """All that must be there before a node can run: what it reads, and what its sizes are made of."""
+        if node not in self._needs:
+            found = self.of(node) if has_code(node) else [Read(v, None) for v in whole_inputs(node)]
+            self._needs[node] = found + [Read(v, None) for v in self._size_sources(node)]
+        return self._needs[node]
+
+    def _size_sources(self, node: Apply) -> list[Variable]:
+        """Computed variables whose values or sizes a node must know before it can run."""
+        if not self._sources:
+            return []
+        sizes: dict[Size, None] = {}
+        pending, on_the_way = [node], {node}
+        while pending:
+            current = pending.pop()
+            lent = current.inputs[len(current.op.reads(current.inputs)):]
+            for group in (*(v.type.shape for v in (*current.inputs, *current.outputs)), current.op.sizes(),
+                          map(size_of, (v for v in lent if not v.type.ndim))):
+                sizes.update(dict.fromkeys(group))
+            free = {v.owner for v in current.inputs if v.owner is not None and self.is_free(v)} - on_the_way
+            on_the_way |= free
+            pending += free
+        symbols = {s: None for size in sizes for s in dims.symbols_of(self.solution(size)) if s in self._sources}
+        return [reshaped_base(self._sources[s]) for s in symbols if self._sources[s] not in node.outputs]
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """Note a read; ops that only move are followed to what they read."""
@@ -193,6 +221,7 @@ class Accesses:
         """Take variables as free from now on."""
         self._moves.update(dict.fromkeys(variables, True))
         self._found.clear()
+        self._needs.clear()
 
     def _inline(self, graph: Graph) -> None:
         """Let cheap values be computed where their only reader reads them out of its own place.

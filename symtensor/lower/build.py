@@ -1,12 +1,12 @@
 """From a group to a kernel: its nodes' elements as one web of scalars, its loops collapsed.
 
 >>> from symtensor.ir.graph import Graph
->>> from symtensor.lower.group import group
+>>> from symtensor.lower.fuse import fuse
 >>> from symtensor.ops.scalar import exp
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float32", (None, None))("x")
 >>> graph = Graph([x], [exp(x * 2)])
->>> [unit] = group(graph)
+>>> [unit] = fuse(graph)
 >>> kernel, buffers = build(graph, unit, Accesses(graph), SharedMemory(), set(graph.outputs))
 >>> kernel.name, [loop.extent for loop in kernel.loops], buffers == graph.inputs + graph.outputs
 ('mul_exp', [x.0*x.1], True)

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Variable
 from symtensor.lower.access import Accesses, reshaped_base, whole_inputs
-from symtensor.lower.group import Group, group
+from symtensor.lower.fuse import fuse
+from symtensor.lower.group import Group
 
 __all__ = ["Flow"]
 
@@ -33,7 +34,7 @@ class Flow:
         self.updates = list(updates)
         self.returned = len(graph.outputs) - len(self.updates)
         self.accesses = Accesses(graph)
-        self.units = group(graph, self.accesses)
+        self.units = fuse(graph, self.accesses)
         self._inputs = {unit: self._find_inputs(unit) for unit in self.units}
         self.stored = self._find_stored()
 

@@ -11,7 +11,7 @@ kernel log1p_sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Accesses, puts_elements
 from symtensor.lower.build import build
-from symtensor.lower.group import Group, group
+from symtensor.lower.fuse import in_running_order, merged
+from symtensor.lower.group import Group, Groups, Refusal
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.ops.branch import lazily
@@ -33,10 +34,14 @@ __all__ = ["explain", "Part", "parts_of"]
 
 @dataclass(frozen=True)
 class Part:
-    """Nodes that one kernel, one library call or one call of Python computes; cheap ones may be in several."""
+    """Nodes that one kernel, one library call or one call of Python computes; cheap ones may be in several.
+
+    `apart` says for each kernel that a kernel reads from why the two are not one.
+    """
 
     title: str
     nodes: Sequence[Apply]
+    apart: Sequence[str] = ()
 
 
 def explain(obj: Any, lines: bool = True) -> str:
@@ -70,9 +75,21 @@ def _optimized(obj: Any) -> tuple[Graph, History]:
 def parts_of(graph: Graph) -> list[Part]:
     """What a graph's nodes are grouped to, each part after those it reads from."""
     accesses = Accesses(graph)
+    groups = merged(graph, accesses)
+    units = in_running_order(groups)
+    titles = {unit: _title(graph, unit, accesses) for unit in units}
     position = {node: number for number, node in enumerate(graph.nodes())}
-    return [Part(_title(graph, unit, accesses), sorted(_computed(unit, accesses), key=position.__getitem__))
-            for unit in group(graph, accesses)]
+    return [Part(titles[unit], sorted(_computed(unit, accesses), key=position.__getitem__),
+                 [f"{titles[other]}: {reason}" for other, reason in _apart(groups, unit)]) for unit in units]
+
+
+def _apart(groups: Groups, unit: Group) -> Iterator[tuple[Group, str]]:
+    """The kernels that a kernel reads from, and why each is not one with it."""
+    for other in dict.fromkeys(groups.before(unit)):
+        if unit.fused and other.fused:
+            small, large = sorted((unit, other), key=lambda group: len(group.loops))
+            found = groups.legal(large, small)
+            yield other, str(found) if isinstance(found, Refusal) else "it would be legal, but was not tried"
 
 
 def _computed(unit: Group, accesses: Accesses) -> set[Apply]:

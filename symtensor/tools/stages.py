@@ -51,8 +51,12 @@ def rewritten(graph: Graph) -> str:
 
 
 def groups(graph: Graph) -> str:
-    """which nodes of a graph share a kernel; the graph is taken as it is"""
-    return "\n".join(f"{part.title}: {' '.join(str(node.op) for node in part.nodes)}" for part in parts_of(graph))
+    """which nodes of a graph share a kernel, and why not more do; the graph is taken as it is"""
+    text = []
+    for part in parts_of(graph):
+        text.append(f"{part.title}: {' '.join(str(node.op) for node in part.nodes)}")
+        text += [f"  apart from {reason}" for reason in part.apart]
+    return "\n".join(text)
 
 
 def loops(graph: Graph) -> str:
