@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
+from symtensor.base.errors import ShapeError
 from symtensor.ir import provenance
 from symtensor.ir.node import Apply, Constant, Equation, Op, Variable, constant_key
 from symtensor.ir.provenance import Lines
@@ -88,6 +89,7 @@ class SizeSolution:
     def __init__(self) -> None:
         self._symbols: dict[Symbol, Size] = {}
         self._wholes: dict[Dim, Size] = {}
+        self._mentions: dict[Symbol, list[Dim]] = {}
 
     def __call__(self, size: Size) -> Size:
         """The size that stands for `size`."""
@@ -125,26 +127,36 @@ class SizeSolution:
             self._symbols[lone] = new
         elif isinstance(old, Dim):
             self._wholes[old] = new
+            for symbol in old.symbols:
+                self._mentions.setdefault(symbol, []).append(old)
 
     def assume(self, left: Size, right: Size) -> None:
         """Take two sizes as equal from now on. What is known sooner stands for what a call computes later."""
-        left, right = self(left), self(right)
-        if left == right:
-            return
-        left_known, right_known = _known_since(left), _known_since(right)
-        if left_known != right_known:
-            late, early = (left, right) if left_known > right_known else (right, left)
-            self.record(late, early)
-            return
-        for old, new in ((right, left), (left, right)):
-            lone = dims.lone_symbol(old)
-            if lone is not None and lone not in dims.symbols_of(new):
-                self._symbols[lone] = new
-                return
-        if isinstance(left, Dim) and (isinstance(right, int) or len(repr(left)) >= len(repr(right))):
-            self._wholes[left] = right
-        elif isinstance(right, Dim):
-            self._wholes[right] = left
+        pending = [(left, right)]
+        while pending:
+            left, right = map(self, pending.pop())
+            if left == right:
+                continue
+            old, new = _late_and_early(left, right)
+            self.record(old, new)
+            solved = dims.lone_symbol(old)
+            if solved in self._symbols:  # wholes that mention it are others now
+                pending += [(dims.substitute(whole, self._of_symbol), self._wholes[whole])
+                            for whole in self._mentions.pop(solved, ())]
+
+
+def _late_and_early(left: Size, right: Size) -> tuple[Size, Size]:
+    """Which of two sizes that are equal is to be replaced, and by which."""
+    left_known, right_known = _known_since(left), _known_since(right)
+    if left_known != right_known:
+        return (left, right) if left_known > right_known else (right, left)
+    for old, new in ((right, left), (left, right)):
+        lone = dims.lone_symbol(old)
+        if lone is not None and lone not in dims.symbols_of(new):
+            return old, new
+    if isinstance(left, Dim) and (isinstance(right, int) or len(repr(left)) >= len(repr(right))):
+        return left, right
+    return right, left
 
 
 def _known_since(size: Size) -> int:
@@ -186,7 +198,16 @@ class Graph:
             for equation in node.equations:
                 self.equations.append((equation, equation.lines or node.lines))
                 if equation.compare == "eq":
-                    self.solution.assume(equation.left, equation.right)
+                    self._solve(equation, node.lines)
+
+    def _solve(self, equation: Equation, lines: Lines) -> None:
+        left, right = self.solution(equation.left), self.solution(equation.right)
+        if dims.known_different(left, right):
+            sizes = " and ".join(f"{size} (here {solved})" if size != solved else str(size)
+                                 for size, solved in ((equation.left, left), (equation.right, right)))
+            raise ShapeError(f"{equation.meaning}: {sizes} can never be equal, where all other sizes that must be are",
+                             where=provenance.describe(lines), operands=equation.describe())
+        self.solution.assume(left, right)
 
     def _copy_input(self, variable: Variable) -> Variable:
         shape = tuple(map(self.solution, variable.type.shape))

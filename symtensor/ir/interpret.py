@@ -67,8 +67,7 @@ def evaluate_graph(graph: Graph, arrays: Sequence[Any]) -> list[np.ndarray]:
     run = _Run(dict(zip(graph.inputs, arrays)), graph.sources)
     for variable in graph.inputs:  # the user's own symbols first: equations have put others in the place of some
         run.learn(variable, graph.origin[variable].type, run.known[variable].shape)
-    for equation, lines in graph.equations:
-        run.check(equation, lines)
+    run.expect(graph.equations)
     for variable, array in run.known.items():
         run.learn(variable, variable.type, array.shape)
     return run.results(graph.outputs)
@@ -81,6 +80,7 @@ class _Run:
         self.known = {variable: _admitted(variable, value) for variable, value in values.items()}
         self.sources = sources
         self.symbols: dict[Symbol, int] = {}
+        self.expected: dict[Variable, list[tuple[Equation, Lines]]] | None = None
 
     # -- sizes ------------------------------------------------------------------------------------
 
@@ -105,7 +105,8 @@ class _Run:
         return dims.evaluate(size, self.symbols)
 
     def _look_up(self, symbol: Symbol) -> bool:
-        array = self.known.get(self._source(symbol))
+        source = self._source(symbol)
+        array = source.data if isinstance(source, Constant) else self.known.get(source)
         if array is None:
             return False
         self.symbols[symbol] = int(array) if symbol.axis is None else array.shape[symbol.axis]
@@ -113,6 +114,19 @@ class _Run:
 
     def _source(self, symbol: Symbol) -> Any:
         return self.sources.get(symbol, symbol.source)
+
+    def expect(self, equations: Sequence[tuple[Equation, Lines]]) -> None:
+        """These equations are to hold, and not those of the nodes: rules have changed the nodes.
+
+        Each is checked as soon as all of its sizes are known.
+        """
+        self.expected = {}
+        for equation, lines in equations:
+            self.check(equation, lines)
+            for symbol in (*dims.symbols_of(equation.left), *dims.symbols_of(equation.right)):
+                source = self.sources.get(symbol)
+                if source is not None and source.owner is not None and source not in self.known:
+                    self.expected.setdefault(source, []).append((equation, lines))
 
     def check(self, equation: Equation, lines: Lines) -> None:
         """Raise ShapeError or IndexOutOfRange if an equation between known sizes does not hold."""
@@ -126,8 +140,8 @@ class _Run:
     # -- values -----------------------------------------------------------------------------------
 
     def results(self, outputs: Sequence[Variable]) -> list[np.ndarray]:
-        """Evaluate what `outputs` need, and read them."""
-        pending = list(reversed(outputs))
+        """Evaluate what `outputs` need, and what sizes that are to be checked are known from, and read them."""
+        pending = [*reversed(outputs), *(self.expected or ())]
         while pending:
             variable = pending[-1]
             missing = [] if variable in self.known else self._needed(variable)
@@ -157,8 +171,9 @@ class _Run:
     def _apply(self, node: Apply) -> None:
         arrays = [self.known[v] for v in node.inputs]
         operands = _Operands(node, arrays)
-        for equation in node.equations:
-            self.check(equation, node.lines)
+        if self.expected is None:
+            for equation in node.equations:
+                self.check(equation, node.lines)
         results = _call(node, arrays, [self.size(size) for size in node.op.sizes()])
         for variable, result in zip(node.outputs, results):
             array = np.asarray(result)
@@ -167,6 +182,8 @@ class _Run:
                                   f" {array.dtype} {array.shape}", where=provenance.describe(node.lines),
                                   operands=operands, fix=f"correct infer or evaluate of {type(node.op).__name__}")
             self.known[variable] = array
+            for equation, lines in (self.expected or {}).get(variable, ()):
+                self.check(equation, lines)
 
     def _sizes_fit(self, type: TensorType, shape: Sequence[int]) -> bool:
         """Whether no size known so far contradicts a shape."""

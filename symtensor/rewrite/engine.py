@@ -210,37 +210,49 @@ class _Normalisation:
         self.normal: dict[Variable, Variable] = {}
         self.context = Context(graph, nodes, self.normal)
         self.successor: dict[Apply, Sequence[Variable]] = {}
-        self.recent: list[str] = []
+        self.fired: dict[Apply, str] = {}
+        self.entered: set[Apply] = set()
+        self.patience = _PATIENCE + 4 * len(nodes)
 
     def run(self) -> Sequence[Apply]:
         """Normalise every live node, send outputs and sources to what they have become; the nodes then alive."""
-        patience = _PATIENCE + len(self.nodes)
-        for node in self.nodes:
-            self.recent.clear()
+        starts = self.nodes
+        if self.index.has_early:  # what moves down is to start before what it moves past is done
+            starts = [v.owner for v in self.graph.roots() if v.owner is not None]
+        for node in starts:
             if node.outputs[0] not in self.normal and self._advance(node):
-                self._settle(node, patience)
+                self._settle(node)
         if not self.successor:
             return self.nodes
         self.graph.replace(lambda v: self.normal.get(v, v))
         return self.graph.nodes()
 
-    def _settle(self, root: Apply, patience: int) -> None:
-        """Bring a node to normal form, and before it whatever its rewriting makes."""
-        pending, waiting = [root], set()
+    def _settle(self, root: Apply) -> None:
+        """Bring a node to normal form, and before it whatever it is computed from and its rewriting makes.
+
+        Those `waiting` lead from the root to the node at hand, each to one it is computed from or one that a rule put
+        in its place; the latter have `fired`.
+        """
+        pending: list[Apply] = [root]
+        waiting: set[Apply] = set()
+        fired: dict[Apply, str] = {}
         while pending:
             node = pending[-1]
             needed = [] if node.outputs[0] in self.normal else self._advance(node)
-            if not needed:
-                waiting.discard(pending.pop())
-            elif len(self.recent) > patience or any(other in waiting for other in needed):
-                self._stop_cycle(node)
-            else:
+            if node in self.fired:
+                fired[node] = self.fired[node]
+            if needed and (len(fired) > self.patience or any(other in waiting for other in needed)):
+                self._stop_cycle(node, list(fired.values()))
+            elif needed:
                 waiting.add(node)
-                pending += needed
+                pending += reversed(needed)
+            else:
+                waiting.discard(pending.pop())
+                fired.pop(node, None)
 
     def _advance(self, node: Apply) -> list[Apply]:
         """Do what can be done for a node: the nodes that must be done first, or none and it is done."""
-        target = self.successor.get(node)
+        target = self.successor.get(node) or self._early(node)
         if target is None:
             needed = self._unsettled(node.inputs)
             if needed:
@@ -319,9 +331,19 @@ class _Normalisation:
             self.history.reasons.setdefault(owner, self.history.reasons[node])
         return outputs
 
-    def _rewritten(self, node: Apply) -> Sequence[Variable] | None:
+    def _early(self, node: Apply) -> Sequence[Variable] | None:
+        """What a rule gives for a node when it is met, its operands as they are."""
+        if not self.index.has_early or node in self.entered:
+            return None
+        self.entered.add(node)
+        target = self._rewritten(node, early=True)
+        if target is not None:
+            self.successor[node] = target
+        return target
+
+    def _rewritten(self, node: Apply, early: bool = False) -> Sequence[Variable] | None:
         """What the first rule that applies gives for a node; None if none does."""
-        candidates = self.index.candidates(node)
+        candidates = self.index.candidates(node, early)
         if not candidates:
             return None
         places = self.graph.lines_of(node)
@@ -386,7 +408,7 @@ class _Normalisation:
         for old, new in zip(node.outputs, results):
             self.context.stands_for(new, old)
         self.context.removed(node)
-        self.recent.append(one.name)
+        self.fired[node] = one.name
         self.history.fired[one.name] += 1
         self.history.reasons.update(dict.fromkeys(made, (self.history.reasons.get(node, ()), one.name)))
         places = self.graph.lines_of(node)
@@ -400,14 +422,14 @@ class _Normalisation:
 
     # -- trouble ----------------------------------------------------------------------------------
 
-    def _stop_cycle(self, node: Apply) -> None:
+    def _stop_cycle(self, node: Apply, fired: Sequence[str]) -> None:
         """Leave a node as it is, since rewriting it does not end."""
-        names = ", ".join(sorted(set(self.recent[-20:])))
+        names = ", ".join(sorted(set(fired[-20:])))
         self._complain(RewriteError(f"these rules undo each other or never end: {names}", where=self._where(node),
                                     operands=[describe(v) for v in node.inputs],
                                     fix="give one of them a condition that fails on what the others make"))
-        self.recent.clear()
         self.successor.pop(node, None)
+        self.fired.pop(node, None)
         self.normal.update(zip(node.outputs, node.outputs))
 
     def _report(self, one: Rule, node: Apply, error: Exception) -> None:

@@ -39,6 +39,7 @@ PIPELINE: dict[str, Sequence[Phase]] = {
 }
 
 
+@dims.remembering()
 def optimize(graph: Graph, level: str | None = None, excluding: Container[str] = ()) -> History:
     """Rewrite `graph` by the phases of `level` (by default `config.optimizer`), without the rules in `excluding`.
 
@@ -60,6 +61,7 @@ def optimize(graph: Graph, level: str | None = None, excluding: Container[str] =
     return history
 
 
+@dims.remembering()
 def stabilized(outputs: Iterable[Variable], keep: Iterable[Variable] = ()) -> list[Variable]:
     """`outputs` in numerically stable form, as expressions over users' variables: what is differentiated.
 

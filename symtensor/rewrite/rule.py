@@ -81,7 +81,7 @@ class Rule:
     """A local rewrite: it may replace a node whose op is, or is an instance of, one of `roots`."""
 
     def __init__(self, function: Callable[..., Any], roots: Collection[Any], keeps: str,
-                 operands: Sequence[Any] = ()) -> None:
+                 operands: Sequence[Any] = (), early: bool = False) -> None:
         if keeps not in KEEPS:
             raise RewriteError(f"rule {function.__name__} cannot keep {keeps!r}", fix="one of " + ", ".join(KEEPS))
         self.name = function.__name__
@@ -89,6 +89,7 @@ class Rule:
         self.roots = roots
         self.operands = operands
         self.keeps = keeps
+        self.early = early
         self.__doc__ = function.__doc__
         self.place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
 
@@ -175,16 +176,19 @@ def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dt
     return register
 
 
-def rewrite(*phases: Phase, ops: Collection[Any], operands: Sequence[Any] = (),
-            keeps: str = "exact") -> Callable[[Callable[..., Any]], Rule]:
+def rewrite(*phases: Phase, ops: Collection[Any], operands: Sequence[Any] = (), keeps: str = "exact",
+            early: bool = False) -> Callable[[Callable[..., Any]], Rule]:
     """Decorator: `f(node, context)` gives what to put for a node, or None.
 
     `ops` are the ops, or classes of ops, at which the function is tried; `operands` are, for the first one or two
     operands, the op or class of op that computes them, `Constant`, or ANY. What the function gives is a variable, a
     number, or for a node of several outputs a list of variables; the engine checks its type.
+
+    An `early` rule is tried before the operands are in normal form too. What moves towards the inputs is to be early:
+    of many such above each other the uppermost then moves first and takes the others along, one step at each node.
     """
     def register(function: Match) -> Rule:
-        made = Rule(function, ops, keeps, operands)
+        made = Rule(function, ops, keeps, operands, early)
         for phase in phases:
             phase.rules.append(made)
         return made
@@ -226,14 +230,16 @@ class Index:
             for heads, apply in one.matchers():
                 self._by_root.setdefault(heads[0], []).append((position, heads[1:], one, apply))
         self._found: dict[Any, list[tuple[Rule, Match]]] = {}
+        self.has_early = any(one.early for one in rules)
 
-    def candidates(self, node: Apply) -> list[tuple[Rule, Match]]:
-        """Rules in the order they were registered, with the functions that try them."""
+    def candidates(self, node: Apply, early: bool = False) -> list[tuple[Rule, Match]]:
+        """Rules in the order they were registered, with the functions that try them; all, or the `early` ones."""
         operands = tuple(map(_found_head, node.inputs[:2]))
-        key = (head(node.op), type(node.op), operands)
+        key = (head(node.op), type(node.op), operands, early)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._look_up(node.op, operands)
+            found = self._look_up(node.op, operands)
+            found = self._found[key] = [entry for entry in found if entry[0].early or not early]
         return found
 
     def _look_up(self, op: Op, operands: tuple[Any, ...]) -> list[tuple[Rule, Match]]:

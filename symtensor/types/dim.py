@@ -43,6 +43,7 @@ from symtensor.types.polynomial import (
     of_atom,
     parts,
     polynomial,
+    remembering,
     size_order,
     total,
     write,
@@ -51,7 +52,8 @@ from symtensor.types.polynomial import (
 
 __all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
            "indicator_negative", "known_different", "linear_in", "lone_symbol", "lower_bound", "maximum", "minimum",
-           "modulo", "of_atom", "polynomial", "substitute", "symbol", "symbols_of", "upper_bound", "write", "written"]
+           "modulo", "of_atom", "polynomial", "remembering", "substitute", "symbol", "symbols_of", "upper_bound",
+           "write", "written"]
 
 _INFINITE = float("inf")
 
@@ -147,6 +149,13 @@ def _positive_part(size: Size) -> Size:
     """max(0, size)."""
     if isinstance(size, int):
         return max(0, size)
+    if size.positive is None:
+        size.positive = _bent(size)
+    return size.positive
+
+
+def _bent(size: Dim) -> Size:
+    """max(0, size), found."""
     low, high = _bounds(size)
     if low >= 0 or high <= 0:
         return size if low >= 0 else 0
@@ -211,6 +220,7 @@ def _bounds(size: Size) -> Bounds:
         return size, size
     if size.bounds is None:  # those of its atoms' sides are known since the atoms were made: this does not go deep
         size.bounds = _bounds_by_pieces(size, 2)
+        size.keep()
     return size.bounds
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 from threading import RLock
@@ -22,8 +24,8 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 __all__ = ["Atom", "Bounds", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "Terms", "all_terms", "bends",
-           "can_turn", "of_atom", "order_of", "parts", "polynomial", "product", "size_order", "total", "write",
-           "written"]
+           "can_turn", "of_atom", "order_of", "parts", "polynomial", "product", "remembering", "size_order", "total",
+           "write", "written"]
 
 Value = TypeVar("Value")
 Bounds = tuple[float, float]
@@ -31,6 +33,7 @@ MOST_TURNED = 8
 """Terms of a size d up to which max(0, d) and max(0, -d) have one form."""
 _serial = itertools.count()
 _interned: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+_kept: ContextVar[set[Dim] | None] = ContextVar("kept", default=None)
 _interning = RLock()  # collecting garbage inside may make sizes
 
 
@@ -122,6 +125,19 @@ class Compound:
         return repr(of_atom(self))
 
 
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Sizes about which something is found out inside the block live to its end, so that it is found once."""
+    if _kept.get() is not None:
+        yield
+        return
+    token = _kept.set(set())
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 Atom = Symbol | Compound
 Monomial = tuple[Atom, ...]
 Terms = tuple[tuple[Monomial, int], ...]
@@ -135,12 +151,13 @@ def _intern(key: tuple[Any, ...], made: Value) -> Value:
 class Dim:
     """A polynomial over atoms that is not a plain integer; immutable, and equal ones are one object."""
 
-    __slots__ = ("terms", "constant", "_symbols", "bounds", "__weakref__")
+    __slots__ = ("terms", "constant", "_symbols", "bounds", "positive", "__weakref__")
 
     terms: Terms
     constant: int
     _symbols: tuple[Symbol, ...] | None
     bounds: Bounds | None  # memo of dim.lower_bound and dim.upper_bound
+    positive: Size | None  # memo of max(0, size)
 
     def __new__(cls, terms: Terms, constant: int) -> Dim:
         found: Dim | None = _interned.get((terms, constant))
@@ -148,7 +165,7 @@ class Dim:
             return found
         made = super().__new__(cls)
         made.terms, made.constant = terms, constant
-        made.bounds = made._symbols = None
+        made.bounds = made._symbols = made.positive = None
         return _intern((terms, constant), made)
 
     @property
@@ -157,6 +174,12 @@ class Dim:
         if self._symbols is None:
             self._symbols = tuple(dict.fromkeys(s for m, _ in self.terms for atom in m for s in atom.symbols))
         return self._symbols
+
+    def keep(self) -> None:
+        """Something was found out about this size."""
+        kept = _kept.get()
+        if kept is not None:
+            kept.add(self)
 
     def __add__(self, other: Size) -> Size:
         return total((self, 1), (other, 1))

@@ -128,3 +128,22 @@ def test_inputs_without_owner_are_returned_as_given():
     x = Variable(vector, name="x")
     array = np.ones(2)
     assert evaluate([x], {x: array})[0] is array
+
+
+def test_equations_of_a_graph_are_checked_also_where_their_node_is_gone():
+    x, mask = vector("x"), TensorType("bool", (None,))("mask")
+    (found,) = index.nonzero(mask)
+    graph = Graph([x, mask], [(x + index.gather(x, {0: found})) * 0])
+    before = graph.outputs[0]
+    graph.replace(lambda v: graph.inputs[0] if v is before else v)
+    values = np.array([1.0, 2.0])
+    assert evaluate_graph(graph, [values, np.array([True, True])])[0].tolist() == [1, 2]
+    with pytest.raises(ShapeError, match="sizes of axis 0"):
+        evaluate_graph(graph, [values, np.array([True, False])])
+
+
+def test_sizes_that_contradict_each_other_are_an_error_of_the_graph():
+    x, y = vector("x"), vector("y")
+    longer = index.join(0, [x, TensorType("float64", (2,))("two")])
+    with pytest.raises(ShapeError, match=r"sizes of axis 0: y.0 \(here x.0\) and x.0 \+ 2 can never be equal, where"):
+        Graph([x, y], [x + y, y + longer])

@@ -11,7 +11,7 @@ from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Constant
 from symtensor.ir.verify import verify
 from symtensor.ops.elementwise import cast
-from symtensor.ops.index import Iota, nonzero
+from symtensor.ops.index import Iota, nonzero, subtensor
 from symtensor.ops.python import as_op
 from symtensor.ops.reduce import Reduce, sum_axes
 from symtensor.ops.scalar import add, cos, exp, log, mul, neg, sin, sqrt, square, tan, tanh
@@ -324,6 +324,17 @@ def test_a_view_moves_through_a_deep_chain():
     with config.change(verify=False):
         optimize(graph)
     assert {str(node.op) for node in graph.nodes()} == {"tanh"}
+
+
+@pytest.mark.parametrize("move", [slice(1, -1), slice(None, None, -1)])
+def test_many_views_move_through_a_deep_chain_together(move):
+    deep = x
+    for _ in range(200):
+        deep = subtensor(tanh(deep), (move,))
+    graph = Graph([x], [deep])
+    with config.change(verify=False):
+        history = optimize(graph)
+    assert len(graph.nodes()) <= 205 and sum(history.fired.values()) < 2_000
 
 
 def test_constants_are_kept_by_bits():

@@ -144,3 +144,40 @@ def test_the_sum_of_a_one_hot_row_is_its_number():
     hot = eq(Iota()(dimension(m, 1)), expand_dims(wrap_index(k, dimension(m, 1)), [1]))
     expected = "x"
     assert form(sum_axes(switch(hot, expand_dims(x, [1]), 0.0), [1])) == expected
+
+
+@pytest.mark.parametrize(("start", "stop", "step"), [(5, None, -1), (None, None, -1), (2, 7, 2), (-3, None, 1)])
+@pytest.mark.parametrize("outer", [slice(1, None), slice(None, None, -1), slice(None, -2, 2), slice(-1, None, -3), 0])
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 6, 11])
+def test_a_slice_of_a_slice_is_that_part(start, stop, step, outer, length):
+    inner, values = slice(start, stop, step), np.arange(float(length))
+    graph = rewritten([subtensor(subtensor(x, (inner,)), (outer,))])
+    if outer != 0:
+        np.testing.assert_array_equal(evaluate_graph(graph, [values])[0], values[inner][outer])
+    elif values[inner].size:
+        assert evaluate_graph(graph, [values])[0] == values[inner][0]
+
+
+def test_slices_of_slices_are_one_short_slice():
+    reversed_twice = subtensor(subtensor(x, (slice(None, None, -1),)), (slice(None, None, -1),))
+    assert form(reversed_twice) == "x"
+    deep = x
+    for _ in range(6):
+        deep = subtensor(subtensor(deep, (slice(1, None),)), (slice(None, -1),))
+    assert form(deep) == "subtensor[i:i](x, 6, SizeValue(size=max(6, x.0 - 6))())"
+
+
+def test_a_size_that_is_one_by_an_equation_only_does_not_broadcast():
+    every_other = subtensor(y, (slice(None, None, 2),))
+    graph = rewritten([cast(broadcast_to(every_other, [integer(1)]), "int64"), x + y])
+    found, _ = evaluate_graph(graph, [np.array([1.5, 2.0]), np.array([1.0, 2.0])][::-1])
+    assert found.tolist() == [1]
+
+
+def test_a_position_on_an_axis_of_size_one_is_checked():
+    row = matrix("row").type.clone(shape=(1, None))("row")
+    picked = gather(tanh(row), {0: k, 1: k})
+    graph = rewritten([picked])
+    assert evaluate_graph(graph, [np.ones((1, 3)), np.array([0])])[0].tolist() == [np.tanh(1.0)]
+    with pytest.raises(IndexOutOfRange):
+        evaluate_graph(graph, [np.ones((1, 3)), np.array([1])])

@@ -1,6 +1,8 @@
 """Sizes in normal form are worth what they were written as, equal ones are one, and bounds hold."""
 
+import gc
 import math
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -207,3 +209,15 @@ def test_minima_of_many_sizes_grow_by_a_few_terms_each():
         assert len(size.terms) <= 2 * number + 3
     assert dims.evaluate(size, values) == expected
     assert max(abs(c) for _, c in size.terms) < 2 ** 20
+
+
+def test_what_is_found_out_about_sizes_is_remembered_to_the_end_of_the_block():
+    with dims.remembering():
+        late = dims.symbol("late")
+        with dims.remembering():
+            dims.lower_bound(n - late)
+        kept = weakref.ref(n - late)
+        assert kept() is not None and kept().bounds == (-math.inf, math.inf)
+    del late
+    gc.collect()
+    assert kept() is None

@@ -102,18 +102,20 @@ def gather_before_elementwise(node: Apply, context: Context) -> Variable | None:
     if inner is None or not isinstance(inner.op, Elementwise) or node.outputs[0].type.ndim >= whole.type.ndim:
         return None
     axes = node.op.axes  # type: ignore[attr-defined]
-    operands = [_picked(v, whole.type.ndim, axes, indices) for v in inner.inputs]
+    operands = [_picked(v, whole.type.shape, axes, indices) for v in inner.inputs]
     return None if any(v is None for v in operands) else inner.op.make(*operands)[0]  # type: ignore[arg-type]
 
 
-def _picked(operand: Variable, ndim: int, axes: Sequence[int], indices: Sequence[Variable]) -> Variable | None:
-    """The elements of an operand, aligned at the right of `ndim` axes, that go with the picked ones of the whole."""
+def _picked(operand: Variable, shape: Sequence[Size], axes: Sequence[int],
+            indices: Sequence[Variable]) -> Variable | None:
+    """The elements of an operand that go with the picked ones of the whole, which has the given shape."""
     if not operand.type.ndim:
         return operand
-    if operand.type.ndim != ndim or len(axes) != ndim:
+    if operand.type.ndim != len(shape) or len(axes) != len(shape):
         return None
-    kept = [axis for axis in range(ndim) if operand.type.shape[axis] != 1]
-    narrow = drop_axes(operand, [axis for axis in range(ndim) if axis not in kept])
+    stretched = [axis for axis, (own, size) in enumerate(zip(operand.type.shape, shape)) if own == 1 and size != 1]
+    kept = [axis for axis in axes if axis not in stretched]
+    narrow = drop_axes(operand, stretched)
     return Gather(tuple(range(len(kept))))(narrow, *(indices[axis] for axis in kept)) if kept else narrow
 
 

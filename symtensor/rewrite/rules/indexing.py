@@ -64,7 +64,8 @@ def _parts(entries: Sequence[Entry], bounds: Sequence[Variable], shape: Sequence
     for axis, (entry, size) in enumerate(zip(entries, shape)):
         own, remaining = remaining[:entry.inputs], remaining[entry.inputs:]
         region = resolve(entry, [size_of(v) for v in own], size, axis)
-        bound = size_of(own[0]) if entry.start and dims.lower_bound(size_of(own[0])) >= 0 else region.start
+        cut = entry.start and entry.step > 0 and dims.lower_bound(size_of(own[0])) >= 0
+        bound = size_of(own[0]) if cut else region.start
         found.append(_Part(region.start, region.length, region.step, entry.pick, _index(entry, own), bound))
     return found
 
@@ -82,7 +83,7 @@ def _parts_of(node: Apply) -> list[_Part]:
     return _parts(node.op.entries, node.inputs[1:], node.inputs[0].type.shape)  # type: ignore[attr-defined]
 
 
-@rewrite(canonicalize, specialize, ops=[Subtensor], operands=[ANY])
+@rewrite(canonicalize, specialize, ops=[Subtensor], operands=[ANY], early=True)
 def useless_slice(node: Apply, context: Context) -> Variable | None:
     """A slice of everything is no slice."""
     x, entries = node.inputs[0], node.op.entries  # type: ignore[attr-defined]
@@ -93,31 +94,29 @@ def useless_slice(node: Apply, context: Context) -> Variable | None:
     return subtensor(x, [slice(None) if is_whole else part.index for part, is_whole in zip(parts, whole)])
 
 
-@rewrite(canonicalize, ops=[Subtensor], operands=[Subtensor])
+@rewrite(canonicalize, ops=[Subtensor], operands=[Subtensor], early=True)
 def slice_of_slice(node: Apply, context: Context) -> Variable | None:
     """One slice, where the sizes prove that it has the same positions."""
     inner = node.inputs[0].owner
     assert inner is not None
     outer = iter(_parts_of(node))
     index = [part.index if part.is_pick else _composed(part, next(outer)) for part in _parts_of(inner)]
-    if any(entry is None for entry in index):
-        return None
     merged = subtensor(inner.inputs[0], index)
     return merged if merged.type.shape == node.outputs[0].type.shape else None
 
 
 def _composed(inner: _Part, outer: _Part) -> Any:
-    """The index that takes of an axis what `outer` takes of what `inner` takes; None if it cannot be written."""
+    """The index that takes of an axis what `outer` takes of what `inner` takes; where that is nothing, another may."""
     if outer.is_pick:
         return size_value(inner.begin + outer.start * inner.step)
-    start = inner.start + outer.start * inner.step
+    begin = inner.begin + outer.begin * inner.step
     step = inner.step * outer.step
-    if inner.step < 0 or outer.step < 0:
-        return None
-    return slice(size_value(start), size_value(start + outer.length * step), step)
+    stop = begin + outer.length * step
+    is_open = step < 0 and dims.upper_bound(stop) < 0  # down to the first: a negative stop would count from the end
+    return slice(size_value(begin), None if is_open else size_value(stop), step)
 
 
-@rewrite(canonicalize, ops=[Subtensor], operands=[ANY])
+@rewrite(canonicalize, ops=[Subtensor], operands=[ANY], early=True)
 def slice_before_elementwise(node: Apply, context: Context) -> Variable | None:
     """A part is taken before an elementwise op that nothing else uses: less is computed."""
     whole = node.inputs[0]
@@ -136,7 +135,7 @@ def _part_of_operand(operand: Variable, whole: Variable, parts: Sequence[_Part])
     return subtensor(operand, index)
 
 
-@rewrite(canonicalize, ops=[Subtensor], operands=[Dimshuffle])
+@rewrite(canonicalize, ops=[Subtensor], operands=[Dimshuffle], early=True)
 def slice_before_axes(node: Apply, context: Context) -> Variable | None:
     """A part is taken before axes are permuted."""
     inner = node.inputs[0].owner

@@ -59,7 +59,9 @@ def spread_after_elementwise(node: Apply, context: Context) -> Variable | None:
     if inner.count(None) == len(inner):
         return None
     made: Variable = node.op.make(*(v if found is None else found for v, found in zip(node.inputs, inner)))[0]
-    return made  # the engine spreads it, if it must
+    shape = node.outputs[0].type.shape
+    by_equation = any(size == 1 and own != 1 for own, size in zip(made.type.shape[::-1], shape[::-1]))
+    return None if by_equation else made  # what is 1 broadcasts; the engine spreads the result, if it must
 
 
 @rewrite(canonicalize, specialize, ops=[Elementwise])

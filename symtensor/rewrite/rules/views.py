@@ -36,7 +36,7 @@ def shuffled(x: Variable, order: Sequence[int]) -> Variable:
     return x if tuple(order) == tuple(range(x.type.ndim)) else Dimshuffle(tuple(order))(x)
 
 
-@rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[ANY])
+@rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[ANY], early=True)
 def axes_in_place(node: Apply, context: Context) -> Variable | None:
     """Nothing is permuted but axes of size 1."""
     (x,) = node.inputs
@@ -48,7 +48,7 @@ def axes_in_place(node: Apply, context: Context) -> Variable | None:
     return x if stays else None
 
 
-@rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[Dimshuffle])
+@rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[Dimshuffle], early=True)
 def axes_twice(node: Apply, context: Context) -> Variable | None:
     """Two permutations are one."""
     inner = node.inputs[0].owner
@@ -57,7 +57,7 @@ def axes_twice(node: Apply, context: Context) -> Variable | None:
     return shuffled(inner.inputs[0], [NEW if axis == NEW else order[axis] for axis in node.op.order])
 
 
-@rewrite(canonicalize, ops=[Dimshuffle], operands=[ANY])
+@rewrite(canonicalize, ops=[Dimshuffle], operands=[ANY], early=True)
 def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
     """Axes are permuted before an elementwise op that nothing else uses; an index is checked where it was."""
     whole, order = node.inputs[0], node.op.order  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ def transpose_of_product(node: Apply, context: Context) -> Variable | None:
     return MatMul()(swap_last(b), swap_last(a))
 
 
-@rewrite(canonicalize, specialize, ops=[Reshape], operands=[ANY])
+@rewrite(canonicalize, specialize, ops=[Reshape], operands=[ANY], early=True)
 def useless_reshape(node: Apply, context: Context) -> Variable | None:
     """The shape is there already, or only axes of size 1 come and go."""
     x = node.inputs[0]
@@ -109,7 +109,7 @@ def _matching_axes(before: Sequence[Size], after: Sequence[Size]) -> list[int] |
     return [NEW if size == 1 else next(remaining) for size in after]
 
 
-@rewrite(canonicalize, specialize, ops=[Reshape], operands=[Reshape])
+@rewrite(canonicalize, specialize, ops=[Reshape], operands=[Reshape], early=True)
 def reshape_twice(node: Apply, context: Context) -> Variable | None:
     """Only the last shape counts."""
     inner = node.inputs[0].owner
@@ -117,7 +117,7 @@ def reshape_twice(node: Apply, context: Context) -> Variable | None:
     return node.op(inner.inputs[0], *node.inputs[1:])
 
 
-@rewrite(canonicalize, specialize, ops=[Reshape], operands=[Dimshuffle])
+@rewrite(canonicalize, specialize, ops=[Reshape], operands=[Dimshuffle], early=True)
 def reshape_of_new_axes(node: Apply, context: Context) -> Variable | None:
     """Axes of size 1 that come or go do not change the order of the elements."""
     inner = node.inputs[0].owner
@@ -126,7 +126,7 @@ def reshape_of_new_axes(node: Apply, context: Context) -> Variable | None:
     return node.op(inner.inputs[0], *node.inputs[1:]) if kept == sorted(kept) else None
 
 
-@rewrite(canonicalize, ops=[Reshape], operands=[ANY])
+@rewrite(canonicalize, ops=[Reshape], operands=[ANY], early=True)
 def reshape_before_elementwise(node: Apply, context: Context) -> Variable | None:
     """A shape changes before an elementwise op of one array (and numbers) that nothing else uses."""
     whole = node.inputs[0]
