@@ -17,14 +17,14 @@ TensorType(float64, (7,))
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from pickle import PicklingError
 from typing import Any
 
 from symtensor.base.errors import GraphError, TextError
 from symtensor.ir import text
-from symtensor.ir.graph import Graph, leaves, substitute
+from symtensor.ir.graph import Graph, applications, leaves, substitute
 from symtensor.ir.node import Constant, Variable, describe, equal_sizes, restate
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
@@ -166,16 +166,20 @@ class Sizes:
 class _Outside:
     """The variables that are not among some."""
 
-    def __init__(self, inside: Collection[Variable]) -> None:
+    def __init__(self, inside: Container[Variable]) -> None:
         self.inside = inside
 
     def __contains__(self, variable: object) -> bool:
         return variable not in self.inside
 
 
-def captured(results: Sequence[Variable], inside: Collection[Variable]) -> list[Variable]:
+def captured(results: Sequence[Variable], inside: Container[Variable]) -> list[Variable]:
     """What `results` take from outside, when the variables in `inside` are computed, or given, inside."""
-    return [v for v in leaves(results, _Outside(inside)) if v not in inside and not isinstance(v, Constant)]
+    found = [v for v in leaves(results, _Outside(inside)) if v not in inside and not isinstance(v, Constant)]
+    known = {dims.lone_symbol(size) for v in found for size in v.type.shape}
+    sized = [node for node in applications(results, _Outside(inside)) if node.op.sizes()]
+    return found + [v for node in sized for v in node.outputs
+                    if not all(known.issuperset(dims.symbols_of(size)) for size in node.op.sizes())]
 
 
 def enclosed(given: Sequence[Variable], results: Sequence[Variable],
@@ -186,7 +190,11 @@ def enclosed(given: Sequence[Variable], results: Sequence[Variable],
     """
     rename = _Renaming(v.type for v in given)
     copies = [Variable(rename(v.type), name=v.name or repr(v)) for v in given]
-    return Function.of(copies, substitute(results, {**dict(zip(given, copies)), **(known or {})}))
+    inside = {**dict(zip(given, copies)), **(known or {})}
+    for node in applications(results, inside):
+        if node.op.sizes():
+            inside.update(zip(node.outputs, node.op.with_sizes([rename.size(s) for s in node.op.sizes()]).make()))
+    return Function.of(copies, substitute(results, inside))
 
 
 class _Renaming:
@@ -200,9 +208,10 @@ class _Renaming:
                 self._new[size] = dims.symbol(lone.name)
 
     def __call__(self, type: TensorType) -> TensorType:
-        return TensorType.of(type.dtype, tuple(map(self._size, type.shape)))
+        return TensorType.of(type.dtype, tuple(map(self.size, type.shape)))
 
-    def _size(self, size: Size) -> Size:
+    def size(self, size: Size) -> Size:
+        """A size as one of the copies."""
         if isinstance(size, int):
             return size
         if size not in self._new:

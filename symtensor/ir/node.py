@@ -347,6 +347,10 @@ class Op:
         """Sizes among the op's parameters; `evaluate` gets their values after those of its inputs."""
         return ()
 
+    def with_sizes(self, sizes: Sequence[Size]) -> Op:
+        """The op with other sizes in the place of its own."""
+        raise NotImplementedError(f"{type(self).__name__}.with_sizes")
+
     def functions(self) -> Mapping[str, Any]:
         """The parameters that are functions of the IR (`ir.function`), by name: they are rewritten with the graph."""
         return {}

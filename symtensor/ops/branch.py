@@ -15,7 +15,7 @@ has to hold only if this side is taken, and its derivatives are computed only th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -199,7 +199,7 @@ def inlined(function: Function, given: Sequence[Variable]) -> list[Variable]:
 
 
 def branch(condition: Variable, then: Sequence[Variable], otherwise: Sequence[Variable],
-           inside: Sequence[Collection[Variable]] = ((), ())) -> tuple[Variable, ...]:
+           inside: Sequence[Container[Variable]] = ((), ())) -> tuple[Variable, ...]:
     """The values `then` if a condition holds, else `otherwise`.
 
     Those in `inside`, one collection for each side, are computed only if this side is taken. There the condition

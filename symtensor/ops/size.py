@@ -76,6 +76,10 @@ class SizeValue(Op):
     def sizes(self) -> Sequence[Size]:
         return (self.size,)
 
+    def with_sizes(self, sizes: Sequence[Size]) -> Op:
+        (size,) = sizes
+        return SizeValue(size)  # type: ignore[arg-type]
+
     def element(self, index: tuple[Size, ...], *, scope: Any) -> Any:
         """The size as a scalar of a kernel."""
         return scope.size(self.size)
