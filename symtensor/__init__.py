@@ -38,7 +38,7 @@ _HOMES = {
     "grad": "symtensor.gradient", "Rop": "symtensor.gradient", "Lop": "symtensor.gradient",
     "scan": "symtensor.control.scan", "until": "symtensor.control.scan",
     "map": "symtensor.control.views", "reduce": "symtensor.control.views", "foldl": "symtensor.control.views",
-    "foldr": "symtensor.control.views", "ifelse": "symtensor.control.branches",
+    "foldr": "symtensor.control.views", "scan_checkpoints": "symtensor.control.views", "ifelse": "symtensor.control.branches",
     "clone": "symtensor.cloning",
     "dot": "symtensor.tensor.linear",
     "debugprint": "symtensor.printing", "pp": "symtensor.printing", "pprint": "symtensor.printing",

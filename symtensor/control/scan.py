@@ -16,6 +16,7 @@ from typing import Any
 
 from symtensor.base.errors import GraphError, MissingInputError, TypeMismatch
 from symtensor.control.arguments import Recurrence, Sequenced, recurrences, sequenced
+from symtensor.control.blocks import Blocks, as_blocks
 from symtensor.control.tracing import closed
 from symtensor.ir.graph import leaves
 from symtensor.ir.node import Constant, Variable, complaint, describe
@@ -45,7 +46,7 @@ class until:
 def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None, non_sequences: Any = None,
          n_steps: Any = None, truncate_gradient: int = -1, go_backwards: bool = False, mode: Any = None,
          name: str | None = None, profile: Any = False, allow_gc: Any = None, strict: bool = False,
-         return_list: bool = False) -> tuple[Any, Updates]:
+         return_list: bool = False, save_every: Any = None) -> tuple[Any, Updates]:
     """Call `fn` for each step of a loop: the stacked results, and the updates of shared variables.
 
     `sequences` are iterated over along their first axis: variables, or dicts of `input` and `taps`, the places read
@@ -56,7 +57,8 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
     after them a dict of updates of shared variables, or `until(condition)`, or both.
 
     Without `n_steps` the loop goes through the shortest sequence; a negative number goes backwards.
-    `truncate_gradient` is how many steps derivatives go back. With `strict`, fn may use only what it is given.
+    `truncate_gradient` is how many steps derivatives go back. With `save_every` they keep what is handed on every so
+    many steps only, and compute the steps between anew. With `strict`, fn may use only what it is given.
     `mode`, `name`, `profile` and `allow_gc` are accepted for Theano's sake. One result is returned alone unless
     `return_list`. Raises TypeMismatch, ShapeError, GraphError, MissingInputError.
     """
@@ -69,7 +71,7 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
     traced = _Traced(fn, over, infos, others)
     if strict:
         _check_strict(traced, others)
-    outputs, updates = _loop(traced, steps, truncate_gradient)
+    outputs, updates = _loop(traced, steps, truncate_gradient, as_blocks(save_every))
     if len(outputs) == 1 and not return_list:
         return outputs[0], updates
     return (outputs or None), updates
@@ -175,7 +177,7 @@ def _check_strict(traced: _Traced, others: Sequence[Variable]) -> None:
                                     operands=[describe(variable)], fix="add it to non_sequences")
 
 
-def _loop(traced: _Traced, steps: Variable, truncate: int) -> tuple[list[Variable], Updates]:
+def _loop(traced: _Traced, steps: Variable, truncate: int, blocks: Blocks | None) -> tuple[list[Variable], Updates]:
     """The loop itself: outputs stacked, and the updates it makes."""
     carried = [pair for info in traced.infos for pair in info.carried()]
     carried += [(shared, shared) for shared in traced.updates]
@@ -185,7 +187,8 @@ def _loop(traced: _Traced, steps: Variable, truncate: int) -> tuple[list[Variabl
     step, captured = closed([own for own, _ in carried + rows],
                             [*new_values, *traced.updates.values(), *traced.results, *condition])
     op = Scan(step, len(carried), len(rows), until=bool(condition), truncate=truncate)
-    made = op.make(*(first for _, first in carried), *(array for _, array in rows), *captured, steps)
+    inputs = [*(first for _, first in carried), *(array for _, array in rows), *captured, steps]
+    made = op.make(*inputs) if blocks is None else blocks.make(op, inputs)
     finals = made[len(new_values):len(carried)]
     outputs = list(made[len(carried):len(carried) + len(traced.results)])
     if condition:

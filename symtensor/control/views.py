@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from symtensor.control.blocks import Blocks
 from symtensor.control.scan import Updates, scan
 
-__all__ = ["foldl", "foldr", "map", "reduce"]
+__all__ = ["foldl", "foldr", "map", "reduce", "scan_checkpoints"]
 
 
 def map(fn: Callable[..., Any], sequences: Any, non_sequences: Any = None, truncate_gradient: int = -1,
@@ -47,3 +48,23 @@ def foldr(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequenc
           name: str | None = None) -> tuple[Any, Updates]:
     """`reduce` from the last row to the first. Raises as `scan` does."""
     return reduce(fn, sequences, outputs_info, non_sequences, go_backwards=True)
+
+
+def scan_checkpoints(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None,
+                     non_sequences: Any = None, name: str = "checkpointscan_fn", n_steps: Any = None,
+                     save_every_N: Any = 10, padding: bool = True) -> tuple[Any, Updates]:
+    """`scan`, of whose results there are only those of every `save_every_N`-th step, and of the last one.
+
+    Derivatives keep no others: they compute the steps between anew, a block at a time. For the results of all steps
+    use `scan(..., save_every=N)`. Without `padding` the number of steps must be a multiple of `save_every_N`, and the
+    sequences are not copied. Raises as `scan` does.
+
+    >>> import symtensor as st
+    >>> import symtensor.tensor as T
+    >>> x = T.dvector("x")
+    >>> sums, _ = scan_checkpoints(lambda v, total: total + v, x, T.constant(0.0), save_every_N=2)
+    >>> st.function([x], sums)([1.0, 2.0, 3.0, 4.0, 5.0])
+    array([ 3., 10., 15.])
+    """
+    return scan(fn, sequences, outputs_info, non_sequences, n_steps,
+                save_every=Blocks(save_every_N, ends=True, whole=not padding))

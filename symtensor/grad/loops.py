@@ -15,7 +15,7 @@ stacks that a loop like the first one keeps besides: the carried values, and wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symtensor.grad.forward import pushforward
@@ -62,7 +62,7 @@ class _Reverse:
         self.finals = cotangents[:carries]
         self.stacked = cotangents[carries:carries + stacks]
         self.steps = node.inputs[-1] if self.forward.stop is None else node.outputs[-1]
-        self.loop = Loop(self.steps, backwards=not self.forward.backwards)
+        self.loop = Loop(self.steps, backwards=not self.forward.backwards, recompute=self.forward.recompute)
         self.slots: dict[Variable, Carry] = {}  # for what the step forward is given: what holds its cotangent
 
     def run(self) -> list[Variable | None]:
@@ -113,7 +113,8 @@ class _Reverse:
         self.loop.others.update(self.forward.others)
         step = self.node.op.functions()["step"]
         carried = {carry.own for carry in self.forward.carries}
-        kept = kept_values(step, self.loop.results, set(self.loop.parameters), carried)
+        is_dear = (lambda node: False) if self.forward.recompute else _is_dear
+        kept = kept_values(step, self.loop.results, set(self.loop.parameters), carried, is_dear)
         if kept:
             again = Loop.of(self.node)
             again.stacks = [Stack(value) for value in kept]
@@ -157,7 +158,7 @@ def _known_sizes(results: Sequence[Variable]) -> dict[Variable, Variable]:
 
 
 def kept_values(step: Function, results: Sequence[Variable], given: set[Variable],
-                carried: set[Variable]) -> list[Variable]:
+                carried: set[Variable], is_dear: Callable[[Apply | None], bool]) -> list[Variable]:
     """The values of a step to keep so that `results` can be computed from them and from `given`.
 
     Carried values are kept; what the step computes is if it is dear: cheap values are computed anew.
@@ -171,7 +172,7 @@ def kept_values(step: Function, results: Sequence[Variable], given: set[Variable
         if variable in seen or variable in given:
             continue
         seen.add(variable)
-        if variable in carried or _is_dear(variable.owner):
+        if variable in carried or is_dear(variable.owner):
             kept[variable] = None
         elif variable.owner is not None:
             pending += variable.owner.inputs

@@ -45,7 +45,8 @@ class Scan(Op):
     With `until` the step gives one bool more, and the loop ends after the first step where it holds. Then there is one
     output more, the number of steps done, and rows of stacks that were not reached are zero. With `backwards` the
     steps go from the last row to the first. Derivatives in reverse mode go through the last `truncate` steps only,
-    if it is not negative.
+    if it is not negative. With `recompute` they keep the carried values only and compute the rest of a step anew, and
+    nothing is computed for all steps at once, which would keep it too.
     """
 
     step: Function
@@ -54,6 +55,7 @@ class Scan(Op):
     until: bool = False
     backwards: bool = False
     truncate: int = -1
+    recompute: bool = False
     sizes_from = -1
 
     def functions(self) -> Mapping[str, Function]:

@@ -57,6 +57,7 @@ class Loop:
     stop: Variable | None = None
     backwards: bool = False
     truncate: int = -1
+    recompute: bool = False
 
     @classmethod
     def of(cls, node: Apply) -> Loop:
@@ -73,7 +74,7 @@ class Loop:
         carries = [Carry(own, given, new) for (own, given), new in zip(pairs[:first], results)]
         return cls(inputs[-1], carries, dict(pairs[first:second]), dict(pairs[second:]),
                    [Stack(value) for value in results[first:first + op.stacks]],
-                   results[-1] if op.until else None, op.backwards, op.truncate)
+                   results[-1] if op.until else None, op.backwards, op.truncate, op.recompute)
 
     def carry(self, own: Variable, first: Variable) -> Carry:
         """One more carried value, not changed by a step until it is said how."""
@@ -138,7 +139,7 @@ class Loop:
     def make(self) -> dict[Carry | Stack | None, Variable]:
         """The loop's outputs: of each carry its last value, of each stack the array; of None the number of steps."""
         op = Scan(Function.of(self.parameters, self.results), len(self.carries), len(self.rows),
-                  self.stop is not None, self.backwards, self.truncate)
+                  self.stop is not None, self.backwards, self.truncate, self.recompute)
         outputs = op.make(*(carry.first for carry in self.carries), *self.rows.values(), *self.others.values(),
                           self.steps)
         count = outputs[-1] if self.stop is not None else self.steps

@@ -219,7 +219,7 @@ def _(op: Scan, operands: Sequence[Operand]) -> Sequence[Variable]:
     over = Loop(loop.steps, [Carry(many[c.own], given[c.own].spread(), new) for c, new in zip(loop.carries, values)],
                 {many.get(own, own): _swapped(array) if own in many else array for own, array in loop.rows.items()},
                 {many.get(own, own): value for own, value in loop.others.items()},
-                [Stack(value) for value in values[count:]], None, loop.backwards, loop.truncate)
+                [Stack(value) for value in values[count:]], None, loop.backwards, loop.truncate, loop.recompute)
     made = over.make()
     return [*(made[carry] for carry in over.carries), *(_swapped(made[stack]) for stack in over.stacks)]
 

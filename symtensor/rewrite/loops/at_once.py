@@ -35,6 +35,8 @@ __all__ = ["products_summed_at_once", "results_at_once", "rows_at_once"]
 def rows_at_once(view: View) -> bool:
     """Matrix products of rows of sequences, and what follows from them alone, are done for all rows before the loop."""
     loop = view.loop
+    if loop.recompute:
+        return False
     nodes = applications(loop.results, set(loop.parameters))
     free = set(loop.rows) | set(loop.others)
     of_rows, products = set(loop.rows), set()  # type: set[Variable], set[Variable]
@@ -67,7 +69,7 @@ def _at_once(loop: Loop, values: Sequence[Variable], stacked: Mapping[Variable, 
 def products_summed_at_once(view: View) -> bool:
     """A sum over the steps of matrix products, or of sums, is one product, or one sum, after the loop."""
     loop, changed = view.loop, False
-    if loop.stop is not None:
+    if loop.stop is not None or loop.recompute:
         return False
     for carry in list(loop.carries):
         added = _added(loop, carry)
@@ -142,7 +144,7 @@ def _sum_of_all(axes: Sequence[int], x: Variable) -> Variable:
 def results_at_once(view: View) -> bool:
     """Matrix products that only stacks need, and what follows from them, are done for all steps after the loop."""
     loop, changed = view.loop, False
-    if loop.stop is not None:
+    if loop.stop is not None or loop.recompute:
         return False
     parameters = set(loop.parameters)
     path = {v for node in applications([c.new for c in loop.carries], parameters) for v in node.outputs}

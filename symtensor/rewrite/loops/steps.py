@@ -36,7 +36,7 @@ def unrolled(node: Apply) -> list[Variable] | None:
     """A loop of a few short steps, written out."""
     loop = Loop.of(node)
     steps = size_of(loop.steps)
-    if not isinstance(steps, int) or loop.stop is not None or not steps:
+    if not isinstance(steps, int) or loop.stop is not None or loop.recompute or not steps:
         return None
     if steps > 1 and steps * len(applications(loop.results, set(loop.parameters))) > MOST_UNROLLED:
         return None
@@ -81,7 +81,7 @@ def merged(graph: Graph, users: Mapping[Variable, Sequence[Apply | None]]) -> Re
 def _alike(one: Apply, other: Apply) -> bool:
     a, b = one.op, other.op
     assert isinstance(a, Scan) and isinstance(b, Scan)
-    if a.backwards != b.backwards or size_of(one.inputs[-1]) != size_of(other.inputs[-1]):
+    if (a.backwards, a.recompute) != (b.backwards, b.recompute) or size_of(one.inputs[-1]) != size_of(other.inputs[-1]):
         return False
     return not a.until and not b.until or (a.until and b.until and _same_end(one, other))
 
