@@ -1,7 +1,7 @@
 """Loops in blocks: derivatives keep what each block starts from, and compute the steps of a block anew.
 
 Of a loop of n steps in blocks of k, the values that n / k steps start from are kept instead of n, and at a time the
-history of the k steps of one block; the square root of n makes both small. The price is that each step is computed twice.
+history of the k steps of one block; the square root of n makes both small. The price: each step is computed twice.
 
 >>> import symtensor.tensor as T
 >>> from symtensor.ir.function import Function
