@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symtensor.lower.kernel import Compute, Literal, Reduction
-from symtensor.types.dtype import DISCRETE
+from symtensor.types.dtype import DISCRETE, FLOATS
 
 __all__ = ["C", "COMBINE", "Dialect", "TYPES"]
 
@@ -66,7 +66,7 @@ class Dialect:
         """A scalar op applied to the texts of its arguments."""
         dtype = value.arguments[-1].dtype
         if value.op.name == "cast":
-            return f"{arguments[0]} != 0" if value.dtype == "bool" else f"({self.types[value.dtype]}){arguments[0]}"
+            return self._converted(arguments[0], dtype, value.dtype)
         definition = value.op.definition
         template = definition.c
         if dtype in DISCRETE and definition.c_integer:
@@ -74,6 +74,14 @@ class Dialect:
         if dtype == "bool" and definition.c_bool:
             template = definition.c_bool
         return template.format(*arguments, f=_suffix(dtype), s="_" + dtype)
+
+    def _converted(self, text: str, dtype: str, to: str) -> str:
+        """A number as one of another dtype. Truth is a choice: a mask of vector registers is not unpacked for it."""
+        if to == "bool":
+            return f"{text} != 0"
+        if dtype == "bool":
+            return f"{text} ? 1{'.0' if to in FLOATS else ''}{_suffix(to)} : 0"
+        return f"({self.types[to]}){text}"
 
     def initial(self, reduction: Reduction) -> str:
         """What a reduction of nothing gives."""
