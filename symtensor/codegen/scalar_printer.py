@@ -67,6 +67,13 @@ class ScalarPrinter:
         self._depth = 1
         self._defined = 0
 
+    def beside(self, kernel: Kernel) -> ScalarPrinter:
+        """A printer of another kernel with the same buffers, whose lines go where this one's go, at its depth."""
+        other = ScalarPrinter(kernel, self.dialect)
+        other.parameters, other.lines, other._depth, other._defined = (
+            self.parameters, self.lines, self._depth, self._defined)
+        return other
+
     # -- lines and blocks -------------------------------------------------------------------------
 
     def emit(self, text: str) -> None:

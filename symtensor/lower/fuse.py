@@ -16,6 +16,7 @@ a value that another kernel would read, and that follows cheaply from others it 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Container
 
@@ -32,6 +33,8 @@ MOST_SIBLINGS = 8
 """Groups over the same loops, of those that read a variable, that another reader is tried with."""
 CHEAP = 8
 """The cost, in additions, up to which a value is computed again rather than written and read."""
+CHEAP_FROM_SCALARS, FEW = 128, 16
+"""The same for a value computed from nothing in memory but arrays of a few elements, as random numbers are."""
 
 
 def fuse(graph: Graph, accesses: Accesses | None = None) -> list[Group]:
@@ -127,7 +130,10 @@ def _is_read_outside(groups: Groups, variable: Variable, unit: Group) -> bool:
 
 
 def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variable]) -> list[Variable]:
-    """The variables to compute on the way to `goal` from inputs and what is kept, if that is cheap; else none."""
+    """The variables to compute on the way to `goal` from inputs and what is kept, if that is cheap; else none.
+
+    What follows from a few numbers may cost more: to keep it takes memory meanwhile.
+    """
     way: dict[Variable, None] = {}
     used: set[Variable] = set()
     cost = 0
@@ -146,9 +152,14 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
         for read in groups.accesses.needs(node):
             known = read.variable in kept or read.variable in groups.accesses.inputs
             (used.add if known else pending.append)(read.variable)
-        if cost > CHEAP or len(used) > 2:
+        if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(used) > 2) and not all(map(_is_short, used)):
             return []
     return list(way)
+
+
+def _is_short(variable: Variable) -> bool:
+    size = math.prod(variable.type.shape)
+    return isinstance(size, int) and size <= FEW
 
 
 # -- the order of running --------------------------------------------------------------------------

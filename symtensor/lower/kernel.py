@@ -41,7 +41,7 @@ class Loop:
     @classmethod
     def make(cls, name: str, extent: Size) -> Loop:
         """A loop with a fresh counter."""
-        return cls(Symbol(name), extent)
+        return cls(Symbol(name, last=extent - 1 if isinstance(extent, int) and extent else None), extent)
 
     @property
     def counter(self) -> Dim:
@@ -114,6 +114,9 @@ class Result(Value):
     reduction: int
 
 
+_DIVISIONS = {"floor_div": dims.floordiv, "mod": dims.modulo}
+
+
 class Scope:
     """Makes values; equal ones are one object."""
 
@@ -178,8 +181,22 @@ class Scope:
         if all(isinstance(a, Literal) for a in arguments) and not op.definition.fails:
             return self.literal(op.evaluate(*(a.value for a in arguments)),  # type: ignore[attr-defined]
                                 op.result_dtype(arguments[-1].dtype))
+        known = self._divided_index(op.name, arguments) if op.name in _DIVISIONS else None
+        if known is not None:
+            return known
         dtype = op.result_dtype(arguments[-1].dtype)
         return self._intern(("compute", op, arguments), lambda: Compute(self, dtype, op, arguments))
+
+    def _divided_index(self, name: str, arguments: tuple[Value, ...]) -> Value | None:
+        """A quotient or remainder of an index and a number, where the algebra of sizes has it without a division."""
+        left, right = arguments
+        index = left.arguments[0] if isinstance(left, Compute) and left.op.name == "cast" else left
+        if not isinstance(index, SizeScalar) or not isinstance(right, Literal) or left.dtype not in ("int64", "uint64"):
+            return None
+        size = _DIVISIONS[name](index.size, int(right.value))
+        if dims.lower_bound(index.size) < 0 or not dims.is_polynomial(size):
+            return None
+        return self.size(size) if left is index else self.compute(left.op, self.size(size))  # type: ignore[attr-defined]
 
     def _expand(self, op: Elementwise, arguments: tuple[Value, ...]) -> Value:
         inputs, output = op.trace(tuple(a.dtype for a in arguments))

@@ -333,11 +333,12 @@ def _register(definition: Definition) -> Elementwise:
 
 
 def elementwise(body: Callable[..., Any] | None = None, *, name: str | None = None, kind: Kind = "float",
-                pullback: Callable[..., Any] | None = None) -> Any:
+                pullback: Callable[..., Any] | None = None, cost: int = 20) -> Any:
     """An elementwise op from a scalar body: value, C code, CUDA code and derivative come from it.
 
     Use as a decorator. `kind` says how dtypes go in and out: "float" (integers become floats), "same",
-    "compare" (the result is bool). `pullback(*inputs, output, cotangent)` replaces the derived one.
+    "compare" (the result is bool). `pullback(*inputs, output, cotangent)` replaces the derived one. `cost` is about how
+    many additions one element takes.
 
     >>> from symtensor.ops.scalar import sigmoid
     >>> @elementwise
@@ -348,9 +349,10 @@ def elementwise(body: Callable[..., Any] | None = None, *, name: str | None = No
     swish
     """
     if body is None:
-        return lambda function: elementwise(function, name=name, kind=kind, pullback=pullback)
+        return lambda function: elementwise(function, name=name, kind=kind, pullback=pullback, cost=cost)
     own_name = name or body.__name__
     if own_name in primitives and primitives[own_name].definition.body is None:
         raise GraphError(f"{own_name!r} is the name of a primitive", fix="choose another name")
     arity = body.__code__.co_argcount
-    return _register(Definition(own_name, arity, kind, body=body, pullback=pullback, doc=body.__doc__ or "", cost=20))
+    return _register(Definition(own_name, arity, kind, body=body, pullback=pullback, doc=body.__doc__ or "",
+                                cost=cost))

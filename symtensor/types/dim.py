@@ -51,9 +51,9 @@ from symtensor.types.polynomial import (
 )
 
 __all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
-           "indicator_negative", "known_different", "linear_in", "lone_symbol", "lower_bound", "maximum", "minimum",
-           "modulo", "of_atom", "polynomial", "remembering", "substitute", "symbol", "symbols_of", "upper_bound",
-           "write", "written"]
+           "indicator_negative", "is_polynomial", "known_different", "linear_in", "lone_symbol", "lower_bound",
+           "maximum", "minimum", "modulo", "of_atom", "polynomial", "remembering", "substitute", "symbol",
+           "symbols_of", "upper_bound", "write", "written"]
 
 _INFINITE = float("inf")
 
@@ -278,7 +278,8 @@ def _plus(left: float, right: float) -> float:
 
 def _atom_bounds(atom: Atom) -> Bounds:
     if isinstance(atom, Symbol):
-        return (0 if atom.source is None or atom.axis is not None else -_INFINITE), _INFINITE
+        low = 0 if atom.source is None or atom.axis is not None else -_INFINITE
+        return low, _INFINITE if atom.last is None else atom.last
     if atom.bounds is None:
         atom.bounds = _compound_bounds(atom, _bounds(atom.left), _bounds(atom.right))
     return atom.bounds
@@ -304,6 +305,11 @@ def _compound_bounds(atom: Compound, left: Bounds, right: Bounds) -> Bounds:
 def symbols_of(size: Size) -> tuple[Symbol, ...]:
     """The symbols a size is made of, each once."""
     return size.symbols if isinstance(size, Dim) else ()
+
+
+def is_polynomial(size: Size) -> bool:
+    """Whether a size is made of symbols without a quotient, a remainder or an extremum."""
+    return all(isinstance(atom, Symbol) for monomial, _ in parts(size)[0] for atom in monomial)
 
 
 def lone_symbol(size: Size) -> Symbol | None:

@@ -42,12 +42,13 @@ class Symbol:
     """An unknown integer: the size of an axis, or the value of an integer scalar.
 
     `source` is the variable it is known from: the scalar itself, or with an `axis` the tensor whose
-    size it is; None for an input's size. Sizes are never negative.
+    size it is; None for an input's size. Sizes are never negative. `last` is the largest value it takes, if known.
     """
 
     name: str
     source: Any = None
     axis: int | None = None
+    last: int | None = None
     order: tuple[Any, ...] = field(init=False, repr=False)
     symbols: tuple[Symbol, ...] = field(init=False, repr=False)
 

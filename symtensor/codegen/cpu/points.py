@@ -22,9 +22,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from symtensor.codegen.cpu.loops import simd
+from symtensor.codegen.cpu.tiles import print_tiles
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Map, Scatter
 from symtensor.lower.kernel import Loop, product
+from symtensor.lower.neighbours import tiled
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
@@ -36,8 +38,11 @@ round otherwise; since a thread begins with a whole block, what is the rest does
 
 
 def print_map(printer: ScalarPrinter, form: Map) -> Size:
-    """Each point by itself. The units."""
+    """Each point by itself, or those that share work side by side. The units."""
     printer.values_at(0)
+    together = tiled(printer.kernel)
+    if together is not None:
+        return print_tiles(printer, form, together)
     with _runs(printer, form.points):
         printer.body(printer.kernel.stores)
     return _units(form.points)
