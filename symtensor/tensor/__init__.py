@@ -7,10 +7,11 @@ TensorType(float64, (batch, 10))
 
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions),
 `complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
-`linear` (products), `linalg` (factors, linear systems), `einsum`, `nnet` (neural networks); `variable` has the
-methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
+`linear` (products), `linalg` (factors, linear systems), `einsum`, `random`, `shared_randomstreams`, `nnet` (neural
+networks); `variable` has the methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
 """
 
+from importlib import import_module
 from typing import Any
 
 from symtensor.ir.node import Apply, Constant, Op, Variable
@@ -19,6 +20,7 @@ from symtensor.tensor import inplace as inplace
 from symtensor.tensor import linalg as linalg
 from symtensor.tensor import nlinalg as nlinalg
 from symtensor.tensor import nnet as nnet
+from symtensor.tensor import random as random
 from symtensor.tensor import slinalg as slinalg
 from symtensor.tensor import variable as variable
 from symtensor.tensor.complex_parts import *  # noqa: F403
@@ -39,12 +41,14 @@ from symtensor.tensor.special import *  # noqa: F403
 
 # Theano's names for what is one class here.
 TensorVariable, TensorConstant = Variable, Constant
-__all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "linalg", "nnet",
+__all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "linalg", "nnet", "random",
            "slinalg"]
 
 
 def __getattr__(name: str) -> Any:
-    """Theano's `T.grad`, `T.Rop`, `T.Lop`, and `T.jacobian`, `T.hessian`; they are loaded when first wanted."""
+    """`T.shared_randomstreams`, Theano's `T.grad`, `T.Rop`, `T.Lop`, and `T.jacobian`, `T.hessian`: loaded when wanted."""
+    if name == "shared_randomstreams":
+        return import_module("symtensor.tensor.shared_randomstreams")
     if name not in ("grad", "Rop", "Lop", "jacobian", "hessian"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from symtensor import gradient

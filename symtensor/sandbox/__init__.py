@@ -1,0 +1,1 @@
+"""Modules that Theano has under this name."""
