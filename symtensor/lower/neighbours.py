@@ -84,9 +84,10 @@ def _bases(kernel: Kernel, inner: Loop) -> Iterator[Size]:
         if not isinstance(index, SizeScalar) or not isinstance(divisor, Literal) or TILE % divisor.value:
             continue
         linear = dims.linear_in(index.size, inner.symbol)
-        if linear is None or linear[0] != 1 or any(isinstance(s.source, Value) for s in dims.symbols_of(linear[1])):
+        if linear is None or linear[0] != 1 or dims.lower_bound(linear[1]) < 0:
             continue
-        yield linear[1]
+        if not any(isinstance(symbol.source, Value) for symbol in dims.symbols_of(linear[1])):
+            yield linear[1]
 
 
 def _cost(kernel: Kernel) -> int:

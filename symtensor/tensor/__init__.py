@@ -46,7 +46,7 @@ __all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConst
 
 
 def __getattr__(name: str) -> Any:
-    """`T.shared_randomstreams`, Theano's `T.grad`, `T.Rop`, `T.Lop`, and `T.jacobian`, `T.hessian`: loaded when wanted."""
+    """What is loaded when first wanted: Theano's `T.grad` and its like, `T.jacobian`, `T.hessian`, and streams."""
     if name == "shared_randomstreams":
         return import_module("symtensor.tensor.shared_randomstreams")
     if name not in ("grad", "Rop", "Lop", "jacobian", "hessian"):

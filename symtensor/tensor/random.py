@@ -45,9 +45,8 @@ from symtensor.tensor.selection import permute_row_elements
 from symtensor.tensor.sequences import cumsum
 from symtensor.types.dtype import DISCRETE, FLOATS, check_dtype, promote
 
-__all__ = ["checked_seed", "state", "streams", "unit_of_bits", "normal_of_bits", "uniform", "normal",
-           "truncated_normal", "binomial", "random_integers", "choice", "categories", "permutation",
-           "shuffle_row_elements", "multinomial"]
+__all__ = ["state", "uniform", "normal", "truncated_normal", "binomial", "random_integers", "choice", "categories",
+           "permutation", "shuffle_row_elements", "multinomial"]
 
 Drawn = tuple[Variable, Variable]
 """The next state, and the sample."""
@@ -186,6 +185,9 @@ def uniform(state: Any, size: Any = None, low: Any = 0.0, high: Any = 1.0, ndim:
 
     Numbers from 0 to 1 are never 1. With other bounds `high` itself may come of rounding. The sample has derivatives
     by `low` and `high`. Raises TypeMismatch, ShapeError.
+
+    >>> uniform(state(1), (2, 3), dtype="float32")[1].type
+    TensorType(float32, (2, 3))
     """
     state, dtype = _state(state), _float(dtype, [low, high])
     sizes = _sizes("uniform", size, ndim, low, high)
@@ -201,6 +203,9 @@ def normal(state: Any, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: i
     """Normal numbers of mean `avg` and standard deviation `std`; dtype as for `uniform`.
 
     The sample has derivatives by `avg` and `std`. Raises TypeMismatch, ShapeError.
+
+    >>> normal(state(1), avg=[-10.0, 0.0, 10.0])[1].type
+    TensorType(float64, (3,))
     """
     state, dtype = _state(state), _float(dtype, [avg, std])
     sizes = _sizes("normal", size, ndim, avg, std)
@@ -218,7 +223,11 @@ def _scaled(z: Variable, avg: Any, std: Any) -> Variable:
 
 def truncated_normal(state: Any, size: Any = None, avg: Any = 0.0, std: Any = 1.0, ndim: int | None = None,
                      dtype: Any = None) -> Drawn:
-    """Normal numbers no further than two standard deviations from the mean; otherwise as `normal`."""
+    """Normal numbers no further than two standard deviations from the mean; otherwise as `normal`.
+
+    >>> truncated_normal(state(1), (5,))[1].type
+    TensorType(float64, (5,))
+    """
     state, dtype = _state(state), _float(dtype, [avg, std])
     sizes = _sizes("truncated_normal", size, ndim, avg, std)
     wide = "float64" if dtype == "float64" else "float32"
@@ -235,6 +244,9 @@ def binomial(state: Any, size: Any = None, n: Any = 1, p: Any = 0.5, ndim: int |
 
     `n` is an integer or an integer scalar; the work is in proportion to it. `prob` is Theano's other name of `p`.
     Raises TypeMismatch, ShapeError.
+
+    >>> binomial(state(1), (8,), p=0.5)[1].eval()
+    array([0, 0, 0, 0, 0, 1, 0, 0])
     """
     state, dtype, p = _state(state), _integer(dtype), as_variable(p if prob is None else prob)
     if isinstance(p, Constant) and not np.all((p.data >= 0) & (p.data <= 1)):
@@ -265,6 +277,9 @@ def random_integers(state: Any, size: Any = None, low: Any = 0, high: Any = 1, n
     """Integers from `low` to `high`, both included, at most 2**32 different ones. Raises TypeMismatch, ShapeError.
 
     No integer is more likely than another by more than 2**-32 of its probability.
+
+    >>> random_integers(state(1), (8,), 1, 6)[1].eval()
+    array([5, 4, 5, 4, 5, 1, 5, 4])
     """
     state, dtype = _state(state), _integer(dtype)
     sizes = _sizes("random_integers", size, ndim, low, high)
@@ -284,6 +299,9 @@ def choice(state: Any, size: Any = None, a: Any = 2, replace: bool = True, p: An
 
     Without `replace` no element is drawn twice; then `p` must be None. `dtype` is that of numbers; elements of a vector
     keep their own. Raises TypeMismatch, ShapeError.
+
+    >>> choice(state(1), (4,), 10)[1].eval()
+    array([7, 5, 7, 5])
     """
     state, a = _state(state), as_variable(a)
     sizes = sizes_of(() if size is None else size, "choice", ndim)
@@ -315,6 +333,10 @@ def categories(state: Any, size: Any, p: Any, replace: bool = True, dtype: Any =
     """For each row of the matrix `p` of probabilities `size` numbers of categories: a matrix.
 
     Without `replace` each is drawn from those that are left. Raises TypeMismatch, ShapeError.
+
+    >>> categories(state(1), 2, [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])[1].eval()
+    array([[1, 1],
+           [2, 2]])
     """
     state, p, dtype = _state(state), cast(p, "float64"), _integer(dtype)
     if p.type.ndim != 2:
@@ -332,7 +354,11 @@ def categories(state: Any, size: Any, p: Any, replace: bool = True, dtype: Any =
 
 
 def permutation(state: Any, size: Any = None, n: Any = 1, ndim: int | None = None, dtype: Any = "int64") -> Drawn:
-    """Permutations of 0 to n - 1 along a last axis: as many as `size` says, one by default. Raises TypeMismatch."""
+    """Permutations of 0 to n - 1 along a last axis: as many as `size` says, one by default. Raises TypeMismatch.
+
+    >>> permutation(state(1), n=5)[1].eval()
+    array([1, 3, 4, 0, 2])
+    """
     state, dtype = _state(state), _integer(dtype)
     sizes = [*sizes_of(() if size is None else size, "permutation", ndim), *sizes_of([n], "permutation")]
     order = Argsort(len(sizes) - 1)(_bits(random64, state, sizes))
@@ -340,7 +366,11 @@ def permutation(state: Any, size: Any = None, n: Any = 1, ndim: int | None = Non
 
 
 def shuffle_row_elements(state: Any, input: Any) -> Drawn:
-    """`input` with the elements of its last axis in another order for each row. Raises TypeMismatch."""
+    """`input` with the elements of its last axis in another order for each row. Raises TypeMismatch.
+
+    >>> shuffle_row_elements(state(1), [1.0, 2.0, 3.0])[1].type
+    TensorType(float64, (3,))
+    """
     input = as_variable(input)
     *rows, count = shape_of(input)
     following, order = permutation(state, rows, count)
@@ -353,6 +383,9 @@ def multinomial(state: Any, size: Any = None, n: Any = 1, pvals: Any = (0.5, 0.5
 
     `size` is that of the draws without the axis of the categories, by default what `pvals` has before it. The work is
     in proportion to `n`. Raises TypeMismatch, ShapeError.
+
+    >>> multinomial(state(1), n=10, pvals=[[0.5, 0.5], [1.0, 0.0]])[1].eval().sum(axis=1)
+    array([10, 10])
     """
     state, dtype = _state(state), _integer(dtype)
     pvals = cast(pvals, "float32" if as_variable(pvals).type.dtype == "float32" else "float64")

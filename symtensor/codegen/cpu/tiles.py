@@ -1,9 +1,10 @@
 """Kernels that reduce nothing, with points of a row done together (`lower.neighbours`): whole tiles, then the rest.
 
-Tiles do not begin where rows do, so units are rows; or, where there is but one row, tiles. What is a tile and what is the
-rest does not depend on the number of threads.
+Tiles do not begin where rows do, so units are rows; or, where there is but one row, tiles. What is a tile and what is
+the rest does not depend on the number of threads.
 
 >>> from symtensor.codegen.dialect import C
+>>> from symtensor.lower.neighbours import tiled
 >>> from symtensor.lower.kernel import Kernel, Scope, Store
 >>> from symtensor.ops.elementwise import Cast
 >>> from symtensor.ops.random import random32
@@ -24,7 +25,7 @@ from symtensor.codegen.cpu.loops import simd
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Map
 from symtensor.lower.kernel import Loop, product
-from symtensor.lower.neighbours import TILE, Tiled, tiled
+from symtensor.lower.neighbours import TILE, Tiled
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
