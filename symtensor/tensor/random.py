@@ -289,6 +289,11 @@ def random_integers(state: Any, size: Any = None, low: Any = 0, high: Any = 1, n
                         fix="use uniform for real numbers")
     low = cast(low, "int64")
     count = cast(high, "int64") - low + 1  # type: ignore[operator]
+    if isinstance(low, Constant) and isinstance(high, Constant):
+        different = high.data.astype("float64") - low.data + 1
+        if np.any((different < 1) | (different > 2**32)):
+            raise complaint(TypeMismatch, "random_integers: there must be 1 to 2**32 integers from low to high", low,
+                            high, fix="put two draws together for more: high_part * 2**32 + low_part")
     sample = _below(state, sizes, count) + low
     return _next(state), cast(_fitting("random_integers", sample, sizes), dtype)
 

@@ -216,6 +216,7 @@ def test_mrg_streams():
     (lambda: RandomStreams(1).binomial((3,), p=1.5), TypeMismatch, "a probability lies between 0 and 1"),
     (lambda: RandomStreams(1).binomial((3,), n=[1, 2]), TypeMismatch, "n must be an integer scalar"),
     (lambda: RandomStreams(1).random_integers((3,), 0.5, 2), TypeMismatch, "the bounds must be integers"),
+    (lambda: RandomStreams(1).random_integers((3,), 5, 4), TypeMismatch, "there must be 1 to 2\\*\\*32 integers"),
     (lambda: RandomStreams(1).choice((3,), a=[[1]]), TypeMismatch, "a must be an integer or a vector"),
     (lambda: RandomStreams(1).choice((1,), a=2, replace=False, p=[0.5, 0.5]), TypeMismatch, "without replacement"),
     (lambda: RandomStreams(1).multinomial(pvals=0.5), TypeMismatch, "an axis of categories"),
