@@ -3,4 +3,5 @@
 from symtensor.ops import complex_parts as complex_parts
 from symtensor.ops import operators as operators
 from symtensor.ops import ordering as ordering
+from symtensor.ops import random as random
 from symtensor.ops import special as special

@@ -10,7 +10,7 @@ import pytest
 import symtensor.ops
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.node import Op
-from symtensor.ops import scalar
+from symtensor.ops import random, scalar
 from symtensor.ops.elementwise import Elementwise, primitives
 from symtensor.ops.python import PythonFunction
 from symtensor.ops.size import SizeValue
@@ -43,4 +43,7 @@ def test_others(op):
 def test_every_elementwise_op_is_found_by_its_name_in_a_process_that_imports_the_package_alone():
     code = "import symtensor.ops; from symtensor.ops.elementwise import primitives; print(*primitives)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert {op.name for op in ELEMENTWISE} == set(found)
+    composed = {op.name for op in primitives.values()
+                if op.definition.body is not None and op.definition.body.__module__ == random.__name__}
+    assert {op.name for op in ELEMENTWISE} | composed == set(found)
+    assert len(composed) == 3
