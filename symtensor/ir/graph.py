@@ -137,12 +137,25 @@ class SizeSolution:
             left, right = map(self, pending.pop())
             if left == right:
                 continue
+            straight = _straightened(left, right)
+            if straight is not None:
+                pending.append(straight)
+                continue
             old, new = _late_and_early(left, right)
             self.record(old, new)
             solved = dims.lone_symbol(old)
             if solved in self._symbols:  # wholes that mention it are others now
                 pending += [(dims.substitute(whole, self._of_symbol), self._wholes[whole])
                             for whole in self._mentions.pop(solved, ())]
+
+
+def _straightened(left: Size, right: Size) -> tuple[Size, Size] | None:
+    """What is equal if the positive part of something is equal to a size that is not zero."""
+    for size, known in ((left, right), (right, left)):
+        straight = dims.positive_part_of(size)
+        if straight is not None and dims.lower_bound(known) > 0:
+            return straight, known
+    return None
 
 
 def _late_and_early(left: Size, right: Size) -> tuple[Size, Size]:
@@ -315,6 +328,13 @@ class Graph:
             return copies[variable]
         assert isinstance(variable, Constant), f"{variable!r} is no member of the graph"
         return self.constant(variable)
+
+    def settle_sizes(self) -> None:
+        """Let types name the sizes that stand for others: then equal sizes are one, as far as equations tell."""
+        for variable in (*self.inputs, *(v for node in self.nodes() for v in node.outputs)):
+            shape = tuple(map(self.solution, variable.type.shape))
+            if shape != variable.type.shape:
+                variable.type = TensorType.of(variable.type.dtype, shape)
 
     def copy(self) -> Graph:
         """A graph of its own that is the same: what is known of sizes included."""

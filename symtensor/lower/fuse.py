@@ -31,8 +31,8 @@ __all__ = ["fuse", "in_running_order", "merged"]
 
 MOST_SIBLINGS = 8
 """Groups over the same loops, of those that read a variable, that another reader is tried with."""
-CHEAP = 8
-"""The cost, in additions, up to which a value is computed again rather than written and read."""
+CHEAP, MOST_SOURCES = 8, 3
+"""The cost, in additions, up to which a value is computed again rather than written and read, and how many it reads."""
 CHEAP_FROM_SCALARS, FEW = 128, 16
 """The same for a value computed from nothing in memory but arrays of a few elements, as random numbers are."""
 
@@ -150,9 +150,9 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
         way[variable] = None
         cost += node.op.definition.cost
         for read in groups.accesses.needs(node):
-            known = read.variable in kept or read.variable in groups.accesses.inputs
+            known = read.variable in kept or groups.home.get(read.variable) is not unit
             (used.add if known else pending.append)(read.variable)
-        if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(used) > 2) and not all(map(_is_short, used)):
+        if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(used) > MOST_SOURCES) and not all(map(_is_short, used)):
             return []
     return list(way)
 

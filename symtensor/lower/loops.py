@@ -56,6 +56,7 @@ class _LoopPlan:
         stop = [] if loop.stop is None else [loop.stop]
         results = [*(stack.value for stack in loop.stacks), *stop, *(carry.new for carry in loop.carries)]
         self.graph = Graph([*loop.rows, *loop.others, *(carry.own for carry in loop.carries)], results)
+        self.graph.settle_sizes()
         self.given = len(loop.rows) + len(loop.others)
         self.sizes = StepSizes(part.sizes, self.graph, node.op.sizes_of(node.inputs))
         self.rows: list[LoopRow] = []

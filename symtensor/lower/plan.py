@@ -33,6 +33,7 @@ def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Pri
     The last `len(updates)` outputs become the values of the storages `updates` names. `print_kernel` gives
     kernels their text.
     """
+    graph.settle_sizes()
     return _Planner(Flow(graph, arguments, updates), print_kernel).run()
 
 

@@ -52,8 +52,8 @@ from symtensor.types.polynomial import (
 
 __all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
            "indicator_negative", "is_polynomial", "known_different", "linear_in", "lone_symbol", "lower_bound",
-           "maximum", "minimum", "modulo", "of_atom", "polynomial", "remembering", "substitute", "symbol",
-           "symbols_of", "upper_bound", "write", "written"]
+           "maximum", "minimum", "modulo", "of_atom", "polynomial", "positive_part_of", "remembering", "substitute",
+           "symbol", "symbols_of", "upper_bound", "write", "written"]
 
 _INFINITE = float("inf")
 
@@ -319,6 +319,24 @@ def lone_symbol(size: Size) -> Symbol | None:
         if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol):
             return monomial[0]
     return None
+
+
+def positive_part_of(size: Size) -> Size | None:
+    """What a size is the positive part of, if it is max(0, something).
+
+    >>> n = symbol("n")
+    >>> positive_part_of(maximum(n - 3, 0)), positive_part_of(n)
+    (n - 3, None)
+    """
+    found = bends(size)
+    if len(found) != 1 or found[0][1] != 1:
+        return None
+    atom = found[0][0]
+    rest = total((size, 1), (of_atom(atom), -1))
+    if rest == 0:
+        return atom.right
+    negative = total((atom.right, -1))
+    return negative if rest == negative else None  # max(0, d) - d is max(0, -d)
 
 
 def linear_in(size: Size, symbol: Symbol) -> tuple[Size, Size] | None:
