@@ -61,3 +61,17 @@ def test_an_update_that_a_reduction_reads_too():
     s, t = shared
     updates = [(s, s * 0.5), (t, t + s.sum(axis=0) - s.max(axis=1))]
     assert_same_values(*both([s.sum()], updates), shared)
+
+
+def test_rows_of_a_table_are_updated_where_it_lies():
+    table = st.shared(np.random.default_rng(0).standard_normal((6, 3)), name="table")
+    positions = T.lvector("positions")
+    cost = (table[positions] ** 2).sum()
+    f = st.function([positions], cost, updates=[(table, table - 0.1 * st.grad(cost, table))])
+    expected = table.get_value()
+    slope = 2 * expected[[1, 1, 4]]
+    np.subtract.at(expected, [1, 1, 4], 0.1 * slope)
+    f([1, 1, 4])
+    np.testing.assert_allclose(table.get_value(), expected, rtol=1e-12)
+    assert {type(instruction).__name__ for instruction in f.program.instructions} == {"Launch"}
+    assert f.peak_bytes({"positions": (3,)}) < 3 * 3 * 8 * 8

@@ -29,13 +29,13 @@ from symtensor.ir.node import Apply, Equation, Variable
 from symtensor.ops.elementwise import Elementwise, zeros_like
 from symtensor.ops.index import Gather, Iota, Scatter, set_subtensor
 from symtensor.ops.reduce import Reduce
-from symtensor.ops.scalar import eq, switch, wrap_index
+from symtensor.ops.scalar import add, eq, mul, neg, sub, switch, wrap_index
 from symtensor.ops.shape import Dimshuffle, drop_axes, expand_dims
 from symtensor.ops.size import size_of, size_value
 from symtensor.rewrite.algebra import number
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import ANY, rewrite
-from symtensor.rewrite.rules import canonicalize, resolve, stabilize
+from symtensor.rewrite.rules import canonicalize, resolve, specialize, stabilize
 from symtensor.rewrite.rules.spreading import spread, spread_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
@@ -190,3 +190,34 @@ def _is_checked(index: Variable, size: Size) -> bool:
     node = index.owner
     return (node is not None and node.op is wrap_index and not node.inputs[1].type.ndim
             and size_of(node.inputs[1]) == size)
+
+
+@rewrite(specialize, ops=[add, sub], keeps="real")
+def added_where_it_is_not_zero(node: Apply, context: Context) -> Variable | None:
+    """Adding what was added to zeros at some positions is adding there: nothing is done for the other elements.
+
+    So a step down the slope of a table, of which some rows were read, changes these rows.
+    """
+    for place in (1, 0) if node.op is add else (1,):
+        x, term = node.inputs[1 - place], node.inputs[place]
+        factor, sum_of = _scaled(term, context)
+        inner = sum_of.owner
+        if inner is None or not isinstance(inner.op, Scatter) or not inner.op.add or context.uses(sum_of) > 1:
+            continue
+        zeros, values, *indices = inner.inputs
+        spread_number = spread_of(zeros)
+        if spread_number is None or number(spread_number) != 0 or x.type.shape != sum_of.type.shape:
+            continue
+        values = values if factor is None else values * factor
+        return inner.op.make(x, neg(values) if node.op is sub else values, *indices)[0]
+    return None
+
+
+def _scaled(variable: Variable, context: Context) -> tuple[Variable | None, Variable]:
+    """A product of one number for all elements and something that nothing else uses, taken apart."""
+    node = variable.owner
+    if node is not None and node.op is mul and context.uses(variable) == 1:
+        for factor, rest in (node.inputs, node.inputs[::-1]):
+            if not factor.type.ndim and rest.type.ndim == variable.type.ndim:
+                return factor, rest
+    return None, variable
