@@ -37,8 +37,8 @@ MOST_DEPTH, MOST_MOVES, RESHAPE = 8, 12, 4
 reshape counts as several, since the index of what it reads names its own index more than once."""
 CHEAP_TO_MOVE, CHEAP_TO_REPEAT, MOST_INLINED = 10, 2, 16
 """Costs up to which a value with one reader is computed there: read elsewhere, read many times; and how many are."""
-_AXES = [Symbol(f"axis{number}") for number in range(64)]
-_NUMBER = {symbol: number for number, symbol in enumerate(_AXES)}
+_AXES = [dims.of_atom(Symbol(f"axis{number}")) for number in range(64)]
+_NUMBER: dict[Size, int] = {size: number for number, size in enumerate(_AXES)}
 
 
 def has_code(node: Apply) -> bool:
@@ -156,6 +156,7 @@ class Accesses:
         self.scope = Scope()
         self._found: dict[Apply, list[Read]] = {}
         self._recording: dict[Read, None] = {}
+        self._offsets: dict[tuple[Size, ...], int] = {}
         self._moves: dict[Variable, bool] = {}
         self._depth: dict[Variable, int] = {}
         self._inlined: dict[Apply, int] = {}
@@ -206,10 +207,9 @@ class Accesses:
             assert variable.owner is not None
             return apply_element(self, variable.owner, index, guard)
         self._recording[Read(variable, _axes(index, variable.type.shape))] = None
-        offset: Size = 0
-        for position in index:
-            offset = offset * 1009 + position
-        return self.scope.load(variable.serial, offset, variable.type.dtype, guard)
+        if index not in self._offsets:  # any that differ where the indices do: the value stands for the element only
+            self._offsets[index] = len(self._offsets)
+        return self.scope.load(variable.serial, self._offsets[index], variable.type.dtype, guard)
 
     def is_free(self, variable: Variable) -> bool:
         """Whether a variable is computed where it is used: it only moves, or is a scalar of sizes and constants."""
@@ -219,8 +219,11 @@ class Accesses:
 
     def compute_where_used(self, variables: Iterable[Variable]) -> None:
         """Take variables as free from now on."""
-        self._moves.update(dict.fromkeys(variables, True))
-        self._found.clear()
+        freed = dict.fromkeys(variables, True)
+        self._moves.update(freed)
+        for node, reads in list(self._found.items()):
+            if any(read.variable in freed for read in reads):
+                del self._found[node]
         self._needs.clear()
 
     def _inline(self, graph: Graph) -> None:
@@ -276,7 +279,7 @@ class Accesses:
 
 def axis_index(shape: tuple[Size, ...]) -> tuple[Size, ...]:
     """The index of a node's element in symbols of its axes."""
-    return tuple(0 if size == 1 else dims.of_atom(_AXES[axis]) for axis, size in enumerate(shape))
+    return tuple(0 if size == 1 else _AXES[axis] for axis, size in enumerate(shape))
 
 
 def _axes(index: tuple[Size, ...], shape: tuple[Size, ...]) -> tuple[int | None, ...] | None:
@@ -285,8 +288,8 @@ def _axes(index: tuple[Size, ...], shape: tuple[Size, ...]) -> tuple[int | None,
         if size == 1:
             found.append(None)
             continue
-        lone = dims.lone_symbol(position)
-        if lone not in _NUMBER or _NUMBER[lone] in found:
+        axis = _NUMBER.get(position)
+        if axis is None or axis in found:
             return None
-        found.append(_NUMBER[lone])
+        found.append(axis)
     return tuple(found)

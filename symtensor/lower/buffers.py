@@ -116,7 +116,7 @@ class Results(Memory):
         self.results: list[int] = []
         self.swapped: list[tuple[int, int]] = []
         self.copied: list[tuple[Variable, int]] = []
-        self._shown: list[Variable] = []
+        self._unshaped: list[tuple[int, Variable]] = []
         for kind, inputs in ((BufferKind.INPUT, flow.arguments), (BufferKind.SHARED, flow.shared)):
             for number, variable in enumerate(inputs):
                 self.new(variable, Buffer(kind, number, variable.type.dtype, sizes.numbers(variable.type.shape)))
@@ -140,7 +140,7 @@ class Results(Memory):
         else:
             self.results.append(self.add(buffer))
             self.copied.append((reshaped_base(variable), self.results[-1]))
-        self._shown.append(variable)
+        self._unshaped.append((self.results[-1], variable))
 
     # -- what is known late -----------------------------------------------------------------------
 
@@ -153,9 +153,13 @@ class Results(Memory):
 
     def shape_results(self) -> None:
         """Give results the shapes of the variables they show, as soon as those are known."""
-        for number, variable in zip(self.results, self._shown):
+        waiting = []
+        for number, variable in self._unshaped:
             if all(map(self.sizes.is_known, variable.type.shape)):
                 self._shape(number, variable)
+            else:
+                waiting.append((number, variable))
+        self._unshaped = waiting
 
     def _shape(self, number: int, variable: Variable) -> None:
         shape = self.sizes.numbers(variable.type.shape)

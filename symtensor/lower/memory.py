@@ -13,6 +13,7 @@ w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from symtensor.ir.node import Constant, Variable
@@ -59,8 +60,8 @@ def reuse(flow: Flow, units: Sequence[Group]) -> SharedMemory:
 
 def _targets(flow: Flow, kept: set[Variable]) -> dict[Variable, Variable]:
     """For each variable that is the new value of one storage, and nothing else, the storage's input."""
-    shown = [reshaped_base(v) for v in flow.graph.outputs]
-    return {value: shared for shared, value in flow.new_values() if shown.count(value) == 1 and shared not in kept}
+    shown = Counter(map(reshaped_base, flow.graph.outputs))
+    return {value: shared for shared, value in flow.new_values() if shown[value] == 1 and shared not in kept}
 
 
 def _is_temporary(flow: Flow, variable: Variable) -> bool:

@@ -49,11 +49,14 @@ class _Planner:
                          lambda places: Results(flow, places, self.sizes, self.assembly))
         assert isinstance(self.part.buffers, Results)
         self.buffers: Results = self.part.buffers
+        self._resize: int | None = None
+        self._told: dict[Variable, list[tuple[Symbol, Variable]]] = {}
+        for symbol, variable in flow.graph.sources.items():
+            self._told.setdefault(reshaped_base(variable), []).append((symbol, variable))
 
     def run(self) -> Program:
         """The program."""
-        given = [base for base in map(reshaped_base, self.graph.sources.values()) if base.owner is None]
-        self._learn(given, None)
+        self._learn([base for base in self._told if base.owner is None], None)
         for unit in self.part.units:
             self.part.unit(unit)
             for node in unit.nodes:
@@ -68,27 +71,25 @@ class _Planner:
     def _learn(self, made: Sequence[Variable], origin: Apply | None) -> None:
         """Symbols whose value or size can be read from what is made by now are known from here on."""
         fresh: dict[Symbol, Root] = {}
-        for symbol, variable in self.graph.sources.items():
-            base = reshaped_base(variable)
-            if symbol in self.sizes.roots or base not in made:
-                continue
-            fresh[symbol] = (SizeCode.DATA_VALUE, self.buffers.whole(variable), 0) if symbol.axis is None else (
-                SizeCode.DATA_DIM, self.buffers.of(base), symbol.axis)
+        for base in made:
+            for symbol, variable in self._told.get(base, ()):
+                if symbol not in self.sizes.roots:
+                    fresh[symbol] = (SizeCode.DATA_VALUE, self.buffers.whole(variable), 0) if symbol.axis is None else (
+                        SizeCode.DATA_DIM, self.buffers.of(base), symbol.axis)
         if fresh:
             self._close_segment()
             begin = len(self.sizes.sizes.entries)
-            self.part.emit(Resize(begin, begin), origin)
+            self._resize = self.part.emit(Resize(begin, begin), origin)
             self.sizes.learn(fresh)
             self.buffers.known(made)
 
     def _close_segment(self) -> None:
         """The sizes numbered so far belong to the last Resize, if there is one."""
         self.buffers.shape_results()
-        for number in range(len(self.assembly.instructions) - 1, -1, -1):
-            instruction = self.assembly.instructions[number]
-            if isinstance(instruction, Resize):
-                self.assembly.instructions[number] = Resize(instruction.begin, len(self.sizes.sizes.entries))
-                return
+        if self._resize is not None:
+            resize = self.assembly.instructions[self._resize]
+            assert isinstance(resize, Resize)
+            self.assembly.instructions[self._resize] = Resize(resize.begin, len(self.sizes.sizes.entries))
 
     # -- the whole --------------------------------------------------------------------------------
 

@@ -152,11 +152,12 @@ def _intern(key: tuple[Any, ...], made: Value) -> Value:
 class Dim:
     """A polynomial over atoms that is not a plain integer; immutable, and equal ones are one object."""
 
-    __slots__ = ("terms", "constant", "_symbols", "bounds", "positive", "__weakref__")
+    __slots__ = ("terms", "constant", "_symbols", "_text", "bounds", "positive", "__weakref__")
 
     terms: Terms
     constant: int
     _symbols: tuple[Symbol, ...] | None
+    _text: str | None
     bounds: Bounds | None  # memo of dim.lower_bound and dim.upper_bound
     positive: Size | None  # memo of max(0, size)
 
@@ -166,7 +167,7 @@ class Dim:
             return found
         made = super().__new__(cls)
         made.terms, made.constant = terms, constant
-        made.bounds = made._symbols = made.positive = None
+        made.bounds = made._symbols = made._text = made.positive = None
         return _intern((terms, constant), made)
 
     @property
@@ -202,7 +203,9 @@ class Dim:
     __rmul__ = __mul__
 
     def __repr__(self) -> str:
-        return write(self, {symbol: symbol.name for symbol in self.symbols})
+        if self._text is None:
+            self._text = write(self, {symbol: symbol.name for symbol in self.symbols})
+        return self._text
 
 
 Size = int | Dim
@@ -406,6 +409,8 @@ class Fold(Generic[Value]):
         return written(size)
 
     def __call__(self, size: Size) -> Value:
+        if size in self._known:
+            return self._known[size]
         pending: list[tuple[Size | Atom, Any]] = [(size, None)]
         while pending:
             part, view = pending[-1]
