@@ -121,7 +121,7 @@ def _cheap_to_repeat(groups: Groups) -> list[Variable]:
         for variable in kept:
             if variable not in outputs and variable not in unit.staged:
                 others = set(kept) - {variable} - found.keys() | (outputs & unit.places.keys())
-                found.update(dict.fromkeys(_way_to(groups, variable, unit, others)))
+                found.update(dict.fromkeys(_way_to(groups, variable, unit, others, found)))
     return list(found)
 
 
@@ -129,10 +129,12 @@ def _is_read_outside(groups: Groups, variable: Variable, unit: Group) -> bool:
     return any(groups.home[node.outputs[0]] is not unit for node in groups.readers.get(variable, ()))
 
 
-def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variable]) -> list[Variable]:
+def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variable],
+            found: Container[Variable]) -> list[Variable]:
     """The variables to compute on the way to `goal` from inputs and what is kept, if that is cheap; else none.
 
-    What follows from a few numbers may cost more: to keep it takes memory meanwhile.
+    What follows from a few numbers may cost more: to keep it takes memory meanwhile. What was `found` to be computed
+    where it is used, in whichever unit, is on the way as well: a chain of such values is not cheap.
     """
     way: dict[Variable, None] = {}
     used: set[Variable] = set()
@@ -143,14 +145,16 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
         if variable in way:
             continue
         node = variable.owner
-        if node is None or variable not in unit.places or not isinstance(node.op, Elementwise):
+        if node is None or not isinstance(node.op, Elementwise) or (
+                variable not in unit.places and variable not in found):
             return []
         if any(not has_code(reader) for reader in groups.readers.get(variable, ())):
             return []
         way[variable] = None
         cost += node.op.definition.cost
         for read in groups.accesses.needs(node):
-            known = read.variable in kept or groups.home.get(read.variable) is not unit
+            known = read.variable in kept or (
+                groups.home.get(read.variable) is not unit and read.variable not in found)
             (used.add if known else pending.append)(read.variable)
         if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(used) > MOST_SOURCES) and not all(map(_is_short, used)):
             return []

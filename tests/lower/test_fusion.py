@@ -123,3 +123,16 @@ def test_long_chains_are_cut_into_several_kernels():
     f = st.function([x], y)
     assert 10 < f.launches < 20 and len(f.kernels) < 5  # most are the same kernel
     assert np.isfinite(f(np.ones(3))).all()
+
+
+def test_a_chain_of_cheap_values_is_not_cheap():
+    """Each sum of products follows cheaply from the one before; the last does not follow cheaply from all products."""
+    x = last = T.fmatrix("x")
+    w, other = T.fmatrix("w"), T.fmatrix("other")
+    steps = 300
+    for _ in range(steps):
+        last = T.dot(T.tanh(last), w) + T.dot(x, other)
+    cost = T.sqr(last).sum()
+    f = st.function([x, w, other], st.grad(cost, [w, other]))
+    assert f.launches > steps
+    assert max(len(one.buffers) for one in f.program.instructions if isinstance(one, Launch)) < 8
