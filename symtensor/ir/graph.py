@@ -345,8 +345,11 @@ class Graph:
         made.origin = {new: self.origin[old] for new, old in made.origin.items()}
         stated = {equation for equation, _ in self.equations}
         made.equations = self.equations + [pair for pair in made.equations if pair[0] not in stated]
+        again, made.solution = made.solution, SizeSolution()  # in this graph another of two sizes may stand for both
         for old, new in self.solution.pairs():
             made.solution.record(old, new)
+        for old, new in again.pairs():
+            made.solution.assume(old, new)
         for (symbol, _), variable in zip(sources, copies):
             made._answer_for(symbol, variable)
         return made
