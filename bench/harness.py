@@ -42,6 +42,7 @@ class Case:
 
     `bar` is the ratio to the fastest peer (or to `rival`, if given) that is to be reached, and `absolute` the value.
     `read`, `moved` and `flops` are the bytes read, those read and written, and the arithmetic that nothing can avoid.
+    `frameworks` are those it is written for.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Case:
     read: float = 0
     moved: float = 0
     flops: float = 0
+    frameworks: tuple[str, ...] = FRAMEWORKS
 
     def limit(self, machine: Mapping[str, float]) -> float | None:
         """Seconds below which the machine cannot do it, as measured; None where that says nothing."""
