@@ -132,7 +132,7 @@ def recurrence_in_numpy(steps: int) -> Call:
     def run() -> Any:
         h = np.float32(0.5)
         for _ in range(steps):
-            h = np.float32(3.7) * h * (1 - h)
+            h = h * (np.float32(1.5) - np.float32(0.5) * h)
         return h
     return run
 
@@ -176,7 +176,7 @@ def recurrence_in_symtensor(steps: int) -> Call:
     import symtensor as st
     import symtensor.tensor as T
     x, n = T.fscalar("x"), T.lscalar("n")
-    values, _ = st.scan(lambda h: np.float32(3.7) * h * (1 - h), outputs_info=x, n_steps=n)
+    values, _ = st.scan(lambda h: h * (np.float32(1.5) - np.float32(0.5) * h), outputs_info=x, n_steps=n)
     return partial(st.function([x, n], values[-1]), np.float32(0.5), steps)
 
 
@@ -252,7 +252,7 @@ def lstm_in_jax(hidden: int, steps: int, layers: int) -> Call:
 def recurrence_in_jax(steps: int) -> Call:
     import jax
     import jax.numpy as jnp
-    run = jax.jit(lambda x: jax.lax.scan(lambda h, _: (jnp.float32(3.7) * h * (1 - h), None), x, length=steps)[0])
+    run = jax.jit(lambda x: jax.lax.scan(lambda h, _: (h * (jnp.float32(1.5) - jnp.float32(0.5) * h), None), x, length=steps)[0])
     x = jnp.float32(0.5)
     return lambda: run(x).block_until_ready()
 
@@ -261,7 +261,7 @@ def recurrence_in_pytensor(backend: str, steps: int) -> Call:
     import pytensor
     import pytensor.tensor as pt
     x, n = pt.fscalar("x"), pt.lscalar("n")
-    values, _ = pytensor.scan(lambda h: np.float32(3.7) * h * (np.float32(1) - h), outputs_info=x, n_steps=n)
+    values, _ = pytensor.scan(lambda h: h * (np.float32(1.5) - np.float32(0.5) * h), outputs_info=x, n_steps=n)
     return partial(pytensor_function(backend, [x, n], values[-1]), np.float32(0.5), steps)
 
 
