@@ -252,7 +252,11 @@ def lstm_in_jax(hidden: int, steps: int, layers: int) -> Call:
 def recurrence_in_jax(steps: int) -> Call:
     import jax
     import jax.numpy as jnp
-    run = jax.jit(lambda x: jax.lax.scan(lambda h, _: (h * (jnp.float32(1.5) - jnp.float32(0.5) * h), None), x, length=steps)[0])
+
+    def step(h: Any, _: Any) -> Any:
+        return h * (jnp.float32(1.5) - jnp.float32(0.5) * h), None
+
+    run = jax.jit(lambda x: jax.lax.scan(step, x, length=steps)[0])
     x = jnp.float32(0.5)
     return lambda: run(x).block_until_ready()
 
