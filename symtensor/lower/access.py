@@ -71,16 +71,16 @@ def iteration_shape(node: Apply) -> tuple[Size, ...]:
 
 def reshaped_base(variable: Variable) -> Variable:
     """The variable whose bytes, in the same order, are those of this one."""
-    while variable.owner is not None and has_code(variable.owner):
-        op, x = variable.owner.op, variable.owner.inputs[0] if variable.owner.inputs else variable
-        keeps_order = isinstance(op, Dimshuffle) and _keeps_order(op, x)
-        if not keeps_order and not isinstance(op, (Reshape, SpecifyShape)):
-            break
-        variable = x
+    while variable.owner is not None and _keeps_order(variable.owner) and has_code(variable.owner):
+        variable = variable.owner.inputs[0]
     return variable
 
 
-def _keeps_order(op: Dimshuffle, x: Variable) -> bool:
+def _keeps_order(node: Apply) -> bool:
+    op = node.op
+    if not isinstance(op, Dimshuffle):
+        return isinstance(op, (Reshape, SpecifyShape))
+    x = node.inputs[0]
     kept = [axis for axis in op.order if axis >= 0 and x.type.shape[axis] != 1]
     return kept == sorted(kept)
 
