@@ -266,7 +266,7 @@ def recurrence_in_pytensor(backend: str, steps: int) -> Call:
     import pytensor.tensor as pt
     x, n = pt.fscalar("x"), pt.lscalar("n")
     values, _ = pytensor.scan(lambda h: h * (np.float32(1.5) - np.float32(0.5) * h), outputs_info=x, n_steps=n)
-    return partial(pytensor_function(backend, [x, n], values[-1]), np.float32(0.5), steps)
+    return partial(pytensor_function(backend, [x, n], values[-1]), np.asarray(0.5, "float32"), np.asarray(steps))
 
 
 MAKERS: dict[str, Callable[..., Call]] = {name: lambda kind, *sizes, own=own: own[kind](*sizes) for name, own in {
