@@ -75,6 +75,7 @@ class Variable:
         self.type = type if owner is not None else type.complete(name or self._place(type))
         self._tag: Tag | None = None
         self.known_size: Dim | int | None = None  # memo of ops.size.size_of
+        self.stable: dict[Any, Variable] | None = None  # memo of rewrite.phases.stabilized
 
     def __getstate__(self) -> dict[str, Any]:
         # The owner first: it leads through all that this is computed from, step by step instead of deeper and deeper.
