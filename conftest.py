@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # The same examples in every run: a test that fails once fails always. Compiling takes longer than hypothesis allows.
 settings.register_profile("symtensor", deadline=None, derandomize=True)
 settings.load_profile("symtensor")
+
+
+# A shell starts what runs in its background with Ctrl-C ignored; the tests of what Ctrl-C does need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
