@@ -1,109 +1,149 @@
-"""How long large graphs take to compile: seconds of each stage, by family and number of nodes.
+"""How compile time grows: processor seconds of each stage, for families of graphs of growing size.
 
-    python bench/compile_scale.py [nodes ...]
+    python bench/compile_scale.py [nodes ...] [--family NAME ...] [--compile]
 
-Stages up to the program are seconds of this process; C is seconds of the compilers' processes together, and those that
-pass meanwhile. Nothing is taken from the cache.
+Timed are making the graph (`write`: the user's expression, `intern`: the graph of it), rewriting it, planning the
+program and printing its kernels. With `--compile` the kernels are compiled too, none taken from the cache: `C` is what
+the compilers' processes take together, `elapsed` what passes meanwhile. `us/node` is what rewriting takes for a node.
 
->>> [len(stages(FAMILIES[name], 200)) for name in FAMILIES]
-[7, 7, 7, 7]
+>>> [line.split()[0] for line in rows(["chain"], [100])]
+['family', 'chain']
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import itertools
 import random
 import resource
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.config import config
+from symtensor.base.errors import ShapeError
 from symtensor.codegen.cache import load_kernels
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.preamble import preamble
 from symtensor.codegen.toolchain import require
-from symtensor.ir.graph import Graph
-from symtensor.ir.node import Variable
+from symtensor.ir.graph import Graph, applications, leaves, substitute
+from symtensor.ir.node import Constant, Variable
+from symtensor.lower.kernel import Kernel
 from symtensor.lower.plan import plan
+from symtensor.lower.program import Program
+from symtensor.lower.target import PrintedKernel
 from symtensor.rewrite.phases import optimize
+from symtensor.testing.mixed_graphs import mixed_graph
+from symtensor.types.dim import Dim
 
-Family = Callable[[int], tuple[list[Variable], list[Variable]]]
-UNARY = (T.exp, T.tanh, T.sin, T.log1p, T.sqr, T.nnet.sigmoid)
+STAGES = ("write", "intern", "rewrite", "plan", "print")
+COMPILING = ("C", "elapsed")
 
 
-def chain(nodes: int) -> tuple[list[Variable], list[Variable]]:
-    """Each value is made of the one before it."""
-    x = y = T.dvector("x")
+def chain(nodes: int) -> list[Variable]:
+    """One elementwise op after the other."""
+    y = T.dvector("x")
     for _ in range(nodes // 2):
-        y = T.sin(y) + x
-    return [x], [y]
+        y = T.tanh(y) + 1
+    return [y]
 
 
-def wide(nodes: int) -> tuple[list[Variable], list[Variable]]:
-    """Many values of one matrix, all of them results."""
-    x = T.dmatrix("x")
-    return [x], [UNARY[n % len(UNARY)](x * float(n)) + x for n in range(nodes // 3)]
+def wide(nodes: int) -> list[Variable]:
+    """Many short expressions of one input, each an output."""
+    x = T.dvector("x")
+    return [T.exp(x * number) + x for number in range(nodes // 3)]
 
 
-def mixed(nodes: int) -> tuple[list[Variable], list[Variable]]:
-    """Values of others chosen at random: elementwise, summed over either axis, shifted, multiplied as matrices."""
-    rng = random.Random(0)
-    x, w = T.fmatrix("x"), T.fmatrix("w")
-    steps: list[Callable[[Variable, Variable], Variable]] = [
-        lambda a, b: rng.choice(UNARY)(a) + b, lambda a, b: a * b, lambda a, b: T.switch(a > b, a, b),
-        lambda a, b: a - b.sum(axis=0), lambda a, b: a / b.max(axis=1, keepdims=True), lambda a, b: T.dot(a, w) + b,
-        lambda a, b: T.concatenate([a[1:], b[:1]]), lambda a, b: T.nnet.softmax(a)]
-    pool = [x]
-    while len(pool) < nodes // 2:
-        pool.append(rng.choice(steps)(rng.choice(pool[-20:]), rng.choice(pool[-100:])))
-    return [x, w], pool[-20:]
+def mixed(nodes: int) -> list[Variable]:
+    """Random expressions, each of inputs and sizes of its own: slices, joins, gathers, reductions, sizes known late."""
+    outputs: list[Variable] = []
+    for seed in itertools.count():
+        if len(applications(outputs)) >= nodes:
+            return outputs
+        made = mixed_graph(random.Random(seed), steps=40)
+        own = {}
+        for v in made.inputs:
+            shape = [f"{size}{seed}" if isinstance(size, Dim) else size for size in v.type.shape]
+            own[v] = v.type(v.name, shape)
+        with contextlib.suppress(ShapeError):  # it has sizes that can never agree
+            Graph(made.inputs, made.outputs)
+            outputs += substitute(made.outputs, own)
+    raise AssertionError
 
 
-def network(nodes: int) -> tuple[list[Variable], list[Variable]]:
-    """A recurrent network written out, with its gradient."""
-    x, w, u = T.fmatrix("x"), T.fmatrix("w"), T.fmatrix("u")
-    state = x
-    for _ in range(nodes // 10):
-        state = T.tanh(T.dot(state, w) + T.dot(x, u))
-    cost = T.sqr(state).sum()
-    return [x, w, u], [cost, *st.grad(cost, [w, u])]
+def network(nodes: int) -> list[Variable]:
+    """A recurrent network unrolled in time, with the derivatives by its weights."""
+    x, w, u, b = T.dtensor3("x"), T.dmatrix("w"), T.dmatrix("u"), T.dvector("b")
+    state = T.dmatrix("state")
+    for step in range(max(1, nodes // 16)):
+        state = T.tanh(T.dot(state, w) + T.dot(x[step], u) + b)
+    return [*st.grad((state ** 2).sum(), [w, u, b])]
 
 
-FAMILIES: dict[str, Family] = {"chain": chain, "wide": wide, "mixed": mixed, "network": network}
+def slices(nodes: int) -> list[Variable]:
+    """Slices of slices of a vector, with arithmetic between."""
+    x = T.dvector("x")
+    for number in range(nodes // 3):
+        x = T.tanh(x[1:]) if number % 2 else x[:-1] * 2
+    return [x]
 
 
-def stages(family: Family, size: int) -> dict[str, float]:
-    """Nodes after rewriting and kernels, and seconds of each stage."""
-    clock = time.process_time
-    inputs, outputs = family(size)
-    begin = clock()
-    graph = Graph(inputs, outputs)
-    copied = clock()
+FAMILIES: dict[str, Callable[[int], list[Variable]]] = {
+    made.__name__: made for made in (chain, wide, mixed, network, slices)}
+
+
+def seconds(family: str, nodes: int, compiling: bool = False) -> tuple[int, list[float]]:
+    """The nodes of a graph of a family, and what each stage takes; at the end those of compiling, if asked for."""
+    marks = [time.process_time()]
+    outputs = FAMILIES[family](nodes)
+    marks.append(time.process_time())
+    graph = Graph([v for v in leaves(outputs) if not isinstance(v, Constant)], outputs)
+    marks.append(time.process_time())
+    count = len(graph.nodes())
     optimize(graph)
-    rewritten = clock()
-    program = plan(graph, len(inputs), [], print_kernel)
-    planned, started, before = clock(), time.perf_counter(), _seconds_of_children()
+    marks.append(time.process_time())
+    printing = 0.0
+
+    def timed(kernel: Kernel) -> PrintedKernel:
+        nonlocal printing
+        started = time.process_time()
+        printed = print_kernel(kernel)
+        printing += time.process_time() - started
+        return printed
+    program = plan(graph, len(graph.inputs), [], timed)
+    marks.append(time.process_time())
+    taken = [end - start for start, end in zip(marks, marks[1:])]
+    return count, [*taken[:-1], taken[-1] - printing, printing, *(_compiled(program) if compiling else ())]
+
+
+def _compiled(program: Program) -> tuple[float, float]:
+    """Seconds of the compilers' processes, and those that pass."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with config.change(cache=False):
         load_kernels(program.kernels, preamble=preamble(require().vector_math))
-    return {"nodes": len(graph.nodes()), "kernels": len(program.kernels), "graph": copied - begin,
-            "rewrite": rewritten - copied, "plan": planned - rewritten, "C": _seconds_of_children() - before,
-            "C, elapsed": time.perf_counter() - started}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return taken, time.perf_counter() - started
 
 
-def _seconds_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def main() -> None:
-    for size in map(int, sys.argv[1:] or ["1000", "10000"]):
-        for name, family in FAMILIES.items():
-            found = stages(family, size)
-            print(f"{name:8} {size:7}", *(f"{key} {value:.2f}" if isinstance(value, float) else f"{key} {value}"
-                                          for key, value in found.items()), sep="  ", flush=True)
+def rows(families: Sequence[str], sizes: Sequence[int], compiling: bool = False) -> Iterator[str]:
+    """A table, line by line as it is measured."""
+    stages = STAGES + COMPILING if compiling else STAGES
+    yield f"{'family':<9}{'nodes':>8}" + "".join(f"{stage:>9}" for stage in stages) + f"{'us/node':>9}"
+    for family in families:
+        for size in sizes:
+            count, taken = seconds(family, size, compiling)
+            each = taken[STAGES.index("rewrite")] / count * 1e6
+            yield f"{family:<9}{count:>8}" + "".join(f"{value:>9.2f}" for value in taken) + f"{each:>9.0f}"
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nodes", nargs="*", type=int, default=[1_000, 10_000])
+    parser.add_argument("--family", nargs="*", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+    for row in rows(arguments.family, arguments.nodes, arguments.compile):
+        print(row, flush=True)
