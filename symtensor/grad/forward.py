@@ -25,7 +25,7 @@ from symtensor.grad.reverse import Simplify, pullback
 from symtensor.ir import provenance
 from symtensor.ir.graph import applications, substitute
 from symtensor.ir.node import Apply, Masked, Variable
-from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.elementwise import Elementwise, cast
 from symtensor.types.dtype import CONTINUOUS
 
 __all__ = ["Rop", "pushforward"]
@@ -96,6 +96,7 @@ def _elementwise(node: Apply, tangents: Sequence[Derivative | None], algebra: Al
         else:
             operand = node.inputs[position]
             (result,) = pushforward([body], [operand], [tangent.value], set(node.inputs))
+        result = _with_dtype(result, node.outputs[0].type.dtype)
         part = algebra.carried(result, tangent)
         if part is not None:
             parts.append(part)
@@ -103,6 +104,13 @@ def _elementwise(node: Apply, tangents: Sequence[Derivative | None], algebra: Al
         return None
     total = algebra.total(parts)
     return Derivative(full(total.value, node.outputs[0]), total.where, total.exact)
+
+
+def _with_dtype(result: Variable | Masked | None, dtype: str) -> Variable | Masked | None:
+    """What a pullback gave for a tangent, in the dtype of the output: a conversion gives its operand's."""
+    if isinstance(result, Masked):
+        return Masked(cast(result.value, dtype), result.where)
+    return None if result is None else cast(result, dtype)
 
 
 def _general(node: Apply, given: Sequence[Derivative | None]) -> Sequence[Derivative | None]:

@@ -83,7 +83,7 @@ class _Reverse:
             self.loop.rows = {own: subtensor(rows, self._region()) for own, rows in self.loop.rows.items()}
         made = self.loop.make()
         return [*(self._first(made, carry.own) for carry in self.forward.carries),
-                *(self._row_cotangent(own, made.get(by_row.get(own))) for own in self.forward.rows),
+                *(self._row_cotangent(own, made[by_row[own]] if own in by_row else None) for own in self.forward.rows),
                 *(made[self.slots[own]] if own in self.slots else None for own in self.forward.others), None]
 
     def _slopes(self) -> dict[Variable, Variable | None]:

@@ -116,6 +116,7 @@ class Sizes:
                  values: Mapping[int, Size] | None = None, applied: bool = True) -> None:
         self.function = function
         self._bound: dict[Symbol, Size] = {}
+        self._whole: dict[Size, Size] = {}  # sizes of parameters, made of several symbols
         self._bind_values(values or {})
         self._bind_types(types)
         if applied:
@@ -148,12 +149,16 @@ class Sizes:
                 lone = dims.lone_symbol(size)
                 if lone is not None:
                     self._bound.setdefault(lone, actual)
+                else:
+                    self._whole.setdefault(size, actual)
 
     def __call__(self, size: Size) -> Size | None:
         """A size of the function as one of where it is applied; None if only the function's own data tells."""
         for known in (size, self.function.graph.solution(size)):
             if all(symbol in self._bound for symbol in dims.symbols_of(known)):
                 return dims.substitute(known, self._bound.get)
+            if known in self._whole:
+                return self._whole[known]
         return None
 
     def type(self, type: TensorType) -> TensorType:

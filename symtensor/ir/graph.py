@@ -121,7 +121,9 @@ class SizeSolution:
         yield from self._wholes.items()
 
     def record(self, old: Size, new: Size) -> None:
-        """Let `new` stand for `old`: recording the pairs of a solution makes it again."""
+        """Let `new` stand for `old`, if they are not one yet: recording the pairs of a solution makes it again."""
+        if self(old) == self(new):
+            return
         lone = dims.lone_symbol(old)
         if lone is not None and lone not in dims.symbols_of(new):
             self._symbols[lone] = new
@@ -260,7 +262,8 @@ class Graph:
     def _note_source(self, old: Variable, new: Variable) -> None:
         """`new` computes what `old` did: it answers for the symbols of old's value and sizes, if there are any."""
         lone = dims.lone_symbol(old.known_size) if old.known_size is not None else None
-        if lone is not None and lone.source is old:
+        copied = old.owner is None and lone not in self.sources  # an input, itself a copy of one of another graph
+        if lone is not None and old.known_size is not None and (lone.source is old or copied):
             self.sources[lone] = new
             if new.known_size is None:
                 new.known_size = old.known_size

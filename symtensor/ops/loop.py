@@ -18,9 +18,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symtensor.ir.function import Function
-from symtensor.ir.graph import Graph, leaves, substitute
+from symtensor.ir.graph import Graph, applications, leaves, substitute
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops.control import Scan
+from symtensor.ops.size import size_of, size_value
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size
 
 __all__ = ["Carry", "Loop", "Stack"]
 
@@ -70,7 +73,7 @@ class Loop:
         """The parts of a loop over some inputs."""
         pairs = list(zip(op.step.parameters, inputs))
         first, second = op.carries, op.carries + op.sequences
-        results = op.step.results
+        results = _with_sizes_solved(op.step.graph)
         carries = [Carry(own, given, new) for (own, given), new in zip(pairs[:first], results)]
         return cls(inputs[-1], carries, dict(pairs[first:second]), dict(pairs[second:]),
                    [Stack(value) for value in results[first:first + op.stacks]],
@@ -101,9 +104,27 @@ class Loop:
         return [*(carry.new for carry in self.carries), *(stack.value for stack in self.stacks), *stop]
 
     def used(self, results: Iterable[Variable] | None = None) -> set[Variable]:
-        """What of the parameters some results (by default all) depend on."""
-        results = self.results if results is None else results
+        """What of the parameters some results (by default all) depend on, if only for a size that they name."""
+        results = self.results if results is None else list(results)
+        return self.read(results) | self.measured(results)
+
+    def read(self, results: Sequence[Variable]) -> set[Variable]:
+        """What of the parameters some results are computed from."""
         return set(leaves(results, set(self.parameters)))
+
+    def measured(self, results: Sequence[Variable]) -> set[Variable]:
+        """Parameters that tell what sizes are: those that nodes of some results name, those of what they are given."""
+        read = self.read(results)
+        named = [size for node in applications(results, set(self.parameters)) for size in node.op.sizes()]
+        named += [size for own in read for size in own.type.shape]
+        told: dict[dims.Symbol, Variable] = {}
+        for own in sorted(self.parameters, key=read.__contains__, reverse=True):
+            told_by_own = own.type.shape if own.known_size is None else (*own.type.shape, own.known_size)
+            for symbol in map(dims.lone_symbol, told_by_own):
+                if symbol is not None:
+                    told.setdefault(symbol, own)
+        symbols = {symbol for size in named for symbol in dims.symbols_of(size)}
+        return {told.get(symbol, symbol.source) for symbol in symbols} & set(self.parameters)
 
     def forget_unused(self) -> bool:
         """Leave out rows and others that no result depends on; whether there were any."""
@@ -116,6 +137,26 @@ class Loop:
         """Put others for variables in all results."""
         self._take(substitute(self.results, mapping))
 
+    def outside(self, values: Sequence[Variable], known: Mapping[Variable, Variable]) -> list[Variable]:
+        """Values of a step as they are around the loop, where what a step is given is `known`, and sizes are."""
+        sizes = Scan(Function.of(self.parameters, []), len(self.carries), len(self.rows)).sizes_of(self._inputs())
+        computed: dict[dims.Symbol, Size] = {}  # values that became sizes in the step
+
+        def outer(symbol: dims.Symbol) -> Size | None:
+            return computed.get(symbol, sizes(dims.of_atom(symbol)))
+
+        made = dict(known)
+        for node in applications(values, {*self.parameters, *known}):
+            for size in node.op.sizes():
+                made[node.outputs[0]] = size_value(sizes(size) or dims.substitute(size, outer))
+            if any(made.get(v, v) is not v for v in node.inputs):
+                made.update(zip(node.outputs, substitute(node.outputs, made)))
+            for old in node.outputs:
+                lone = None if old.known_size is None else dims.lone_symbol(old.known_size)
+                if lone is not None and lone not in computed and old in made:
+                    computed[lone] = size_of(made[old])
+        return [made.get(v, v) for v in values]
+
     def intern(self) -> None:
         """Make equal values of a step one variable."""
         parameters = self.parameters
@@ -125,7 +166,7 @@ class Loop:
             carry.own = copies[carry.own]
         self.rows = {copies[own]: given for own, given in self.rows.items()}
         self.others = {copies[own]: given for own, given in self.others.items()}
-        self._take(graph.outputs)
+        self._take(_with_sizes_solved(graph))
 
     def _take(self, results: Iterable[Variable]) -> None:
         new = iter(results)
@@ -140,7 +181,16 @@ class Loop:
         """The loop's outputs: of each carry its last value, of each stack the array; of None the number of steps."""
         op = Scan(Function.of(self.parameters, self.results), len(self.carries), len(self.rows),
                   self.stop is not None, self.backwards, self.truncate, self.recompute)
-        outputs = op.make(*(carry.first for carry in self.carries), *self.rows.values(), *self.others.values(),
-                          self.steps)
+        outputs = op.make(*self._inputs())
         count = outputs[-1] if self.stop is not None else self.steps
         return {**dict(zip([*self.carries, *self.stacks], outputs)), None: count}
+
+    def _inputs(self) -> list[Variable]:
+        return [*(carry.first for carry in self.carries), *self.rows.values(), *self.others.values(), self.steps]
+
+
+def _with_sizes_solved(graph: Graph) -> list[Variable]:
+    """The results of a step, in which sizes are named as in the types of its parameters."""
+    solved = {node.outputs[0]: size_value(graph.solution(size)) for node in graph.nodes() for size in node.op.sizes()
+              if graph.solution(size) != size}
+    return substitute(graph.outputs, solved)

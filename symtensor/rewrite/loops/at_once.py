@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 
-from symtensor.ir.graph import applications, leaves, substitute
+from symtensor.ir.graph import applications, leaves
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops import scalar
 from symtensor.ops.contract import MatMul, is_swap, matmul, swap_last
@@ -62,8 +62,9 @@ def rows_at_once(view: View) -> bool:
 def _at_once(loop: Loop, values: Sequence[Variable], stacked: Mapping[Variable, Variable]) -> list[Variable]:
     """Values of all steps, from the arrays whose rows each step is given and from stacks of other values."""
     whole = [slice(None, loop.steps)]
-    arrays = {own: subtensor(array, whole) for own, array in loop.rows.items()}
-    return substitute(vectorize(values, {**arrays, **stacked}), loop.others)
+    arrays = {**{own: subtensor(array, whole) for own, array in loop.rows.items()}, **stacked}
+    many = {own: Variable(array.type) for own, array in arrays.items()}
+    return loop.outside(vectorize(values, many), {**{many[own]: array for own, array in arrays.items()}, **loop.others})
 
 
 def products_summed_at_once(view: View) -> bool:
@@ -156,10 +157,15 @@ def results_at_once(view: View) -> bool:
         edge = [v for v in leaves([one.value], parameters | path) if v not in known and not isinstance(v, Constant)]
         parts = [loop.stack(v) for v in edge]
         loop.stacks.remove(one)
-        view.replaced[one] = Expression(parts, partial(_late, copy(loop), one.value, edge))
+        view.replaced[one] = Expression(parts, partial(_late, _as_it_is(loop), one.value, edge))
         loop.forget_unused()
         changed = True
     return changed
+
+
+def _as_it_is(loop: Loop) -> Loop:
+    """A loop's parameters and what they are given, which later changes of the loop leave alone."""
+    return Loop(loop.steps, [copy(carry) for carry in loop.carries], dict(loop.rows), dict(loop.others))
 
 
 def _late(loop: Loop, value: Variable, edge: Sequence[Variable], *stacks: Variable) -> Variable:

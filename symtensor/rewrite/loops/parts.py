@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from symtensor.ir.graph import Graph, applications, substitute
+from symtensor.ir.graph import Graph, applications
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.elementwise import zeros_like
 from symtensor.ops.index import Entry, Subtensor
@@ -71,13 +71,16 @@ def without_dead_parts(view: View) -> bool:
     alive = {carry for carry in loop.carries if carry in used}
     needed += [carry.new for carry in alive]
     while True:
-        reached = loop.used(needed)
+        reached = loop.read(needed)
         fresh = [carry for carry in loop.carries if carry not in alive and carry.own in reached]
         if not fresh:
             break
         alive.update(fresh)
         needed += [carry.new for carry in fresh]
     changed = len(stacks) < len(loop.stacks) or len(alive) < len(loop.carries)
+    measured = loop.measured(needed)
+    loop.others.update((carry.own, carry.first) for carry in loop.carries
+                       if carry not in alive and carry.own in measured)
     loop.stacks, loop.carries = stacks, [carry for carry in loop.carries if carry in alive]
     return loop.forget_unused() or changed
 
@@ -177,7 +180,7 @@ def invariants(view: View) -> bool:
     if not outside:
         return False
     copies = {v: Variable(v.type, name=v.name or repr(v)) for v in outside}
-    for variable, value in zip(outside, substitute(outside, loop.others)):
+    for variable, value in zip(outside, loop.outside(outside, loop.others)):
         loop.others[copies[variable]] = value
     loop.replace(copies)
     loop.forget_unused()

@@ -53,7 +53,7 @@ def unrolled(node: Apply) -> list[Variable] | None:
 
 def _step(loop: Loop, carried: Mapping[Variable, Variable], t: int) -> list[Variable]:
     given = {own: subtensor(array, [t]) for own, array in loop.rows.items()}
-    return substitute(loop.results, {**carried, **given, **loop.others})
+    return loop.outside(loop.results, {**carried, **given, **loop.others})
 
 
 # -- loops over the same steps ----------------------------------------------------------------------------
