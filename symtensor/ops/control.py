@@ -107,7 +107,8 @@ class Scan(Op):
                                f" {new.describe()} of it", fix="cast or reshape the first value or the result")
         for axis, (own, size) in enumerate(zip(old.shape, new.shape)):
             if size is None:
-                raise ShapeError(f"the size of axis {axis} of the value carried as {name} depends on the step's data")
+                raise ShapeError(f"the size of axis {axis} of the value carried as {name} depends on the step's data",
+                                 fix="keep one size in all steps: pad the value, or mask it")
             equal_sizes(own, size, f"size of axis {axis} of the value carried as {name}, before and after a step")
 
     def _stacked(self, type: TensorType, steps: Size) -> TensorType:
