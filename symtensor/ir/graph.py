@@ -333,7 +333,19 @@ class Graph:
         return self.constant(variable)
 
     def settle_sizes(self) -> None:
-        """Let types name the sizes that stand for others: then equal sizes are one, as far as equations tell."""
+        """Let types name the sizes that stand for others: then equal sizes are one, as far as equations tell.
+
+        Of the symbols for the size of one axis of a computed variable one remains.
+        """
+        for symbol, variable in list(self.sources.items()):
+            if symbol.axis is None:
+                continue
+            self.solution.assume(dims.of_atom(symbol), variable.type.shape[symbol.axis])
+            left = dims.lone_symbol(self.solution(dims.of_atom(symbol)))
+            if left is not symbol:
+                del self.sources[symbol]
+                if left is not None and left.source is not None and left.axis is not None:
+                    self.sources.setdefault(left, variable)
         for variable in (*self.inputs, *(v for node in self.nodes() for v in node.outputs)):
             shape = tuple(map(self.solution, variable.type.shape))
             if shape != variable.type.shape:
