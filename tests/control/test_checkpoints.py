@@ -1,6 +1,5 @@
 """Loops of which derivatives keep checkpoints: the same values and derivatives, in less memory."""
 
-import time
 
 import numpy as np
 import pytest
@@ -110,18 +109,12 @@ def test_ten_thousand_steps_in_a_tenth_of_the_memory():
     def compiled(loop, **options):
         (hs, _), _ = loop(lstm, x, [h0, c0], w, **options)
         f = st.function([x, h0, c0, w], st.grad((hs[-1] ** 2).sum(), w))
-        seconds = []
-        for _ in range(3):
-            started = time.process_time()
-            slope = f(*values)
-            seconds.append(time.process_time() - started)
-        return slope, f.peak_bytes(shapes), min(seconds)
+        return f(*values), f.peak_bytes(shapes)
 
-    slope, bytes_kept, seconds = compiled(st.scan)
-    again, fewer_bytes, more_seconds = compiled(st.scan_checkpoints, save_every_N=100, padding=False)
+    slope, bytes_kept = compiled(st.scan)
+    again, fewer_bytes = compiled(st.scan_checkpoints, save_every_N=100, padding=False)
     np.testing.assert_allclose(again, slope, rtol=1e-3, atol=1e-6)
     assert fewer_bytes < bytes_kept / 10
-    assert more_seconds < 2.5 * seconds  # (1.5 on a quiet machine)
 
 
 # -- errors -----------------------------------------------------------------------------------------------
