@@ -14,14 +14,14 @@ What an op is in C stands beside its meaning, in `ops.scalar`. C and CUDA differ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from symtensor.lower.kernel import Compute, Literal, Reduction
 from symtensor.types.dtype import DISCRETE, FLOATS
 
-__all__ = ["C", "COMBINE", "Dialect", "TYPES"]
+__all__ = ["C", "COMBINE", "CUDA", "Dialect", "TYPES"]
 
 TYPES = {
     "bool": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
@@ -129,3 +129,5 @@ def _integer(value: int) -> str:
 C = Dialect(TYPES, {"f": "__builtin_inff()", "": "__builtin_inf()"},
             {"f": '__builtin_nanf("")', "": '__builtin_nan("")'}, "restrict")
 """GNU C."""
+CUDA = replace(C, restrict="__restrict__")
+"""CUDA C++, where the preamble of `codegen.cuda` defines the functions that only GNU C has."""

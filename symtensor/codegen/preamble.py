@@ -11,7 +11,7 @@ from functools import cache
 from symtensor.codegen.dialect import TYPES
 from symtensor.codegen.exponential import exponentials
 
-__all__ = ["preamble"]
+__all__ = ["helpers", "preamble"]
 
 _VECTOR = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan",
            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt"]
@@ -85,10 +85,16 @@ def preamble(vector: bool) -> str:
         lines += [f"{simd}{type_name} {name}{suffix}{one};" for name in _VECTOR]
         lines += [f"{simd}{type_name} {name}{suffix}{two};" for name in _VECTOR_TWO]
         lines += [f"{type_name} {name}{suffix}{one};" for name in _SCALAR + _BUILTIN]
+    return "\n".join(lines) + exponentials() + helpers()
+
+
+def helpers() -> str:
+    """The inline functions on numbers and indices, which are the same for all targets."""
+    lines = []
     for name, c_type in TYPES.items():
         if name.startswith("float"):
             lines.append(_FLOAT_HELPERS.format(type=c_type, name=name, f="f" if name == "float32" else ""))
         elif name != "bool":
             template = (_UNSIGNED_HELPERS if name.startswith("u") else _SIGNED_HELPERS) + _INTEGER_HELPERS
             lines.append(template.format(type=c_type, name=name))
-    return "\n".join(lines) + exponentials() + _INDEX_HELPER
+    return "\n".join(lines) + _INDEX_HELPER

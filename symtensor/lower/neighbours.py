@@ -27,7 +27,7 @@ from symtensor.ops.random import NEIGHBOURS
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["TILE", "Tiled", "tiled"]
+__all__ = ["COPIES", "TILE", "Tiled", "tiled"]
 
 COPIES = 4
 TILE = COPIES * NEIGHBOURS

@@ -27,7 +27,9 @@ class Partial:
 class PrintedKernel:
     """A kernel's text, and what a launch needs: parameters, units, work, bytes of scratch, buffers.
 
-    A buffer is that of a slot of the kernel printed, or a partial result.
+    A buffer is that of a slot of the kernel printed, or a partial result. On a device the units are blocks of `block`
+    threads, and scratch is the dynamic shared memory of a block; `fails` says that the kernel takes a place, behind its
+    parameters, where it puts a number other than 0 if it fails.
     """
 
     name: str
@@ -37,6 +39,8 @@ class PrintedKernel:
     work: Size
     scratch: Size
     buffers: tuple[int | Partial, ...]
+    block: int = 0
+    fails: bool = False
 
 
 Printer = Callable[[Kernel], Sequence[PrintedKernel]]

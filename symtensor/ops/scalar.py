@@ -145,7 +145,8 @@ le = primitive("le", 2, "compare", np.less_equal, "({0} <= {1})", "Whether x <= 
 gt = primitive("gt", 2, "compare", np.greater, "({0} > {1})", "Whether x > y.")
 ge = primitive("ge", 2, "compare", np.greater_equal, "({0} >= {1})", "Whether x >= y.")
 isnan = primitive("isnan", 1, "predicate", np.isnan, "({0} != {0})", "Whether NaN.", c_integer="0")
-isinf = primitive("isinf", 1, "predicate", np.isinf, "(fabs{f}({0}) == 1e999{f})", "Whether infinite.", c_integer="0")
+isinf = primitive("isinf", 1, "predicate", np.isinf, "(fabs{f}({0}) == __builtin_inf{f}())", "Whether infinite.",
+                  c_integer="0")
 and_ = primitive("and_", 2, "bits", np.bitwise_and, "({0} & {1})", "And, bit by bit.",
                  commutative=True, associative=True)
 or_ = primitive("or_", 2, "bits", np.bitwise_or, "({0} | {1})", "Or, bit by bit.", commutative=True, associative=True)

@@ -28,7 +28,7 @@ from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.plan import plan
-from symtensor.lower.target import PrintedKernel
+from symtensor.lower.target import PrintedKernel, Printer
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.compiled import describe_program
 from symtensor.tools.explain import parts_of
@@ -71,9 +71,9 @@ def loops(graph: Graph) -> str:
     return "\n\n".join(found)
 
 
-def kernels(graph: Graph) -> str:
+def kernels(graph: Graph, printer: Printer = print_kernel) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
-    made = plan(graph, len(graph.inputs), [], print_kernel).kernels
+    made = plan(graph, len(graph.inputs), [], printer).kernels
     return "\n".join(text.replace("KERNEL", name) for name, text in made).rstrip()
 
 

@@ -52,8 +52,8 @@ from symtensor.types.polynomial import (
 
 __all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
            "indicator_negative", "is_polynomial", "known_different", "linear_in", "lone_symbol", "lower_bound",
-           "maximum", "minimum", "modulo", "of_atom", "polynomial", "positive_part_of", "remembering", "substitute",
-           "symbol", "symbols_of", "upper_bound", "write", "written"]
+           "maximum", "minimum", "modulo", "of_atom", "parts", "polynomial", "positive_part_of", "remembering",
+           "substitute", "symbol", "symbols_of", "upper_bound", "write", "written"]
 
 _INFINITE = float("inf")
 

@@ -1,6 +1,6 @@
 """Typical kernels as they are: a change of what is printed shows in the change of these files.
 
-Each case has two files in `golden`: its graph after rewriting, and its kernels as C. After a change that is
+Each case has three files in `golden`: its graph after rewriting, and its kernels as C and as CUDA. After a change that is
 meant, `pytest tests/codegen/test_golden.py --update-golden` writes them anew.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import symtensor.tensor as T
+from symtensor.codegen.cuda import kernels as cuda
 from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Constant, Variable
 from symtensor.tools.stages import kernels, rewritten
@@ -125,6 +126,7 @@ def test_golden(name, request):
     graph = Graph([v for v in leaves(outputs) if not isinstance(v, Constant)], outputs)
     check(GOLDEN / f"{name}.graph", rewritten(graph) + "\n", update)
     check(GOLDEN / f"{name}.c", kernels(graph) + "\n", update)
+    check(GOLDEN / f"{name}.cu", kernels(graph, cuda.print_kernel) + "\n", update)
 
 
 def test_every_golden_file_has_its_case():

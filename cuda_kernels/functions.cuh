@@ -1,0 +1,20 @@
+/* What generated text calls and CUDA calls otherwise. GNU C++, which compiles it for the software driver, knows these. */
+#ifdef __CUDACC__
+inline float __builtin_inff() { return __int_as_float(0x7f800000); }
+inline double __builtin_inf() { return __longlong_as_double(0x7ff0000000000000); }
+inline float __builtin_nanf(const char *) { return __int_as_float(0x7fc00000); }
+inline double __builtin_nan(const char *) { return __longlong_as_double(0x7ff8000000000000); }
+inline float __builtin_copysignf(float x, float y) { return copysignf(x, y); }
+inline double __builtin_copysign(double x, double y) { return copysign(x, y); }
+inline float __builtin_floorf(float x) { return floorf(x); }
+inline double __builtin_floor(double x) { return floor(x); }
+inline float __builtin_fmodf(float x, float y) { return fmodf(x, y); }
+inline double __builtin_fmod(double x, double y) { return fmod(x, y); }
+inline double __builtin_fma(double x, double y, double z) { return fma(x, y, z); }
+inline double __builtin_hypot(double x, double y) { return hypot(x, y); }
+inline double __builtin_rint(double x) { return rint(x); }
+#endif
+
+/* The exponential of CUDA is right to 1 unit in the last place, as the one that processors inline. */
+inline float exp_float32(float x) { return expf(x); }
+inline double exp_float64(double x) { return exp(x); }

@@ -1,0 +1,35 @@
+"""How threads share work: the sizes of blocks and grids, and loops over what is a thread's.
+
+>>> units(1000)
+4
+>>> from symtensor.types.dim import symbol
+>>> units(symbol("n"))
+min(65536, ((n + 255) // 256))
+"""
+
+from __future__ import annotations
+
+from symtensor.codegen.scalar_printer import ScalarPrinter
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size
+
+__all__ = ["BLOCK", "THREAD", "WARP", "strided", "units"]
+
+BLOCK, WARP = 256, 32
+"""Threads of a block, of which every device holds several at once, and of a warp."""
+MOST_BLOCKS = 65536
+"""Blocks of a grid. More would be no better: a device runs some hundreds at once, so the last ones do not wait long."""
+
+THREAD = f"blockIdx.x * {BLOCK}L + threadIdx.x"
+"""The number of a thread."""
+
+
+def units(count: Size, together: Size = BLOCK) -> Size:
+    """The blocks that do `count` pieces of work, each `together` of them at a time."""
+    return dims.minimum(dims.floordiv(count + together - 1, together), MOST_BLOCKS)
+
+
+def strided(printer: ScalarPrinter, first: str, count: Size | str, together: str = str(BLOCK)) -> str:
+    """The head of a loop over `count` pieces of work, of which a block does `together` at a time."""
+    stop = count if isinstance(count, str) else printer.size(count)
+    return f"for (long at = {first}; at < {stop}; at += gridDim.x * (long){together})"

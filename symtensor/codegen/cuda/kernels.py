@@ -1,0 +1,86 @@
+"""The CUDA printer: a kernel of the kernel IR as one or two functions that a grid of threads runs.
+
+A function takes pointers by slot, then the sizes that are its parameters, then, if it can fail, where to say so. Blocks
+have `BLOCK` threads. Any grid does all the work; how large it is best is said by `units`.
+
+>>> from symtensor.lower.kernel import Loop, Scope, Store
+>>> from symtensor.ops.scalar import exp
+>>> from symtensor.types.dim import symbol
+>>> scope, loop = Scope(), Loop.make("i", symbol("n"))
+>>> x = scope.compute(exp, scope.load(0, loop.counter * 2, "float64"))
+>>> kernel = Kernel("exp", [loop], [], [], [Store(1, loop.counter, x, accumulate=True)], ["float64"] * 2)
+>>> [printed] = print_kernel(kernel)
+>>> printed.units, printed.block, printed.parameters
+(min(65536, ((n + 255) // 256)), 256, (n,))
+>>> print(printed.text)
+extern "C" __global__ void __launch_bounds__(256) KERNEL(
+    const double *__restrict__ b0, double *__restrict__ b1, long s0) {
+  for (long at = blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
+    const long i0 = at;
+    const double v0 = b0[2 * i0];
+    const double v1 = exp_float64(v0);
+    b1[i0] += v1;
+  }
+}
+<BLANKLINE>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symtensor.codegen.cuda.columns import print_column
+from symtensor.codegen.cuda.grid import BLOCK
+from symtensor.codegen.cuda.points import print_map, print_scatter
+from symtensor.codegen.cuda.rows import print_row
+from symtensor.codegen.dialect import CUDA
+from symtensor.codegen.scalar_printer import ScalarPrinter
+from symtensor.lower.form import Column, Map, Row, form_of
+from symtensor.lower.kernel import Compute, Kernel, product
+from symtensor.lower.split import is_divisible, split
+from symtensor.lower.target import Partial, PrintedKernel
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size
+
+__all__ = ["print_kernel"]
+
+SPLIT, ROWS = 8192, 512
+"""Elements that one block of a reduction over everything combines, and rows that one block of columns does: their
+results are combined by a second kernel, always in the same order."""
+
+
+def print_kernel(kernel: Kernel) -> Sequence[PrintedKernel]:
+    """A kernel as CUDA: one function, or two where a reduction is better split."""
+    most, extent = ROWS if kernel.parallel else SPLIT, product(kernel.reduce)
+    if not is_divisible(kernel) or (isinstance(extent, int) and extent <= most):
+        return [_print(kernel, tuple(range(len(kernel.dtypes))))]
+    rounds = dims.maximum(dims.floordiv(most, dims.maximum(product(kernel.reduce[1:]), 1)), 1)
+    return [_print(part, buffers) for part, buffers in split(kernel, rounds)]
+
+
+def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
+    printer = ScalarPrinter(kernel, CUDA)
+    units = _realise(printer)
+    written = {store.slot for store in kernel.stores}
+    parameters = [CUDA.pointer(slot, dtype, slot not in written) for slot, dtype in enumerate(kernel.dtypes)]
+    parameters += [f"long {name}" for name in printer.parameters.values()]
+    lines = printer.lines
+    if printer.fails:
+        parameters.append("int *failed")
+        lines = ["  int status = 0;", *lines, "  if (status) *failed = 1;"]
+    head = f'extern "C" __global__ void __launch_bounds__({BLOCK}) KERNEL({", ".join(parameters)}) {{'
+    functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
+    text = "".join(functions) + "\n".join([head, *lines, "}"]) + "\n"
+    return PrintedKernel(kernel.name, text, tuple(printer.parameters), units, 0, 0, buffers, BLOCK, printer.fails)
+
+
+def _realise(printer: ScalarPrinter) -> Size:
+    """Print the loops of a kernel by its form; the units."""
+    form = form_of(printer.kernel)
+    if isinstance(form, Map):
+        return print_map(printer, form)
+    if isinstance(form, Row):
+        return print_row(printer, form)
+    if isinstance(form, Column):
+        return print_column(printer, form)
+    return print_scatter(printer, form)

@@ -1,0 +1,37 @@
+extern "C" __global__ void __launch_bounds__(256) square_sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
+  for (long at = blockIdx.x; at < s1; at += gridDim.x) {
+    const long i1 = at % s2 * 32 + threadIdx.x % 32;
+    const long i0 = (at / s2);
+    float a0 = 0;
+    if (i1 < s0) {
+      for (long part = threadIdx.x / 32; part < ((0 < ((-512) * i0 + s3) ? 0 : ((-512) * i0 + s3)) + 512); part += 8) {
+        const long i2 = part;
+        const float v0 = b0[(i1 + s4 * i0 + s0 * i2)];
+        const float v1 = (v0 * v0);
+        a0 = a0 + v1;
+      }
+    }
+    a0 = over_columns<256>(a0, 32, [](float x, float y) -> float { return x + y; });
+    if (threadIdx.x < 32 && i1 < s0) {
+      b1[(i1 + s0 * i0)] = a0;
+    }
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256) square_sum_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
+  for (long at = blockIdx.x; at < s1; at += gridDim.x) {
+    const long i0 = at % s1 * 32 + threadIdx.x % 32;
+    float a0 = 0;
+    if (i0 < s0) {
+      for (long part = threadIdx.x / 32; part < s2; part += 8) {
+        const long i1 = part;
+        const float v0 = b0[(i0 + s0 * i1)];
+        a0 = a0 + v0;
+      }
+    }
+    a0 = over_columns<256>(a0, 32, [](float x, float y) -> float { return x + y; });
+    if (threadIdx.x < 32 && i0 < s0) {
+      b1[i0] = a0;
+    }
+  }
+}

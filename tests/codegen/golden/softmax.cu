@@ -1,0 +1,30 @@
+extern "C" __global__ void __launch_bounds__(256) max_sub_exp_sum_true_div(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
+  const int group = s0, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
+    const long i0 = at;
+    float a0 = -__builtin_inff();
+    for (long part = lane; part < s2; part += group) {
+      const long i1 = part;
+      const float v0 = b0[(i1 + s2 * i0)];
+      a0 = (v0 > a0) | (v0 != v0) ? v0 : a0;
+    }
+    a0 = over_group<256>(a0, group, [](float x, float y) -> float { return (y > x) | (y != y) ? y : x; });
+    float a1 = 0;
+    for (long part = lane; part < s2; part += group) {
+      const long i1 = part;
+      const float v0 = b0[(i1 + s2 * i0)];
+      const float v2 = (v0 - a0);
+      const float v3 = exp_float32(v2);
+      a1 = a1 + v3;
+    }
+    a1 = over_group<256>(a1, group, [](float x, float y) -> float { return x + y; });
+    for (long part = lane; part < s2; part += group) {
+      const long i1 = part;
+      const float v0 = b0[(i1 + s2 * i0)];
+      const float v2 = (v0 - a0);
+      const float v3 = exp_float32(v2);
+      const float v5 = (v3 / a1);
+      b1[(i1 + s2 * i0)] = v5;
+    }
+  }
+}
