@@ -4,6 +4,7 @@ Reverse mode goes through the steps in the other order. What a step back needs o
 stacks that a loop like the first one keeps besides: the carried values, and what would be dear to compute anew.
 
 >>> from symtensor.grad.reverse import grad
+>>> from symtensor.ir.function import Function
 >>> from symtensor.ir.interpret import evaluate
 >>> from symtensor.types.tensor import TensorType
 >>> x, w, n = (Variable(TensorType(dtype, ())) for dtype in ("float64", "float64", "int64"))
@@ -16,12 +17,12 @@ stacks that a loop like the first one keeps besides: the carried values, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from symtensor.grad.forward import pushforward
 from symtensor.grad.local import Rule
 from symtensor.grad.reverse import pullback
-from symtensor.ir.function import Function
 from symtensor.ir.graph import applications, leaves
 from symtensor.ir.node import Apply, Op, Variable
 from symtensor.ops import scalar
@@ -30,7 +31,8 @@ from symtensor.ops.elementwise import Elementwise, zeros_like
 from symtensor.ops.index import set_subtensor, subtensor
 from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.shape import broadcast_like
-from symtensor.ops.size import Dimension, size_value
+from symtensor.ops.size import Dimension, computed_size
+from symtensor.types import dim as dims
 from symtensor.types.dtype import CONTINUOUS
 
 __all__ = ["RULES", "kept_values"]
@@ -75,7 +77,7 @@ class _Reverse:
             else:
                 slot.new = _zeros(own) if found is None else found
         by_row = {own: self.loop.stack(slope) for own in self.forward.rows if (slope := slopes.get(own)) is not None}
-        self.loop.replace(_known_sizes(self.loop.results))
+        self.loop.replace(self._sizes(self.loop.results))
         self._keep()
         self.loop.forget_unused()
         if self.forward.truncate >= 0:
@@ -107,20 +109,29 @@ class _Reverse:
                 self.slots[own] = self.loop.carry(Variable(own.type), _zeros(given))
         return slopes
 
+    def _sizes(self, results: Sequence[Variable]) -> dict[Variable, Variable]:
+        """For sizes of variables what they are, so that nothing is kept or computed anew for its shape only."""
+        found = {}
+        for node in applications(results):
+            if isinstance(node.op, Dimension):
+                size = node.inputs[0].type.shape[node.op.axis]
+                computed = {symbol: symbol.source for symbol in dims.symbols_of(size)
+                            if symbol.source is not None and symbol.source.owner is not None}
+                found[node.outputs[0]] = computed_size(size, {**computed, **self.forward.told})
+        return found
+
     def _keep(self) -> None:
         """Give the loop back what it needs of the steps forward, from a loop forward that keeps it."""
         self.loop.rows.update(self.forward.rows)
         self.loop.others.update(self.forward.others)
-        step = self.node.op.functions()["step"]
-        carried = {carry.own for carry in self.forward.carries}
         is_dear = (lambda node: False) if self.forward.recompute else _is_dear
-        kept = kept_values(step, self.loop.results, set(self.loop.parameters), carried, is_dear)
+        kept = kept_values(self.forward, self.loop.results, set(self.loop.parameters), is_dear)
         if kept:
-            again = Loop.of(self.node)
-            again.stacks = [Stack(value) for value in kept]
-            again.truncate = -1
+            again = replace(self.forward, stacks=[Stack(value) for value in kept], truncate=-1)
             made = again.make()
             self.loop.rows.update((stack.value, made[stack]) for stack in again.stacks)
+        self.loop.others.update((carry.own, carry.first) for carry in self.forward.carries
+                                if carry.own not in kept)  # for their sizes
 
     def _region(self) -> list[slice]:
         """The rows that the loop back goes through."""
@@ -151,19 +162,14 @@ class _Reverse:
         return set_subtensor(_zeros(sequence), self._region(), found)
 
 
-def _known_sizes(results: Sequence[Variable]) -> dict[Variable, Variable]:
-    """For sizes of variables what they are, so that nothing is kept or computed anew for its shape only."""
-    return {node.outputs[0]: size_value(node.inputs[0].type.shape[node.op.axis])
-            for node in applications(results) if isinstance(node.op, Dimension)}
-
-
-def kept_values(step: Function, results: Sequence[Variable], given: set[Variable],
-                carried: set[Variable], is_dear: Callable[[Apply | None], bool]) -> list[Variable]:
-    """The values of a step to keep so that `results` can be computed from them and from `given`.
+def kept_values(loop: Loop, results: Sequence[Variable], given: set[Variable],
+                is_dear: Callable[[Apply | None], bool]) -> list[Variable]:
+    """The values of a loop's step to keep so that `results` can be computed from them and from `given`.
 
     Carried values are kept; what the step computes is if it is dear: cheap values are computed anew.
     """
-    forward = {v for node in step.graph.nodes() for v in node.outputs} | carried
+    carried = {carry.own for carry in loop.carries}
+    forward = {v for node in applications([*loop.results, *loop.told.values()]) for v in node.outputs} | carried
     pending = [v for v in leaves(results, forward | given) if v in forward]
     kept: dict[Variable, None] = {}
     seen: set[Variable] = set()

@@ -24,10 +24,11 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
 from symtensor.types.tensor import TensorType
 
-__all__ = ["applications", "leaves", "ancestors", "substitute", "Graph", "SizeSolution"]
+__all__ = ["applications", "leaves", "ancestors", "remake", "substitute", "Graph", "SizeSolution"]
 
 
-def applications(outputs: Iterable[Variable], stop: Container[Variable] = ()) -> list[Apply]:
+def applications(outputs: Iterable[Variable], stop: Container[Variable] = (),
+                 needs: Callable[[Apply], Iterable[Variable]] = attrgetter("inputs")) -> list[Apply]:
     """The applications that compute `outputs`, each after those it needs; the walk ends at `stop`."""
     order: list[Apply] = []
     done: set[Apply] = set()
@@ -38,7 +39,7 @@ def applications(outputs: Iterable[Variable], stop: Container[Variable] = ()) ->
         if node in done:
             pending.pop()
             continue
-        needed = [v.owner for v in node.inputs
+        needed = [v.owner for v in needs(node)
                   if v.owner is not None and v.owner not in done and v not in stop]
         if needed:
             pending += reversed(needed)
@@ -72,15 +73,20 @@ def substitute(outputs: Sequence[Variable], replace: Mapping[Variable, Variable]
     """Copies of `outputs` in which variables are replaced at once; parts that do not change are shared."""
     made: dict[Variable, Variable] = dict(replace)
     for node in applications(outputs, replace):
-        inputs = [made.get(v, v) for v in node.inputs]
-        if all(new is old for new, old in zip(inputs, node.inputs)):
-            continue
-        with provenance.attributed(node.lines):
-            new_outputs = node.op.make(*inputs)
-        for old, new in zip(node.outputs, new_outputs):
-            new.name = old.name
-            made.setdefault(old, new)
+        remake(node, made)
     return [made.get(v, v) for v in outputs]
+
+
+def remake(node: Apply, made: dict[Variable, Variable]) -> None:
+    """Enter the outputs that a node has over what was `made` of its inputs, if that are others."""
+    inputs = [made.get(v, v) for v in node.inputs]
+    if all(new is old for new, old in zip(inputs, node.inputs)):
+        return
+    with provenance.attributed(node.lines):
+        new_outputs = node.op.make(*inputs)
+    for old, new in zip(node.outputs, new_outputs):
+        new.name = old.name
+        made.setdefault(old, new)
 
 
 class SizeSolution:
@@ -322,6 +328,8 @@ class Graph:
                 self._adopt(key, node.outputs)  # already over members: no need to make it again
             new_outputs = self.apply(node.op, inputs, lines)
             copies.update(zip(node.outputs, new_outputs))
+            for old, new in zip(node.outputs, new_outputs):
+                self._note_source(old, new)
         return self._member(variable, copies)
 
     def _member(self, variable: Variable, copies: Mapping[Variable, Variable]) -> Variable:

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symtensor.ir.function import Function
-from symtensor.ir.graph import Graph, applications, leaves, substitute
+from symtensor.ir.graph import Graph, applications, leaves, remake, substitute
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops.control import Scan
-from symtensor.ops.size import size_of, size_value
+from symtensor.ops.size import computed_size, size_value
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
@@ -49,7 +49,7 @@ class Loop:
     """The parts of a `Scan`.
 
     `rows` and `others` lead from what a step is given to the array whose row it is, and to the value that is the same
-    for all steps. `stop` is the condition to end, if there is one.
+    for all steps. `stop` is the condition to end, if there is one. `told` are sizes that values of a step tell.
     """
 
     steps: Variable
@@ -61,6 +61,7 @@ class Loop:
     backwards: bool = False
     truncate: int = -1
     recompute: bool = False
+    told: Mapping[dims.Symbol, Variable] = field(default_factory=dict)
 
     @classmethod
     def of(cls, node: Apply) -> Loop:
@@ -73,11 +74,11 @@ class Loop:
         """The parts of a loop over some inputs."""
         pairs = list(zip(op.step.parameters, inputs))
         first, second = op.carries, op.carries + op.sequences
-        results = _with_sizes_solved(op.step.graph)
+        results, told = _with_known_sizes(op.step.graph, op.carries + op.sequences)
         carries = [Carry(own, given, new) for (own, given), new in zip(pairs[:first], results)]
         return cls(inputs[-1], carries, dict(pairs[first:second]), dict(pairs[second:]),
                    [Stack(value) for value in results[first:first + op.stacks]],
-                   results[-1] if op.until else None, op.backwards, op.truncate, op.recompute)
+                   results[-1] if op.until else None, op.backwards, op.truncate, op.recompute, told)
 
     def carry(self, own: Variable, first: Variable) -> Carry:
         """One more carried value, not changed by a step until it is said how."""
@@ -140,21 +141,16 @@ class Loop:
     def outside(self, values: Sequence[Variable], known: Mapping[Variable, Variable]) -> list[Variable]:
         """Values of a step as they are around the loop, where what a step is given is `known`, and sizes are."""
         sizes = Scan(Function.of(self.parameters, []), len(self.carries), len(self.rows)).sizes_of(self._inputs())
-        computed: dict[dims.Symbol, Size] = {}  # values that became sizes in the step
+        made = dict(known)
 
         def outer(symbol: dims.Symbol) -> Size | None:
-            return computed.get(symbol, sizes(dims.of_atom(symbol)))
+            return sizes(dims.of_atom(symbol))
 
-        made = dict(known)
         for node in applications(values, {*self.parameters, *known}):
             for size in node.op.sizes():
-                made[node.outputs[0]] = size_value(sizes(size) or dims.substitute(size, outer))
-            if any(made.get(v, v) is not v for v in node.inputs):
-                made.update(zip(node.outputs, substitute(node.outputs, made)))
-            for old in node.outputs:
-                lone = None if old.known_size is None else dims.lone_symbol(old.known_size)
-                if lone is not None and lone not in computed and old in made:
-                    computed[lone] = size_of(made[old])
+                whole = sizes(size)
+                made[node.outputs[0]] = size_value(dims.substitute(size, outer) if whole is None else whole)
+            remake(node, made)
         return [made.get(v, v) for v in values]
 
     def intern(self) -> None:
@@ -166,7 +162,8 @@ class Loop:
             carry.own = copies[carry.own]
         self.rows = {copies[own]: given for own, given in self.rows.items()}
         self.others = {copies[own]: given for own, given in self.others.items()}
-        self._take(_with_sizes_solved(graph))
+        results, self.told = _with_known_sizes(graph, len(self.carries) + len(self.rows))
+        self._take(results)
 
     def _take(self, results: Iterable[Variable]) -> None:
         new = iter(results)
@@ -189,8 +186,24 @@ class Loop:
         return [*(carry.first for carry in self.carries), *self.rows.values(), *self.others.values(), self.steps]
 
 
-def _with_sizes_solved(graph: Graph) -> list[Variable]:
-    """The results of a step, in which sizes are named as in the types of its parameters."""
-    solved = {node.outputs[0]: size_value(graph.solution(size)) for node in graph.nodes() for size in node.op.sizes()
-              if graph.solution(size) != size}
-    return substitute(graph.outputs, solved)
+def _with_known_sizes(graph: Graph, varying: int) -> tuple[list[Variable], dict[dims.Symbol, Variable]]:
+    """The results of a step, in which nodes name no sizes but those known when the loop begins; and what tells others.
+
+    Equal sizes are named as in the types of parameters. What only values of a step tell is computed from these: so
+    nodes show what a step depends on. The first `varying` parameters change from step to step.
+    """
+    fixed = set(graph.inputs[varying:])
+    told = {symbol: v for symbol, v in graph.sources.items()
+            if v.owner is not None or (symbol.axis is None and v not in fixed)}
+    named = {node: graph.solution(size) for node in graph.nodes() for size in node.op.sizes()}
+    telling = {node: [told[symbol] for symbol in dims.symbols_of(size) if symbol in told]
+               for node, size in named.items()}
+    made: dict[Variable, Variable] = {}
+    for node in applications(graph.roots(), set(graph.inputs), lambda node: (*node.inputs, *telling.get(node, ()))):
+        if node not in named:
+            remake(node, made)
+        elif telling[node]:
+            made[node.outputs[0]] = computed_size(named[node], {s: made.get(v, v) for s, v in told.items()})
+        elif (named[node],) != tuple(node.op.sizes()):
+            made[node.outputs[0]] = size_value(named[node])
+    return [made.get(v, v) for v in graph.outputs], {symbol: made.get(v, v) for symbol, v in told.items()}

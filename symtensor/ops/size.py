@@ -11,7 +11,8 @@ that `zeros((x.shape[0] // 2, n + 1))` has a shape the compiler can reason about
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,16 @@ import numpy as np
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.formula import Piece
 from symtensor.ir.node import Constant, Op, Variable, complaint
-from symtensor.ops.elementwise import Elementwise
+from symtensor.ops import scalar
+from symtensor.ops.elementwise import Elementwise, cast
 from symtensor.types import dim as dims
-from symtensor.types.dim import Dim, Size
+from symtensor.types.dim import Dim, Size, Symbol
 from symtensor.types.dtype import INTEGERS
+from symtensor.types.polynomial import Compound, Fold
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Dimension", "SizeValue", "dimension", "size_of", "size_value", "shape_of", "integer", "truth_of"]
+__all__ = ["Dimension", "SizeValue", "computed_size", "dimension", "integer", "shape_of", "size_of", "size_value",
+           "truth_of"]
 
 _SCALAR = TensorType("int64", ())
 
@@ -110,6 +114,46 @@ def size_value(size: Size) -> Variable:
     """A size of the algebra as a scalar variable."""
     return integer(size) if isinstance(size, int) else SizeValue(size)()
 
+
+def computed_size(size: Size, told: Mapping[Symbol, Variable]) -> Variable:
+    """A size as arithmetic of the variables that tell what some of its symbols are.
+
+    >>> n = Variable(_SCALAR, name="n")
+    >>> computed_size(size_of(n) * 2 + 1, {dims.lone_symbol(size_of(n)): n})
+    ((n * 2) + 1)
+    """
+    return _Arithmetic(told)(size)
+
+
+class _Arithmetic(Fold[Variable]):
+    """Sizes as integer scalars."""
+
+    def __init__(self, told: Mapping[Symbol, Variable]) -> None:
+        super().__init__()
+        self.told = told
+
+    def symbol(self, symbol: Symbol) -> Variable:
+        source = self.told.get(symbol)
+        if source is None:
+            return size_value(dims.of_atom(symbol))
+        return cast(source, "int64") if symbol.axis is None else Dimension(symbol.axis)(source)
+
+    def compound(self, compound: Compound, left: Variable, right: Variable) -> Variable:
+        return _OPERATIONS[compound.kind](left, right)  # type: ignore[no-any-return]
+
+    def sum(self, terms: list[tuple[list[Variable], int]], constant: int) -> Variable:
+        parts = [self._product(factors, coefficient) for factors, coefficient in terms]
+        return reduce(scalar.add, parts + [integer(constant)] if constant or not parts else parts)
+
+    def _product(self, factors: list[Variable], coefficient: int) -> Variable:
+        return reduce(scalar.mul, factors if coefficient == 1 else [*factors, integer(coefficient)])
+
+    def whole(self, size: Dim) -> Variable | None:
+        return None if any(symbol in self.told for symbol in size.symbols) else size_value(size)
+
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "floordiv": scalar.floor_div, "modulo": scalar.mod, "max": scalar.maximum, "min": scalar.minimum}
 
 _ARITHMETIC: dict[str, Callable[..., Size]] = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "neg": lambda a: 0 - a,

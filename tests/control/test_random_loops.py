@@ -42,7 +42,7 @@ def meaning(outputs, values):
 
 
 @pytest.mark.parametrize("level", ["fast_run", "fast_compile", "None"])
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", [*range(16), 5038, 50025])
 def test_compiled_agrees_with_meaning(seed, level):
     graph = random_loops(random.Random(seed))
     expected = meaning(graph.outputs, arguments(graph))
@@ -72,7 +72,7 @@ def derivatives(graph):
     return slopes, list(wrt.values()), Rop(cost, list(wrt), list(wrt.values()), disconnected_outputs="ignore")
 
 
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", [*range(100, 140), 20156, 30489, 32303])
 def test_derivatives(seed):
     graph = random_loops(random.Random(seed))
     if not any(v.type.dtype in FLOATS for v in graph.outputs):
@@ -84,6 +84,8 @@ def test_derivatives(seed):
         expected = evaluate(outputs, values)
     except (ShapeError, IndexError):
         return  # sizes of this seed do not fit
+    if not all(np.isfinite(value).all() for value in expected):
+        return  # numbers of this seed overflow
     total = sum(np.abs(slope.astype(float) * d).sum() for slope, d in zip(expected, directions))
     back = sum(float((slope.astype(float) * d).sum()) for slope, d in zip(expected, directions))
     assert graph.truncated or abs(back - expected[-1]) <= 1e-4 * (1 + total)
@@ -126,3 +128,17 @@ def test_sizes_given_to_the_step():
     rows, n = T.dvector("rows"), T.lscalar("n")
     planes, _ = st.scan(lambda row, n, m: row * T.ones((n, m)), rows, None, [n, n + 1])
     assert st.function([rows, n], planes)(np.ones(4), 2).shape == (4, 2, 3)
+
+
+@pytest.mark.parametrize("steps", [1, 100])
+def test_a_count_that_sizes_of_the_step_are_made_of(steps):
+    x, w, limit = T.dvector("x"), T.dvector("w"), T.dscalar("limit")
+
+    def step(value, w):
+        doubled, _ = st.scan(lambda d: (d * 2, st.until(d.sum() > limit)), outputs_info=w, n_steps=9)
+        return doubled[-1] + value  # its place is a size that only this step tells
+
+    made, _ = st.scan(step, x, None, w, n_steps=steps)
+    found, slope = st.function([x, w, limit], [made, st.grad(made.sum(), w)])(np.arange(100.0), [1.0, 2.0], 7.0)
+    np.testing.assert_array_equal(found, np.arange(steps)[:, None] + [8.0, 16.0])
+    np.testing.assert_array_equal(slope, [8.0 * steps] * 2)
