@@ -2,7 +2,8 @@
 #include "routines.h"
 #include "decode.h"
 
-static const RoutineKind *const routine_kinds[] = {&gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind};
+static const RoutineKind *const routine_kinds[] = {&gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind,
+                                                  &sparse_dot_kind, &sparse_dot_transposed_kind, &sampled_dot_kind};
 
 #define KINDS (int)(sizeof(routine_kinds) / sizeof(routine_kinds[0]))
 
@@ -46,7 +47,7 @@ static int read_counted(const Reader *reader, PyObject *item, const char *attrib
     return 0;
 }
 
-/* All buffers have one dtype, and the routine takes it. */
+/* All buffers but those of positions have one dtype, and the routine takes it. */
 static int read_types(const Reader *reader, Routine *routine)
 {
     Type *types = pool_take(&reader->machine->pool, routine->inputs.count + routine->outputs.count, sizeof(Type));
@@ -57,8 +58,12 @@ static int read_types(const Reader *reader, Routine *routine)
     for (int list = 0, next = 0; list < 2; list++)
         for (int i = 0; i < lists[list]->count; i++, next++) {
             types[next] = reader->machine->buffers[lists[list]->items[i]].type;
-            bool taken = strchr(routine->kind->kinds, types[next].kind) != NULL && types[next].itemsize >= 4;
-            if (!taken || types[next].kind != types[0].kind || types[next].itemsize != types[0].itemsize)
+            const Type *own = &types[next], *first = &types[routine->kind->position_inputs];
+            bool positions = next < routine->kind->position_inputs;
+            bool taken = positions ? own->kind == 'i' && own->itemsize == 4
+                                   : strchr(routine->kind->kinds, own->kind) != NULL && own->itemsize >= 4
+                                         && own->kind == first->kind && own->itemsize == first->itemsize;
+            if (!taken)
                 return refuse(reader, list == 0 ? "inputs" : "outputs", "have the wrong dtype");
         }
     return 0;

@@ -45,7 +45,7 @@ _HOMES = {
     "debugprint": "symtensor.printing", "pp": "symtensor.printing", "pprint": "symtensor.printing",
 }
 """The module each public name lives in."""
-_MODULES = ("tensor", "gradient", "printing")
+_MODULES = ("tensor", "sparse", "gradient", "printing")
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

@@ -21,6 +21,7 @@ from symtensor.ir.node import Variable
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import elementwise
 from symtensor.rewrite.phases import stabilized
+from symtensor.runtime.structured import Structured
 
 __all__ = ["grad", "Rop", "Lop", "jacobian", "hessian", "subgraph_grad", "disconnected_grad", "zero_grad",
            "consider_constant", "grad_clip", "grad_scale", "verify_grad", "GradientError"]  # noqa: F822
@@ -42,6 +43,14 @@ def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] 
     >>> [v.type for v in grad(x * y, [x, y])]
     [TensorType(float64, ()), TensorType(float64, ())]
     """
+    whole = wrt if isinstance(wrt, (list, tuple)) else [wrt]
+    if any(isinstance(value, Structured) for value in whole):
+        parts = [value.continuous if isinstance(value, Structured) else value for value in whole]
+        slopes = grad(cost, parts, consider_constant, disconnected_inputs, add_names, known_grads,
+                      return_disconnected, null_gradients)
+        found = [value.derivative(slope) if isinstance(value, Structured) and slope is not None else slope
+                 for value, slope in zip(whole, slopes)]
+        return type(wrt)(found) if isinstance(wrt, (list, tuple)) else found[0]
     return reverse.grad(cost, wrt, consider_constant, disconnected_inputs, known_grads, return_disconnected,
                         simplify=stabilized)
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "symtensor"
 
 LAYERS = (("base",), ("types",), ("ir",), ("ops",), ("grad", "rewrite"), ("lower",), ("codegen",), ("runtime",),
-          ("tensor",), ("control",), ("frontends", "compat", "tools", "testing"))
+          ("tensor",), ("control", "sparse"), ("frontends", "compat", "tools", "testing"))
 """From the bottom up; packages of one layer do not know each other. Modules of the package itself stand on top."""
 
 EXCUSED_IMPORTS = {

@@ -26,6 +26,7 @@ from symtensor.ops.convert import as_variable
 from symtensor.runtime.arguments import In, Out
 from symtensor.runtime.compiled import compile_graph
 from symtensor.runtime.shared import SharedVariable
+from symtensor.runtime.structured import StructuredFunction, flattened_pairs, is_structured
 
 __all__ = ["function", "In", "Out"]
 
@@ -51,6 +52,11 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     after the call. `givens`: pairs (variable, replacement). `mode`: the name of a level of optimisation.
     Raises GraphError and its kinds (MissingInputError, UnusedInputError), TypeMismatch, ShapeError.
     """
+    updates, givens = flattened_pairs(updates), flattened_pairs(givens)
+    if is_structured(inputs, outputs):
+        return StructuredFunction(function, _sequence(inputs, "inputs"), outputs, mode=mode, updates=updates,
+                                  givens=givens, no_default_updates=no_default_updates, name=name,
+                                  rebuild_strict=rebuild_strict, allow_input_downcast=allow_input_downcast)
     declared = [_as_input(value, allow_input_downcast) for value in _sequence(inputs, "inputs")]
     wanted = _as_outputs(outputs)
     pairs = _update_pairs(updates)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copyreg
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -124,12 +125,15 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
            shape: tuple[Any, ...] | None = None) -> SharedVariable:
     """A shared variable with the dtype and rank of `value`.
 
-    No axis broadcasts unless `broadcastable` (Theano's pattern) or `shape` (sizes and names, None for any) says so.
-    Raises TypeMismatch when the value is not an array of a tensor dtype.
+    A scipy.sparse matrix gives a variable of `symtensor.sparse`. No axis broadcasts unless `broadcastable` (Theano's
+    pattern) or `shape` (sizes and names, None for any) says so. Raises TypeMismatch when the value is not an array of
+    a tensor dtype.
     """
     if isinstance(value, Variable):
         raise TypeMismatch(f"the value of a shared variable must be an array, not the expression {value!r}",
                            fix="give an array; variable.eval() computes one")
+    if hasattr(value, "tocsr"):  # a scipy.sparse matrix
+        return import_module("symtensor.sparse").sparse_shared(value, name)  # type: ignore[no-any-return]
     array = np.asarray(value)
     if array.dtype.name not in ALL:
         raise TypeMismatch(f"a shared variable cannot hold an array of {array.dtype}",

@@ -31,6 +31,7 @@ from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
+from symtensor.ops.sparse import SampledDot, SparseDot, SparseDotTransposed
 from symtensor.types import dtype as dtypes
 from symtensor.types.tensor import TensorType
 
@@ -406,6 +407,38 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for matrix, right in _SYSTEMS:
         yield Example(Solve(), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
+
+
+_COMPRESSED = [([0, 2, 2, 5], [1, 3, 0, 3, 2]), ([0, 0], []), ([0], []), ([0, 1, 2], [2, 2])]
+
+
+def _eighths(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers whose products add up without rounding, in whatever order."""
+    return np.round(8 * _normal(rng, *shape)) / 8
+
+
+@examples_for(SparseDot)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for (starts, indices), width in itertools.product(_COMPRESSED, (1, 3, 70)):
+        positions = np.array(indices, "int32"), np.array(starts, "int32")
+        yield Example(SparseDot(), (_eighths(rng, len(indices)), *positions, _eighths(rng, 4, width), np.array(4)))
+        single = _eighths(rng, len(indices)).astype("float32"), _eighths(rng, 4, width).astype("float32")
+        yield Example(SparseDot(), (single[0], *positions, single[1], np.array(4)), False)
+
+
+@examples_for(SparseDotTransposed)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for (starts, indices), width in itertools.product(_COMPRESSED, (1, 3)):
+        positions = np.array(indices, "int32"), np.array(starts, "int32")
+        x = _eighths(rng, len(starts) - 1, width)
+        yield Example(SparseDotTransposed(), (_eighths(rng, len(indices)), *positions, x, np.array(4)))
+
+
+@examples_for(SampledDot)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for (starts, indices), width in itertools.product(_COMPRESSED, (0, 1, 3, 17)):
+        positions = np.array(indices, "int32"), np.array(starts, "int32")
+        yield Example(SampledDot(), (*positions, _eighths(rng, len(starts) - 1, width), _eighths(rng, 4, width)))
 
 
 @examples_for(Scan)

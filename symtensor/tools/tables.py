@@ -113,12 +113,16 @@ _ADDRESSES = ("arguments", "extra_ops", "inplace", "nlinalg", "variable")
 
 
 def vocabulary() -> list[Table]:
-    """the public functions of symtensor.tensor, by family, and the methods of variables"""
+    """the public functions of symtensor.tensor and symtensor.sparse, by family, and the methods of variables"""
     found = sorted(pkgutil.walk_packages(tensor_package.__path__, f"{tensor_package.__name__}."), key=lambda f: f.name)
     modules = [import_module(f.name) for f in found
                if not f.ispkg and f.name.rpartition(".")[2] not in _ADDRESSES]
     tables = [Table(module.__name__.removeprefix(f"{tensor_package.__name__}."), _first_line(module),
                     ("function", "gives"), [_function(module, name) for name in module.__all__]) for module in modules]
+    for name in ("variable", "structure", "arithmetic", "products", "selection"):
+        module = import_module(f"symtensor.sparse.{name}")
+        tables.append(Table(f"sparse.{name}", _first_line(module), ("function", "gives"),
+                            [_function(module, own) for own in module.__all__]))
     made = [_function(extra_ops, name) for name in extra_ops.__all__ if name[0].isupper()]
     tables.append(Table("extra_ops", "Theano's ops that are made with parameters.", ("function", "gives"), made))
     return [*tables, Table("Methods of variables", "Beside Python's operators.", ("method", "gives"), list(_methods()))]
