@@ -1,7 +1,7 @@
 """Typical kernels as they are: a change of what is printed shows in the change of these files.
 
-Each case has three files in `golden`: its graph after rewriting, and its kernels as C and as CUDA. After a change that is
-meant, `pytest tests/codegen/test_golden.py --update-golden` writes them anew.
+Each case has three files in `golden`: its graph after rewriting, and its kernels as C and as CUDA. After a change that
+is meant, `pytest tests/codegen/test_golden.py --update-golden` writes them anew.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""NVIDIA's compiler takes what is printed for CUDA, for old and new devices, and says what is wrong with what is not."""
+"""NVIDIA's compiler takes what is printed for CUDA, for old and new devices, and says what is wrong otherwise."""
 
 from __future__ import annotations
 
