@@ -16,7 +16,6 @@ from __future__ import annotations
 import _ctypes  # what ctypes itself calls; NumPy has loaded it, so it costs nothing where cffi costs milliseconds
 import errno
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from dataclasses import dataclass, replace
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
 from symtensor.codegen import store as stores
+from symtensor.codegen.named import NamedText, symbol_stem
 from symtensor.codegen.seal import digest, seal, unseal
 from symtensor.codegen.store import Store, StoredFile, fetch, store
 from symtensor.codegen.toolchain import Job, Toolchain, instruction_set, require
@@ -32,7 +32,6 @@ __all__ = ["LoadedKernel", "load_kernels", "kernel_key", "why", "latest", "entri
            "fetch"]
 
 _FORMAT = "1"
-_PLACEHOLDER = re.compile(r"\bKERNEL\b")
 # Text for which a second compiler process gains more than it costs (some 30 ms of processor time).
 _UNIT_CHARACTERS = 2000
 _MOST_UNITS = 8
@@ -88,28 +87,6 @@ def _setting(tool: Toolchain, preamble: str, extra: Sequence[str]) -> _Setting:
                                f"preamble {digest(preamble)}"))
 
 
-@dataclass(frozen=True)
-class _Kernel:
-    """A kernel that was asked for."""
-
-    name: str
-    text: str
-    key: str
-
-    @property
-    def symbol(self) -> str:
-        return _symbol_stem(self.name) + self.key[:12]
-
-    @property
-    def definition(self) -> str:
-        return _PLACEHOLDER.sub(self.symbol, self.text)
-
-
-def _symbol_stem(name: str) -> str:
-    stem = re.sub(r"\W", "_", name, flags=re.ASCII)[:60] + "_"
-    return f"k{stem}" if stem[0].isdigit() else stem
-
-
 def kernel_key(text: str, *, preamble: str = "", extra: Sequence[str] = ()) -> str:
     """The key of a kernel under the present compiler and configuration."""
     return _setting(require(), preamble, extra).key(text)
@@ -126,7 +103,7 @@ def load_kernels(kernels: Iterable[tuple[str, str]], *, preamble: str = "",
     """
     tool = require()
     setting = _setting(tool, preamble, extra)
-    asked = [_Kernel(name, text, setting.key(text)) for name, text in kernels]
+    asked = [NamedText(name, text, setting.key(text)) for name, text in kernels]
     directory = stores.current()
     missing = {kernel.key: kernel for kernel in asked
                if kernel.key not in _kernels and not _load_stored(directory, kernel)}
@@ -136,7 +113,7 @@ def load_kernels(kernels: Iterable[tuple[str, str]], *, preamble: str = "",
     return [replace(_kernels[kernel.key], name=kernel.name) for kernel in asked]
 
 
-def _load_stored(directory: Store, kernel: _Kernel) -> bool:
+def _load_stored(directory: Store, kernel: NamedText) -> bool:
     """Load a kernel from the cache; False where it is not there, is damaged or does not load on this system."""
     for path in directory.find(f"{kernel.key}.so"):
         try:
@@ -147,7 +124,7 @@ def _load_stored(directory: Store, kernel: _Kernel) -> bool:
     return False
 
 
-def _load_from(directory: Store, path: str, kernel: _Kernel) -> bool:
+def _load_from(directory: Store, path: str, kernel: NamedText) -> bool:
     """Load a kernel from a file; False where it is not in there. Raises OSError where the file does not load."""
     library = _open_library(directory, path)
     if library is None or kernel.key not in library.symbols:
@@ -204,7 +181,7 @@ def _source_of(path: str) -> str:
 
 # --- compiling -----------------------------------------------------------------------------------
 
-def _build(directory: Store, tool: Toolchain, setting: _Setting, missing: Sequence[_Kernel],
+def _build(directory: Store, tool: Toolchain, setting: _Setting, missing: Sequence[NamedText],
            extra: Sequence[str]) -> None:
     """Compile kernels, a unit for each processor where there is much text, put them into the cache, load them."""
     units = _divide(missing)
@@ -244,15 +221,15 @@ def _with_kept_source(error: CompileError, directory: Store) -> CompileError:
     return error
 
 
-def _divide(kernels: Sequence[_Kernel]) -> list[list[_Kernel]]:
+def _divide(kernels: Sequence[NamedText]) -> list[list[NamedText]]:
     """Units of about equal text, as many as pay and processors there are.
 
-    >>> [len(unit) for unit in _divide([_Kernel("a", "x" * 10, str(i)) for i in range(4)])]
+    >>> [len(unit) for unit in _divide([NamedText("a", "x" * 10, str(i)) for i in range(4)])]
     [4]
     """
     characters = sum(len(kernel.text) for kernel in kernels)
     count = max(1, min(_processors(), _MOST_UNITS, len(kernels), characters // _UNIT_CHARACTERS))
-    units: list[list[_Kernel]] = [[] for _ in range(count)]
+    units: list[list[NamedText]] = [[] for _ in range(count)]
     lengths = [0] * count
     for kernel in sorted(kernels, key=lambda kernel: len(kernel.text), reverse=True):
         shortest = lengths.index(min(lengths))
@@ -267,7 +244,7 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _manifest_of(setting: _Setting, unit: Sequence[_Kernel]) -> str:
+def _manifest_of(setting: _Setting, unit: Sequence[NamedText]) -> str:
     lines = [f"kernel {kernel.key} {kernel.symbol} {digest(kernel.text)}" for kernel in unit]
     return "\n".join([*setting.fields, *lines])
 
@@ -277,7 +254,7 @@ def _kernel_lines(manifest: str) -> list[list[str]]:
     return [line.split(" ") for line in manifest.splitlines() if line.startswith("kernel ")]
 
 
-def _keep_and_load(directory: Store, unit: Sequence[_Kernel], text: bytes, sealed: bytes) -> None:
+def _keep_and_load(directory: Store, unit: Sequence[NamedText], text: bytes, sealed: bytes) -> None:
     """Put a compiled unit into the cache under the keys of its kernels, and load them."""
     for place in (directory, Store(None)):
         place.add(text, [f"{kernel.key}.c" for kernel in unit])
@@ -322,7 +299,7 @@ def why(name: str, text: str, *, preamble: str = "", extra: Sequence[str] = ()) 
     key = setting.key(text)
     if any(_manifest_at(path) for path in stores.current().find(f"{key}.so")):
         return f"it is in the cache: {key}"
-    return _reason(setting.fields, key, _symbol_stem(name), digest(text), stores.current().files())
+    return _reason(setting.fields, key, symbol_stem(name), digest(text), stores.current().files())
 
 
 def latest(count: int) -> list[tuple[StoredFile, str, str]]:
