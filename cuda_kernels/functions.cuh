@@ -1,5 +1,5 @@
-/* What generated text calls and CUDA calls otherwise. GNU C++, which compiles it for the software driver, knows these. */
-#ifdef __CUDACC__
+/* What generated text calls and CUDA calls otherwise; GNU C++, which compiles for the software driver, knows it. */
+#ifndef SYMTENSOR_SOFTWARE_DRIVER
 inline float __builtin_inff() { return __int_as_float(0x7f800000); }
 inline double __builtin_inf() { return __longlong_as_double(0x7ff0000000000000); }
 inline float __builtin_nanf(const char *) { return __int_as_float(0x7fc00000); }
@@ -13,8 +13,12 @@ inline double __builtin_fmod(double x, double y) { return fmod(x, y); }
 inline double __builtin_fma(double x, double y, double z) { return fma(x, y, z); }
 inline double __builtin_hypot(double x, double y) { return hypot(x, y); }
 inline double __builtin_rint(double x) { return rint(x); }
+#define SYMTENSOR_KERNEL(name, uses_barriers) /* only the software driver asks */
 #endif
 
 /* The exponential of CUDA is right to 1 unit in the last place, as the one that processors inline. */
 inline float exp_float32(float x) { return expf(x); }
 inline double exp_float64(double x) { return exp(x); }
+
+/* Of numbers of points, which are not negative: without the signs a division takes fewer registers. */
+inline long quotient(long x, long y) { return (long)((unsigned long)x / (unsigned long)y); }

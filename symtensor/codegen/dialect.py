@@ -36,12 +36,14 @@ COMBINE = {"sum": "+", "prod": "*", "any": "|", "all": "&"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """The words in which a language differs. `infinity` and `nan` are by the suffix of the dtype's math functions."""
+    """The words in which a language differs. `infinity` and `nan` are by the suffix of the dtype's math functions;
+    `quotient` is that of two numbers of points."""
 
     types: Mapping[str, str]
     infinity: Mapping[str, str]
     nan: Mapping[str, str]
     restrict: str
+    quotient: str = "{0} / {1}"
 
     def pointer(self, slot: int, dtype: str, constant: bool) -> str:
         """The declarator of the pointer to a buffer, which no other overlaps."""
@@ -129,5 +131,5 @@ def _integer(value: int) -> str:
 C = Dialect(TYPES, {"f": "__builtin_inff()", "": "__builtin_inf()"},
             {"f": '__builtin_nanf("")', "": '__builtin_nan("")'}, "restrict")
 """GNU C."""
-CUDA = replace(C, restrict="__restrict__")
+CUDA = replace(C, restrict="__restrict__", quotient="quotient({0}, {1})")
 """CUDA C++, where the preamble of `codegen.cuda` defines the functions that only GNU C has."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["NamedText", "symbol_stem"]
+__all__ = ["NamedText", "symbol_stem", "with_name"]
 
 _PLACEHOLDER = re.compile(r"\bKERNEL\b")
 
@@ -31,7 +31,12 @@ class NamedText:
     @property
     def definition(self) -> str:
         """The text with that name in it."""
-        return _PLACEHOLDER.sub(self.symbol, self.text)
+        return with_name(self.text, self.symbol)
+
+
+def with_name(text: str, name: str) -> str:
+    """A kernel's text with its name in it."""
+    return _PLACEHOLDER.sub(name, text)
 
 
 def symbol_stem(name: str) -> str:

@@ -104,7 +104,7 @@ class ScalarPrinter:
                 self.emit(f"const long {counter} = {flat};")
             else:
                 rest = f"rest{position}"
-                self.emit(f"const long {rest} = {flat} / {self.size(extent)};")
+                self.emit(f"const long {rest} = {self.dialect.quotient.format(flat, self.size(extent))};")
                 self.emit(f"const long {counter} = {flat} - {rest} * {self.size(extent)};")
                 flat = rest
 

@@ -23,6 +23,7 @@ from typing import TextIO
 
 from symtensor import ops  # noqa: F401  (text finds an op by name among those that are imported)
 from symtensor.codegen.cpu.kernels import print_kernel
+from symtensor.codegen.named import with_name
 from symtensor.ir.graph import Graph
 from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
@@ -74,7 +75,7 @@ def loops(graph: Graph) -> str:
 def kernels(graph: Graph, printer: Printer = print_kernel) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
     made = plan(graph, len(graph.inputs), [], printer).kernels
-    return "\n".join(text.replace("KERNEL", name) for name, text in made).rstrip()
+    return "\n".join(with_name(text, name) for name, text in made).rstrip()
 
 
 def program(graph: Graph) -> str:

@@ -9,11 +9,13 @@ min(65536, ((n + 255) // 256))
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["BLOCK", "THREAD", "WARP", "strided", "units"]
+__all__ = ["BLOCK", "THREAD", "WARP", "kernel_text", "strided", "units"]
 
 BLOCK, WARP = 256, 32
 """Threads of a block, of which every device holds several at once, and of a warp."""
@@ -22,6 +24,16 @@ MOST_BLOCKS = 65536
 
 THREAD = f"blockIdx.x * {BLOCK}L + threadIdx.x"
 """The number of a thread."""
+
+
+def kernel_text(parameters: Sequence[str], lines: Sequence[str], barriers: bool, blocks: int = 1) -> str:
+    """A kernel's text. Registers are limited so that a multiprocessor holds at least so many blocks at once.
+
+    The last line tells the software driver whether threads wait for each other: if not, it runs them one by one.
+    """
+    bounds = f"{BLOCK}, {blocks}" if blocks > 1 else str(BLOCK)
+    head = f'extern "C" __global__ void __launch_bounds__({bounds}) KERNEL({", ".join(parameters)}) {{'
+    return "\n".join([head, *lines, "}", f"SYMTENSOR_KERNEL(KERNEL, {int(barriers)})", ""])
 
 
 def units(count: Size, together: Size = BLOCK) -> Size:

@@ -22,6 +22,7 @@ extern "C" __global__ void __launch_bounds__(256) KERNEL(const double *__restric
     b1[i0] += v1;
   }
 }
+SYMTENSOR_KERNEL(KERNEL, 0)
 <BLANKLINE>
 """
 
@@ -30,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symtensor.codegen.cuda.columns import print_column
-from symtensor.codegen.cuda.grid import BLOCK
+from symtensor.codegen.cuda.grid import BLOCK, kernel_text
 from symtensor.codegen.cuda.points import print_map, print_scatter
 from symtensor.codegen.cuda.rows import print_row
 from symtensor.codegen.dialect import CUDA
@@ -68,9 +69,8 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     if printer.fails:
         parameters.append("int *failed")
         lines = ["  int status = 0;", *lines, "  if (status) *failed = 1;"]
-    head = f'extern "C" __global__ void __launch_bounds__({BLOCK}) KERNEL({", ".join(parameters)}) {{'
     functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
-    text = "".join(functions) + "\n".join([head, *lines, "}"]) + "\n"
+    text = "".join(functions) + kernel_text(parameters, lines, bool(kernel.reductions))
     return PrintedKernel(kernel.name, text, tuple(printer.parameters), units, 0, 0, buffers, BLOCK, printer.fails)
 
 

@@ -1,11 +1,11 @@
 """Compiled CUDA kernels, found again by what they are made of, in the store where C kernels are.
 
-What a device's driver loads is a module: a cubin made by NVRTC for its architecture, or what the compiler of the
+What a device's driver loads is a module: a cubin, made by NVRTC for its architecture, or what the compiler of the
 software driver makes. The kernels of one call that are not in the store are compiled together and share one.
 
 >>> from symtensor.codegen.cuda import nvrtc
 >>> text = 'extern "C" __global__ void KERNEL(float *x) { x[threadIdx.x] *= 2; }'
->>> [kernel] = compile_kernels([("twice", text)], "sm_80") if nvrtc.find() else [None]
+>>> [kernel] = compile_kernels([("twice", text)], nvrtc_compiler("sm_80")) if nvrtc.find() else [None]
 >>> kernel is None or kernel.module[:4] == b"\\x7fELF" and kernel.symbol.startswith("twice_")
 True
 """
@@ -22,7 +22,7 @@ from symtensor.codegen.named import NamedText
 from symtensor.codegen.seal import digest, seal
 from symtensor.codegen.store import Store
 
-__all__ = ["CompiledKernel", "compile_kernels"]
+__all__ = ["CompiledKernel", "Compiler", "compile_kernels", "nvrtc_compiler"]
 
 _FORMAT = "1"
 
@@ -37,8 +37,8 @@ class CompiledKernel:
 
 
 @dataclass(frozen=True)
-class _Compiler:
-    """What makes modules of text for a target, and what tells its modules from another's."""
+class Compiler:
+    """What makes a module of CUDA text for a device, and what tells its modules from those for another."""
 
     identity: str
     compile: Callable[[str], bytes]
@@ -48,13 +48,16 @@ _compiled: dict[str, CompiledKernel] = {}
 _modules: dict[str, bytes] = {}  # by the keys of their kernels
 
 
-def compile_kernels(kernels: Iterable[tuple[str, str]], target: str) -> list[CompiledKernel]:
+def nvrtc_compiler(architecture: str) -> Compiler:
+    """NVRTC for the devices of an architecture such as "sm_80". Raises CompileError where it is not installed."""
+    return Compiler(f"NVRTC {nvrtc.version()} {architecture}", lambda text: nvrtc.compile_text(text, architecture))
+
+
+def compile_kernels(kernels: Iterable[tuple[str, str]], compiler: Compiler) -> list[CompiledKernel]:
     """Compile kernels given as (name, CUDA text), or find them in the store.
 
-    `target` is the architecture of a device, such as "sm_80". Raises CompileError where the compiler is missing or
-    refuses a text.
+    Raises CompileError where the compiler refuses a text.
     """
-    compiler = _compiler(target)
     setting = (f"cuda format {_FORMAT}", compiler.identity, preamble())
     asked = [NamedText(name, text, digest(*setting, text)) for name, text in kernels]
     directory = stores.current()
@@ -64,10 +67,6 @@ def compile_kernels(kernels: Iterable[tuple[str, str]], target: str) -> list[Com
         _build(directory, compiler, list(missing.values()))
         directory.clean_sometimes()
     return [replace(_compiled[kernel.key], name=kernel.name) for kernel in asked]
-
-
-def _compiler(target: str) -> _Compiler:
-    return _Compiler(f"NVRTC {nvrtc.version()} {target}", lambda text: nvrtc.compile_text(text, target))
 
 
 def _record(key: str) -> str:
@@ -87,7 +86,7 @@ def _find_stored(directory: Store, kernel: NamedText) -> bool:
     return False
 
 
-def _build(directory: Store, compiler: _Compiler, missing: Sequence[NamedText]) -> None:
+def _build(directory: Store, compiler: Compiler, missing: Sequence[NamedText]) -> None:
     """Compile kernels into one module, and keep it under the keys of all."""
     text = "\n".join([preamble(), *(kernel.definition for kernel in missing)])
     module = compiler.compile(text)

@@ -18,8 +18,9 @@ from functools import cache
 from typing import Any
 
 from symtensor.base.errors import CompileError
+from symtensor.codegen.cuda.resources import Resources, reported
 
-__all__ = ["compile_text", "find", "version"]
+__all__ = ["compile_text", "find", "resources", "version"]
 
 _INSTALL = "pip install nvidia-cuda-nvrtc"
 _SHOWN_LINES = 12
@@ -85,8 +86,18 @@ def version() -> str:
     return f"{major[0]}.{minor[0]}"
 
 
-def compile_text(text: str, architecture: str, options: Sequence[str] = ()) -> bytes:
+def compile_text(text: str, architecture: str) -> bytes:
     """The cubin made of CUDA text for an architecture such as "sm_80". Raises CompileError, with what NVRTC says."""
+    return _compile(text, architecture, ())[0]
+
+
+def resources(text: str, architecture: str) -> list[Resources]:
+    """What the kernels of CUDA text take of a device."""
+    return list(reported(_compile(text, architecture, ("--ptxas-options=-v",))[1]))
+
+
+def _compile(text: str, architecture: str, options: Sequence[str]) -> tuple[bytes, str]:
+    """The cubin, and what NVRTC says."""
     ffi, library = _library()
     program = ffi.new("nvrtcProgram *")
     _check(library.nvrtcCreateProgram(program, text.encode(), b"kernels.cu", 0, ffi.NULL, ffi.NULL))
@@ -98,7 +109,7 @@ def compile_text(text: str, architecture: str, options: Sequence[str] = ()) -> b
         _check(library.nvrtcGetCUBINSize(program[0], size))
         cubin = ffi.new("char[]", size[0])
         _check(library.nvrtcGetCUBIN(program[0], cubin))
-        return bytes(ffi.buffer(cubin))
+        return bytes(ffi.buffer(cubin)), _log(program[0])
     finally:
         library.nvrtcDestroyProgram(program)
 

@@ -11,17 +11,22 @@ from pathlib import Path
 
 from symtensor.codegen.preamble import helpers
 
-__all__ = ["kernel_source", "preamble"]
+__all__ = ["kernel_source", "preamble", "source_path"]
 
 _FILES = ("functions.cuh", "vectors.cuh", "groups.cuh")
 
 
-@cache
-def kernel_source(name: str) -> str:
+def source_path(name: str) -> Path:
     """A file of `cuda_kernels`, a folder inside the package where it is installed, beside it in the repository."""
     package = Path(__file__).parents[2]
     folder = package / "cuda_kernels"
-    return ((folder if folder.is_dir() else package.parent / "cuda_kernels") / name).read_text(encoding="utf-8")
+    return (folder if folder.is_dir() else package.parent / "cuda_kernels") / name
+
+
+@cache
+def kernel_source(name: str) -> str:
+    """The text of a file of `cuda_kernels`."""
+    return source_path(name).read_text(encoding="utf-8")
 
 
 @cache

@@ -14,3 +14,4 @@ extern "C" __global__ void __launch_bounds__(256) argmax(const float *__restrict
     }
   }
 }
+SYMTENSOR_KERNEL(argmax, 1)

@@ -24,3 +24,4 @@ extern "C" __global__ void __launch_bounds__(256) tanh_mul_add(const float *__re
     b2[i0] = v5;
   }
 }
+SYMTENSOR_KERNEL(tanh_mul_add, 0)

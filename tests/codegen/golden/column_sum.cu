@@ -17,6 +17,7 @@ extern "C" __global__ void __launch_bounds__(256) square_sum(const float *__rest
     }
   }
 }
+SYMTENSOR_KERNEL(square_sum, 1)
 
 extern "C" __global__ void __launch_bounds__(256) square_sum_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
@@ -35,3 +36,4 @@ extern "C" __global__ void __launch_bounds__(256) square_sum_total(const float *
     }
   }
 }
+SYMTENSOR_KERNEL(square_sum_total, 1)

@@ -3,7 +3,7 @@ extern "C" __global__ void __launch_bounds__(256) join(const float *__restrict__
   const long v8 = s1;
   const long whole = is_aligned(b2, 16) && s2 % 4 == 0 && s0 % 4 == 0 && s1 % 4 == 0 ? s3 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
-    const long rest1 = at * 4 / s2;
+    const long rest1 = quotient(at * 4, s2);
     const long i1 = at * 4 - rest1 * s2;
     const long i0 = rest1;
     Vector<float, 4> y0;
@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(256) join(const float *__restrict__
     *(Vector<float, 4> *)&b2[(i1 + s0 * i0 + s1 * i0)] = y0;
   }
   for (long at = whole * 4 + blockIdx.x * 256L + threadIdx.x; at < s3; at += gridDim.x * (long)256) {
-    const long rest1 = at / s2;
+    const long rest1 = quotient(at, s2);
     const long i1 = at - rest1 * s2;
     const long i0 = rest1;
     const long v1 = i1;
@@ -44,3 +44,4 @@ extern "C" __global__ void __launch_bounds__(256) join(const float *__restrict__
     b2[(i1 + s0 * i0 + s1 * i0)] = v15;
   }
 }
+SYMTENSOR_KERNEL(join, 0)

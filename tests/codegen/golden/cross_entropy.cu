@@ -49,6 +49,7 @@ extern "C" __global__ void __launch_bounds__(256) wrap_index_gather_max_sub_exp_
   }
   if (status) *failed = 1;
 }
+SYMTENSOR_KERNEL(wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch, 1)
 
 extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
   const int group = s0, lane = threadIdx.x % group;
@@ -66,6 +67,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg(const float *
     }
   }
 }
+SYMTENSOR_KERNEL(sum_true_div_neg, 1)
 
 extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
   const long v1 = s0;
@@ -86,3 +88,4 @@ extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg_total(const f
     }
   }
 }
+SYMTENSOR_KERNEL(sum_true_div_neg_total, 1)

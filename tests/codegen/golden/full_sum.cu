@@ -14,6 +14,7 @@ extern "C" __global__ void __launch_bounds__(256) sum(const float *__restrict__ 
     }
   }
 }
+SYMTENSOR_KERNEL(sum, 1)
 
 extern "C" __global__ void __launch_bounds__(256) sum_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1) {
   const int group = s0, lane = threadIdx.x % group;
@@ -30,3 +31,4 @@ extern "C" __global__ void __launch_bounds__(256) sum_total(const float *__restr
     }
   }
 }
+SYMTENSOR_KERNEL(sum_total, 1)

@@ -3,7 +3,7 @@ extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restr
   const long v1 = s0;
   const long whole = is_aligned(b1, 16) && is_aligned(b2, 16) && s1 % 4 == 0 ? s2 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
-    const long rest1 = at * 4 / s1;
+    const long rest1 = quotient(at * 4, s1);
     const long i1 = at * 4 - rest1 * s1;
     const long i0 = rest1;
     const long v2 = b0[i0];
@@ -18,7 +18,7 @@ extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restr
     *(Vector<float, 4> *)&b2[(i1 + s1 * i0)] = y0;
   }
   for (long at = whole * 4 + blockIdx.x * 256L + threadIdx.x; at < s2; at += gridDim.x * (long)256) {
-    const long rest1 = at / s1;
+    const long rest1 = quotient(at, s1);
     const long i1 = at - rest1 * s1;
     const long i0 = rest1;
     const long v2 = b0[i0];
@@ -29,3 +29,4 @@ extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restr
   }
   if (status) *failed = 1;
 }
+SYMTENSOR_KERNEL(gather_mul, 0)

@@ -26,3 +26,4 @@ extern "C" __global__ void __launch_bounds__(256) floor_div_mod_maximum_add(cons
     b2[i0] = v6;
   }
 }
+SYMTENSOR_KERNEL(floor_div_mod_maximum_add, 0)

@@ -70,6 +70,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_true_div_sub_square_add_mu
     }
   }
 }
+SYMTENSOR_KERNEL(sum_true_div_sub_square_add_mul, 1)
 
 extern "C" __global__ void __launch_bounds__(256) sum_mul(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
@@ -89,6 +90,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_mul(const float *__restric
     }
   }
 }
+SYMTENSOR_KERNEL(sum_mul, 1)
 
 extern "C" __global__ void __launch_bounds__(256) sum_mul_total(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
@@ -110,3 +112,4 @@ extern "C" __global__ void __launch_bounds__(256) sum_mul_total(const float *__r
     }
   }
 }
+SYMTENSOR_KERNEL(sum_mul_total, 1)

@@ -16,3 +16,4 @@ extern "C" __global__ void __launch_bounds__(256) sum(const float *__restrict__ 
     }
   }
 }
+SYMTENSOR_KERNEL(sum, 1)

@@ -14,3 +14,4 @@ extern "C" __global__ void __launch_bounds__(256) max(const double *__restrict__
     }
   }
 }
+SYMTENSOR_KERNEL(max, 1)

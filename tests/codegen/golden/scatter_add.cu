@@ -14,6 +14,7 @@ extern "C" __global__ void __launch_bounds__(256) broadcast(float *__restrict__ 
     b0[i0] = 0.0f;
   }
 }
+SYMTENSOR_KERNEL(broadcast, 0)
 
 extern "C" __global__ void __launch_bounds__(256) wrap_index(const long *__restrict__ b0, long *__restrict__ b1, long s0, long s1, int *failed) {
   int status = 0;
@@ -38,11 +39,12 @@ extern "C" __global__ void __launch_bounds__(256) wrap_index(const long *__restr
   }
   if (status) *failed = 1;
 }
+SYMTENSOR_KERNEL(wrap_index, 0)
 
 extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1) {
   const long whole = is_aligned(b1, 16) && is_aligned(b2, 16) && s0 % 4 == 0 ? s1 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
-    const long rest1 = at * 4 / s0;
+    const long rest1 = quotient(at * 4, s0);
     const long i1 = at * 4 - rest1 * s0;
     const long i0 = rest1;
     const long v1 = b0[i0];
@@ -56,7 +58,7 @@ extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restr
     *(Vector<float, 4> *)&b2[(i1 + s0 * i0)] = y0;
   }
   for (long at = whole * 4 + blockIdx.x * 256L + threadIdx.x; at < s1; at += gridDim.x * (long)256) {
-    const long rest1 = at / s0;
+    const long rest1 = quotient(at, s0);
     const long i1 = at - rest1 * s0;
     const long i0 = rest1;
     const long v1 = b0[i0];
@@ -65,6 +67,7 @@ extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restr
     b2[(i1 + s0 * i0)] = v3;
   }
 }
+SYMTENSOR_KERNEL(gather_mul, 0)
 
 extern "C" __global__ void __launch_bounds__(256) scatter_add(float *__restrict__ b0, const long *__restrict__ b1, const float *__restrict__ b2, long s0, long s1) {
   for (long at = blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
@@ -76,3 +79,4 @@ extern "C" __global__ void __launch_bounds__(256) scatter_add(float *__restrict_
     }
   }
 }
+SYMTENSOR_KERNEL(scatter_add, 0)

@@ -28,3 +28,4 @@ extern "C" __global__ void __launch_bounds__(256) max_sub_exp_sum_true_div(const
     }
   }
 }
+SYMTENSOR_KERNEL(max_sub_exp_sum_true_div, 1)
