@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symtensor.lower.kernel import Compute, Literal, Reduction
-from symtensor.types.dtype import DISCRETE, FLOATS
+from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, itemsize
 
 __all__ = ["C", "COMBINE", "CUDA", "Dialect", "TYPES"]
 
@@ -33,17 +33,21 @@ TYPES = {
 COMBINE = {"sum": "+", "prod": "*", "any": "|", "all": "&"}
 """The operator that combines two elements, of each kind of reduction that has one."""
 
+_WRAPPING = frozenset(("add", "sub", "mul", "neg", "square"))
+"""Ops whose result may be beyond the range of integers."""
+
 
 @dataclass(frozen=True)
 class Dialect:
     """The words in which a language differs. `infinity` and `nan` are by the suffix of the dtype's math functions;
-    `quotient` is that of two numbers of points."""
+    `quotient` is that of two numbers of points; `wraps` says whether signed integers wrap around, as tensors do."""
 
     types: Mapping[str, str]
     infinity: Mapping[str, str]
     nan: Mapping[str, str]
     restrict: str
     quotient: str = "{0} / {1}"
+    wraps: bool = True
 
     def pointer(self, slot: int, dtype: str, constant: bool) -> str:
         """The declarator of the pointer to a buffer, which no other overlaps."""
@@ -75,7 +79,15 @@ class Dialect:
             template = definition.c_integer
         if dtype == "bool" and definition.c_bool:
             template = definition.c_bool
+        if value.op.name in _WRAPPING:
+            arguments = [self._wrapping(text, dtype) for text in arguments]
         return template.format(*arguments, f=_suffix(dtype), s="_" + dtype)
+
+    def _wrapping(self, text: str, dtype: str) -> str:
+        """An integer in which arithmetic wraps around: without a sign, and no narrower than an int."""
+        if self.wraps or dtype not in INTEGERS:
+            return text
+        return f"({self.types['uint64' if itemsize(dtype) == 8 else 'uint32']}){text}"
 
     def _converted(self, text: str, dtype: str, to: str) -> str:
         """A number as one of another dtype. Truth is a choice: a mask of vector registers is not unpacked for it."""
@@ -103,6 +115,7 @@ class Dialect:
     def combined(self, reduction: Reduction, left: str, right: str) -> str:
         """Two partial results made one; NaN if either is."""
         if reduction.kind in COMBINE:
+            left, right = (self._wrapping(text, reduction.value.dtype) for text in (left, right))
             return f"{left} {COMBINE[reduction.kind]} {right}"
         nan = f" | ({right} != {right})" if reduction.value.dtype.startswith("float") else ""
         return f"({self.better(reduction, left, right)}){nan} ? {right} : {left}"
@@ -131,5 +144,5 @@ def _integer(value: int) -> str:
 C = Dialect(TYPES, {"f": "__builtin_inff()", "": "__builtin_inf()"},
             {"f": '__builtin_nanf("")', "": '__builtin_nan("")'}, "restrict")
 """GNU C."""
-CUDA = replace(C, restrict="__restrict__", quotient="quotient({0}, {1})")
+CUDA = replace(C, restrict="__restrict__", quotient="quotient({0}, {1})", wraps=False)
 """CUDA C++, where the preamble of `codegen.cuda` defines the functions that only GNU C has."""

@@ -42,8 +42,8 @@ static inline {type} integer_power_{name}({type} x, {type} y) {{
   if (y < 0) return x == 1 ? 1 : x == ({type})-1 ? (y & 1 ? -1 : 1) : 0;
   {type} result = 1;
   while (y) {{
-    if (y & 1) result = ({type})(result * x);
-    x = ({type})(x * x);
+    if (y & 1) result = ({type})((unsigned long)result * x);
+    x = ({type})((unsigned long)x * x);
     y >>= 1;
   }}
   return result;

@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def renamed(text: str) -> str:
     """Kernels named as no function of CUDA is."""
-    return text.replace("__launch_bounds__(256) ", "__launch_bounds__(256) kernel_")
+    return text.replace("__launch_bounds__(256, 1) ", "__launch_bounds__(256, 1) kernel_")
 
 
 @pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90"])

@@ -27,12 +27,12 @@ THREAD = f"blockIdx.x * {BLOCK}L + threadIdx.x"
 
 
 def kernel_text(parameters: Sequence[str], lines: Sequence[str], barriers: bool, blocks: int = 1) -> str:
-    """A kernel's text. Registers are limited so that a multiprocessor holds at least so many blocks at once.
+    """A kernel's text. Registers are limited so that a multiprocessor holds at least so many blocks at once; where no
+    number is said, NVRTC spills registers to have more of them.
 
     The last line tells the software driver whether threads wait for each other: if not, it runs them one by one.
     """
-    bounds = f"{BLOCK}, {blocks}" if blocks > 1 else str(BLOCK)
-    head = f'extern "C" __global__ void __launch_bounds__({bounds}) KERNEL({", ".join(parameters)}) {{'
+    head = f'extern "C" __global__ void __launch_bounds__({BLOCK}, {blocks}) KERNEL({", ".join(parameters)}) {{'
     return "\n".join([head, *lines, "}", f"SYMTENSOR_KERNEL(KERNEL, {int(barriers)})", ""])
 
 

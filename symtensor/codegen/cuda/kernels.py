@@ -13,7 +13,7 @@ have `BLOCK` threads. Any grid does all the work; how large it is best is said b
 >>> printed.units, printed.block, printed.parameters
 (min(65536, ((n + 255) // 256)), 256, (n,))
 >>> print(printed.text)
-extern "C" __global__ void __launch_bounds__(256) KERNEL(const double *__restrict__ b0,
+extern "C" __global__ void __launch_bounds__(256, 1) KERNEL(const double *__restrict__ b0,
     double *__restrict__ b1, long s0) {
   for (long at = blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
     const long i0 = at;

@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) tanh_mul_add(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0) {
+extern "C" __global__ void __launch_bounds__(256, 1) tanh_mul_add(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0) {
   const long whole = is_aligned(b0, 16) && is_aligned(b1, 16) && is_aligned(b2, 16) ? s0 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
     const long i0 = at * 4;

@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) join(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2, long s3, long s4) {
+extern "C" __global__ void __launch_bounds__(256, 1) join(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2, long s3, long s4) {
   const long v0 = s0;
   const long v8 = s1;
   const long whole = is_aligned(b2, 16) && s2 % 4 == 0 && s0 % 4 == 0 && s1 % 4 == 0 ? s3 / 4 : 0;

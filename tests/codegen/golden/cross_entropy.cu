@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch(const float *__restrict__ b0, const long *__restrict__ b1, float *__restrict__ b2, float *__restrict__ b3, long s0, long s1, long s2, int *failed) {
+extern "C" __global__ void __launch_bounds__(256, 1) wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch(const float *__restrict__ b0, const long *__restrict__ b1, float *__restrict__ b2, float *__restrict__ b3, long s0, long s1, long s2, int *failed) {
   int status = 0;
   const long v6 = s0;
   const long v13 = s1;
@@ -51,7 +51,7 @@ extern "C" __global__ void __launch_bounds__(256) wrap_index_gather_max_sub_exp_
 }
 SYMTENSOR_KERNEL(wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch, 1)
 
-extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum_true_div_neg(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
   const int group = s0, lane = threadIdx.x % group;
   for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
     const long i0 = at;
@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg(const float *
 }
 SYMTENSOR_KERNEL(sum_true_div_neg, 1)
 
-extern "C" __global__ void __launch_bounds__(256) sum_true_div_neg_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum_true_div_neg_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
   const long v1 = s0;
   const float v2 = (float)v1;
   const int group = s1, lane = threadIdx.x % group;

@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3) {
   const int group = s0, lane = threadIdx.x % group;
   for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
     const long i0 = at;
@@ -16,7 +16,7 @@ extern "C" __global__ void __launch_bounds__(256) sum(const float *__restrict__ 
 }
 SYMTENSOR_KERNEL(sum, 1)
 
-extern "C" __global__ void __launch_bounds__(256) sum_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1) {
   const int group = s0, lane = threadIdx.x % group;
   for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < 1; at += gridDim.x * (256L / group)) {
     float a0 = 0;

@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2, int *failed) {
+extern "C" __global__ void __launch_bounds__(256, 1) gather_mul(const long *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2, int *failed) {
   int status = 0;
   const long v1 = s0;
   const long whole = is_aligned(b1, 16) && is_aligned(b2, 16) && s1 % 4 == 0 ? s2 / 4 : 0;

@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) floor_div_mod_maximum_add(const int *__restrict__ b0, const int *__restrict__ b1, int *__restrict__ b2, long s0) {
+extern "C" __global__ void __launch_bounds__(256, 1) floor_div_mod_maximum_add(const int *__restrict__ b0, const int *__restrict__ b1, int *__restrict__ b2, long s0) {
   const long whole = is_aligned(b0, 16) && is_aligned(b1, 16) && is_aligned(b2, 16) ? s0 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
     const long i0 = at * 4;
@@ -10,7 +10,7 @@ extern "C" __global__ void __launch_bounds__(256) floor_div_mod_maximum_add(cons
       const int v2 = (x1.at[lane] > x0.at[lane] ? x1.at[lane] : x0.at[lane]);
       const int v4 = floor_div_int32(x1.at[lane], x0.at[lane]);
       const int v5 = modulo_int32(v4, 7);
-      const int v6 = (v5 + v2);
+      const int v6 = ((unsigned int)v5 + (unsigned int)v2);
       y0.at[lane] = v6;
     }
     *(Vector<int, 4> *)&b2[i0] = y0;
@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(256) floor_div_mod_maximum_add(cons
     const int v2 = (v1 > v0 ? v1 : v0);
     const int v4 = floor_div_int32(v1, v0);
     const int v5 = modulo_int32(v4, 7);
-    const int v6 = (v5 + v2);
+    const int v6 = ((unsigned int)v5 + (unsigned int)v2);
     b2[i0] = v6;
   }
 }

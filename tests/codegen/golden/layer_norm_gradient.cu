@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) sum_true_div_sub_square_add_mul(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, float *__restrict__ b3, long s0, long s1, long s2) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum_true_div_sub_square_add_mul(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, float *__restrict__ b3, long s0, long s1, long s2) {
   const long v1 = s0;
   const float v2 = (float)v1;
   const int group = s1, lane = threadIdx.x % group;
@@ -72,7 +72,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_true_div_sub_square_add_mu
 }
 SYMTENSOR_KERNEL(sum_true_div_sub_square_add_mul, 1)
 
-extern "C" __global__ void __launch_bounds__(256) sum_mul(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum_mul(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
     const long i1 = at % s2 * 32 + threadIdx.x % 32;
     const long i0 = (at / s2);
@@ -92,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(256) sum_mul(const float *__restric
 }
 SYMTENSOR_KERNEL(sum_mul, 1)
 
-extern "C" __global__ void __launch_bounds__(256) sum_mul_total(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum_mul_total(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
     const long i0 = at % s1 * 32 + threadIdx.x % 32;
     float a0 = 0;

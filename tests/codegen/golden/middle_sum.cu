@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
+extern "C" __global__ void __launch_bounds__(256, 1) sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
     const long i1 = at % s2 * 32 + threadIdx.x % 32;
     const long i0 = (at / s2);

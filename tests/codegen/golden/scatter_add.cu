@@ -1,4 +1,4 @@
-extern "C" __global__ void __launch_bounds__(256) broadcast(float *__restrict__ b0, long s0) {
+extern "C" __global__ void __launch_bounds__(256, 1) broadcast(float *__restrict__ b0, long s0) {
   const long whole = is_aligned(b0, 16) ? s0 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
     const long i0 = at * 4;
@@ -16,7 +16,7 @@ extern "C" __global__ void __launch_bounds__(256) broadcast(float *__restrict__ 
 }
 SYMTENSOR_KERNEL(broadcast, 0)
 
-extern "C" __global__ void __launch_bounds__(256) wrap_index(const long *__restrict__ b0, long *__restrict__ b1, long s0, long s1, int *failed) {
+extern "C" __global__ void __launch_bounds__(256, 1) wrap_index(const long *__restrict__ b0, long *__restrict__ b1, long s0, long s1, int *failed) {
   int status = 0;
   const long v0 = s0;
   const long whole = is_aligned(b0, 16) && is_aligned(b1, 16) ? s1 / 2 : 0;
@@ -41,7 +41,7 @@ extern "C" __global__ void __launch_bounds__(256) wrap_index(const long *__restr
 }
 SYMTENSOR_KERNEL(wrap_index, 0)
 
-extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1) {
+extern "C" __global__ void __launch_bounds__(256, 1) gather_mul(const long *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1) {
   const long whole = is_aligned(b1, 16) && is_aligned(b2, 16) && s0 % 4 == 0 ? s1 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
     const long rest1 = quotient(at * 4, s0);
@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(256) gather_mul(const long *__restr
 }
 SYMTENSOR_KERNEL(gather_mul, 0)
 
-extern "C" __global__ void __launch_bounds__(256) scatter_add(float *__restrict__ b0, const long *__restrict__ b1, const float *__restrict__ b2, long s0, long s1) {
+extern "C" __global__ void __launch_bounds__(256, 1) scatter_add(float *__restrict__ b0, const long *__restrict__ b1, const float *__restrict__ b2, long s0, long s1) {
   for (long at = blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
     const long i0 = at;
     for (long i1 = 0; i1 < s1; ++i1) {
