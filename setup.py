@@ -20,7 +20,7 @@ data = {f"symtensor.{folder}": folder for folder in ("csrc", "cuda_kernels") if 
 setup(
     packages=[*find_packages(include=["symtensor", "symtensor.*"]), *data],
     package_dir=data,
-    package_data=dict.fromkeys(data, ["*.c", "*.h", "*.cuh", "*.cpp"]),
+    package_data=dict.fromkeys(data, ["**/*.c", "**/*.h", "**/*.cuh", "**/*.cpp"]),
     ext_modules=[Extension(
         "symtensor._core",
         sources=sorted(glob("csrc/*.c")),

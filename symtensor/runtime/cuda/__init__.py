@@ -1,0 +1,1 @@
+"""CUDA: devices, kernels and the software driver that stands in for a GPU."""

@@ -1,0 +1,215 @@
+"""The software CUDA driver: built when first needed, loaded before pycuda, which then runs on the CPU.
+
+`load()` makes this process one with a CUDA device: afterwards `import pycuda.driver`, and any use of the driver's
+entry points, works as on a machine with a GPU. `module(text)` compiles CUDA text into what cuModuleLoadData takes.
+
+What a module's text says besides what NVRTC compiles: a line SYMTENSOR_KERNEL(name, barriers) behind it for each
+kernel, barriers being 1 where threads meet at __syncthreads or in warp operations, else 0. For NVRTC define it away:
+-DSYMTENSOR_KERNEL(name,barriers)=
+
+>>> sorted(MODES)
+['check', 'fast', 'guard', 'shuffled']
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from symtensor.base.config import config
+from symtensor.base.errors import CompileError, ConfigError
+from symtensor.codegen import store
+from symtensor.codegen.process import run, run_all
+from symtensor.codegen.seal import digest
+from symtensor.runtime.cuda import nvcc
+
+__all__ = ["MODES", "load", "module", "driver_directory", "message"]
+
+MODES = {
+    "fast": "runs each operation as it is called, threads and blocks in order",
+    "shuffled": "runs operations as late and threads in as odd an order as is allowed: finds what is missing between",
+    "guard": "device memory ends at a closed page and is closed to the host: finds accesses beyond it",
+    "check": "watches each access: finds races, uninitialised and foreign memory, with their source lines",
+}
+
+_FLAGS = ("-std=gnu++17", "-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-pthread")
+_LINK = ("-shared", "-Wl,-soname,libcuda.so.1", "-Wl,-z,defs", "-pthread", "-ldl", "-lrt")
+_loaded: ctypes.CDLL | None = None
+
+
+def load(mode: str = "fast", *, devices: int | None = None, memory: int | None = None, seed: int | None = None,
+         workers: int | None = None, seconds: float | None = None) -> ctypes.CDLL:
+    """Make the software driver this process's CUDA driver, and give its library.
+
+    `mode` is one of `MODES`; `devices` how many devices there are, `memory` the bytes of each, `seed` what chooses
+    orders in the mode shuffled, `workers` how many threads run blocks (0: one for each core), `seconds` how long a
+    kernel may run (0: for ever). What is None keeps its value, at first that of SYMTENSOR_SOFTWARE_DEVICES and so on.
+    Settings hold for contexts made afterwards; the number of devices for the process, once cuInit was called.
+
+    Raises ConfigError for a setting that the driver does not take, or where another CUDA driver is loaded already;
+    CompileError where the driver cannot be built.
+    """
+    global _loaded
+    if _loaded is None:
+        place = driver_directory()
+        _refuse_another(place)
+        _loaded = ctypes.CDLL(f"{place}/libcuda.so.1", mode=os.RTLD_GLOBAL | os.RTLD_NOW)
+        os.environ["PATH"] = f"{place}/bin{os.pathsep}{os.environ.get('PATH', '')}"
+        os.environ.setdefault("PYCUDA_CACHE_DIR", f"{place}/pycuda")
+    settings = {"mode": mode, "devices": devices, "memory": memory, "seed": seed, "workers": workers,
+                "seconds": seconds}
+    for name, value in settings.items():
+        if value is not None:
+            _set(_loaded, name, value)
+    os.environ["SYMTENSOR_SOFTWARE_MODE"] = mode  # what nvcc, a program of its own, compiles for
+    return _loaded
+
+
+def _set(library: ctypes.CDLL, name: str, value: object) -> None:
+    if not library.symtensor_driver_set(name.encode(), str(value).encode()):
+        fix = f"one of {', '.join(MODES)}" if name == "mode" else "a number that is not negative"
+        raise ConfigError(f"the software CUDA driver's {name} does not take {value!r}", fix=fix)
+
+
+def _refuse_another(place: str) -> None:
+    with suppress(OSError), open("/proc/self/maps", encoding="utf-8") as file:
+        for line in file:
+            path = line.split(maxsplit=5)[-1].strip()
+            if os.path.basename(path).startswith("libcuda.so") and not path.startswith(place):
+                raise ConfigError(f"another CUDA driver is loaded: {path}",
+                                  fix="load the software driver before anything that uses CUDA")
+
+
+def message() -> str:
+    """What the driver says of the calling thread's last error, beyond its standard text."""
+    text = ctypes.c_char_p()
+    if _loaded is not None:
+        _loaded.symtensor_driver_message.argtypes = [ctypes.POINTER(ctypes.c_char_p)]
+        _loaded.symtensor_driver_message(ctypes.byref(text))
+    return (text.value or b"").decode(errors="replace")
+
+
+# -- modules --------------------------------------------------------------------------------------------------------
+
+def module(text: str, *, mode: str | None = None, options: Sequence[str] = ()) -> bytes:
+    """The module of a CUDA text, for cuModuleLoadData; kept in the cache.
+
+    `options` are -I and -D as for NVRTC. Kernels are those with a SYMTENSOR_KERNEL line; a text without any is looked
+    through for `__global__`. Raises CompileError with g++'s words.
+    """
+    place, compiler = driver_directory(), _compiler()
+    chosen = mode or os.environ.get("SYMTENSOR_SOFTWARE_MODE", "fast")
+    key = digest("module", os.path.basename(place), text, str(chosen == "check"), *options)
+    kept = store.fetch("cuda-module", key)
+    if kept is not None:
+        return kept
+    with store.scratch_directory() as scratch:
+        source, target = f"{scratch}/kernel.cu", f"{scratch}/kernel.so"
+        Path(source).write_text(text, encoding="utf-8")
+        scanned = text
+        if "#include" in text or "SYMTENSOR_KERNEL" not in text:
+            scanned = nvcc.preprocess(compiler, _headers(), source, options)
+        Path(source).write_text(nvcc.registered(text, scanned), encoding="utf-8")
+        line = nvcc.command(compiler, _headers(), f"{place}/libcuda.so.1", source, target, options=options,
+                            shared=nvcc.shared_names(scanned), checked=chosen == "check")
+        status, output = run(line)
+        if status:
+            raise CompileError(f"g++ refuses a CUDA kernel:\n{output}", fix="the text above shows the defect")
+        made = Path(target).read_bytes()
+    store.store("cuda-module", key, made)
+    return made
+
+
+# -- building the driver --------------------------------------------------------------------------------------------
+
+def _sources() -> Path:
+    """The folder with the driver's sources: beside the package in the repository, inside it where it is installed."""
+    package = Path(__file__).parents[2]
+    for root in (package, package.parent):
+        if (root / "cuda_kernels" / "software_driver").is_dir():
+            return root / "cuda_kernels" / "software_driver"
+    raise CompileError("the sources of the software CUDA driver are not installed", fix="install symtensor anew")
+
+
+def _headers() -> str:
+    return str(_sources() / "simt")
+
+
+@functools.cache
+def _compiler() -> tuple[str, ...]:
+    found = shutil.which(os.environ.get("CXX", "") or "g++")
+    if found is None:
+        raise CompileError("no C++ compiler was found; the software CUDA driver needs g++", fix="apt install g++")
+    return (found,)
+
+
+@functools.cache
+def _identity() -> str:
+    """What tells one build of the driver from another: its sources, headers and the compiler."""
+    files = sorted(path for path in _sources().rglob("*") if path.suffix in (".cpp", ".h"))
+    version = run([*_compiler(), "--version"])[1].partition("\n")[0]
+    return digest("driver", version, nvcc.__doc__ or "", *nvcc.FLAGS, *_FLAGS, *(str(path) for path in files),
+                  *(path.read_text(encoding="utf-8") for path in files))
+
+
+def driver_directory() -> str:
+    """The folder that holds libcuda.so.1 and, under bin, its nvcc; the driver is built where it is missing.
+
+    Raises CompileError where there is no g++, or it refuses the driver.
+    """
+    name = f"software-driver-{_identity()}"
+    for root in (config.cache_path, store.private_directory()):
+        place = f"{root}/{name}"
+        if os.path.exists(f"{place}/libcuda.so.1"):
+            return place
+        try:
+            os.makedirs(root, exist_ok=True)
+            scratch = tempfile.mkdtemp(prefix=".driver-", dir=root)
+        except OSError:
+            continue  # the cache cannot be written
+        try:
+            _build(scratch)
+            _add_nvcc(scratch, place)
+            with suppress(OSError):  # another process was first
+                os.rename(scratch, place)
+            return place
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    raise CompileError("the software CUDA driver cannot be written anywhere", fix="set SYMTENSOR_CACHE_DIR")
+
+
+def _build(place: str) -> None:
+    sources = sorted((_sources() / "driver").glob("*.cpp"))
+    objects = [f"{place}/{source.stem}.o" for source in sources]
+    lines = [[*_compiler(), *_FLAGS, "-c", str(source), "-o", made] for source, made in zip(sources, objects)]
+    workers = os.cpu_count() or 1
+    for first in range(0, len(lines), workers):
+        _check(run_all(lines[first:first + workers]))
+    _check(run_all([[*_compiler(), *objects, *_LINK, "-o", f"{place}/libcuda.so.1"]]))
+    os.symlink("libcuda.so.1", f"{place}/libcuda.so")
+    for made in objects:
+        os.unlink(made)
+
+
+def _check(results: Sequence[tuple[int, str]]) -> None:
+    for status, output in results:
+        if status:
+            raise CompileError(f"g++ refuses the software CUDA driver:\n{output}", fix="g++ 11 or later is needed")
+
+
+def _add_nvcc(scratch: str, place: str) -> None:
+    """The program nvcc of the folder that will be `place`."""
+    lines = [_headers(), _identity(), *_compiler()]
+    Path(scratch, "compiler").write_text("\n".join(lines), encoding="utf-8")
+    os.mkdir(f"{scratch}/bin")
+    os.mkdir(f"{scratch}/pycuda")
+    program = Path(scratch, "bin", "nvcc")
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{nvcc.__file__}" "{place}" "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
