@@ -26,8 +26,9 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.formula import formula
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ops.effects import Print
 
-__all__ = ["debugprint", "pp", "pprint"]
+__all__ = ["Print", "debugprint", "pp", "pprint"]
 
 
 # -- the tree ---------------------------------------------------------------------------------------------

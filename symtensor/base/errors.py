@@ -59,6 +59,10 @@ class IndexOutOfRange(SymtensorError, IndexError):
     """An index outside the dimension it points into."""
 
 
+class AssertionFailed(SymtensorError, AssertionError):
+    """A condition that the user asserted does not hold."""
+
+
 class LinearAlgebraError(SymtensorError, np.linalg.LinAlgError):
     """A matrix that has no such factors, or a system without one solution."""
 

@@ -282,6 +282,8 @@ class Op:
     """Whether exchanging the two inputs changes nothing."""
     foldable: ClassVar[bool] = True
     """Whether an application to constants may be computed at compile time."""
+    fails: ClassVar[bool] = False
+    """Whether some values are an error, which generated code tells and `evaluate` names."""
     moves: ClassVar[bool] = False
     """Whether the op only says where elements are found, so that computing it again costs nothing."""
     sizes_from: ClassVar[int | None] = None

@@ -262,8 +262,7 @@ class Accesses:
         node = variable.owner
         if node is None or variable in self.inputs or not has_code(node):
             return False
-        if not node.op.moves and (not isinstance(node.op, Elementwise) or variable.type.ndim
-                                  or node.op.definition.fails):
+        if not node.op.moves and (not isinstance(node.op, Elementwise) or variable.type.ndim or node.op.fails):
             return False
         sources = node.op.reads(node.inputs)
         if not node.op.moves and not all(isinstance(v, Constant) or self.is_free(v) for v in sources):

@@ -127,6 +127,11 @@ class Elementwise(Op):
         return self.definition.commutative
 
     @property
+    def fails(self) -> bool:  # type: ignore[override]
+        """Whether some values are an error."""
+        return bool(self.definition.fails)
+
+    @property
     def __doc__(self) -> str:  # type: ignore[override]
         return self.definition.doc
 

@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import CheckFailed, IndexOutOfRange, LinearAlgebraError, ShapeError, SymtensorError
+from symtensor.base.errors import (
+    AssertionFailed,
+    CheckFailed,
+    IndexOutOfRange,
+    LinearAlgebraError,
+    ShapeError,
+    SymtensorError,
+)
 from symtensor.ir import provenance
 from symtensor.ir.disagreement import declaration_error, equation_error
 from symtensor.ir.graph import Graph
@@ -22,7 +29,6 @@ from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.ir.provenance import Lines
 from symtensor.lower.program import Program, Routine
-from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.size import Dimension
 
 __all__ = ["Failures", "size_error"]
@@ -72,22 +78,27 @@ class Failures:
             if isinstance(instruction, Routine):
                 raise LinearAlgebraError(f"{during}{names}: {instruction.failure}", where=where, operands=operands,
                                          fix=instruction.fix)
-            what = self._offending_index([self.places[place] for place in places], arrays) if step is None else None
-            raise IndexOutOfRange(during + (what or "an index is out of range"), where=where, operands=operands,
-                                  fix="positions run from -size to size - 1")
+            found = self._offence([self.places[place] for place in places], arrays) if step is None else None
+            if isinstance(found, AssertionFailed) or "wrap_index" not in names:  # then it can be nothing else
+                raise AssertionFailed(during + (names if found is None else found.what), where=where, operands=operands)
+            raise IndexOutOfRange(during + ("an index is out of range" if found is None else found.what), where=where,
+                                  operands=operands, fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)
 
-    def _offending_index(self, places: Sequence[Lines], arrays: Sequence[np.ndarray]) -> str | None:
-        """What NumPy says of the indices computed at these places; None if it finds nothing wrong with them."""
+    def _offence(self, places: Sequence[Lines], arrays: Sequence[np.ndarray]) -> SymtensorError | None:
+        """What NumPy says of what is computed at these places; None if it finds nothing wrong with it."""
         graph = Graph(*self.written)
-        checked = [node for node in graph.nodes() if isinstance(node.op, Elementwise) and node.op.definition.fails
-                   and not set(places).isdisjoint(graph.lines_of(node))]
+        checked = [node for node in graph.nodes()
+                   if node.op.fails and not set(places).isdisjoint(graph.lines_of(node))]
         for node in checked:
             graph.outputs = list(node.outputs)
             try:
                 evaluate_graph(graph, arrays)
-            except IndexOutOfRange as error:
-                return error.what.partition(": ")[2] + _axis_text(node.inputs[1].owner)
+            except (AssertionFailed, IndexOutOfRange) as error:
+                error.what = error.what.removeprefix(f"{node.op}: ")
+                if isinstance(error, IndexOutOfRange):
+                    error.what += _axis_text(node.inputs[1].owner)
+                return error
             except (SymtensorError, MemoryError):
                 pass  # a storage may have been written in place by now; then the error that was found has to do
         return None

@@ -23,6 +23,7 @@ from symtensor.ir.graph import Graph, leaves, substitute
 from symtensor.ir.node import Constant, Variable, describe
 from symtensor.ops.branch import lazily
 from symtensor.ops.convert import as_variable
+from symtensor.ops.derivative import without_marks
 from symtensor.runtime.arguments import In, Out
 from symtensor.runtime.compiled import compile_graph
 from symtensor.runtime.shared import SharedVariable
@@ -65,6 +66,7 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     written = wanted.variables + list(pairs.values())
     expressions = substitute(written, replaced)
     _add_default_updates(expressions, pairs, no_default_updates, len(wanted.variables))
+    expressions = without_marks(expressions)
     _check_inputs(declared, expressions, written, on_unused_input or config.on_unused_input)
     arguments = [i.variable for i in declared if not i.is_state]
     shared = _shared_variables(expressions, pairs, arguments)

@@ -15,6 +15,9 @@ from importlib import import_module
 from typing import Any
 
 from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.ops.effects import Assert as Assert
+from symtensor.ops.effects import Print as Print
+from symtensor.ops.effects import Raise as Raise
 from symtensor.tensor import extra_ops as extra_ops
 from symtensor.tensor import inplace as inplace
 from symtensor.tensor import linalg as linalg

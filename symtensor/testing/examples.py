@@ -24,6 +24,8 @@ from symtensor.ops import scalar
 from symtensor.ops.branch import Branch, IfElse
 from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.control import Scan
+from symtensor.ops.derivative import OwnDerivative
+from symtensor.ops.effects import Assert, PdbBreakpoint, Print
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
@@ -439,6 +441,33 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for (starts, indices), width in itertools.product(_COMPRESSED, (0, 1, 3, 17)):
         positions = np.array(indices, "int32"), np.array(starts, "int32")
         yield Example(SampledDot(), (*positions, _eighths(rng, len(starts) - 1, width), _eighths(rng, 4, width)))
+
+
+@examples_for(OwnDerivative)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    # Neither value hangs on the input here, so the derivative by it is zero.
+    for shape in ((3,), ()):
+        op = OwnDerivative(1, lambda inputs, values, cotangents: [None])
+        yield Example(op, (_normal(rng, *shape), _normal(rng, *shape), _normal(rng, 2)), False)
+
+
+@examples_for(Assert)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape in ((3,), (), (2, 0)):
+        yield Example(Assert("never"), (_normal(rng, *shape), np.array(True), np.array(True)))
+    yield Example(Assert(), (np.arange(3),), False)
+
+
+@examples_for(Print)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape in ((3,), ()):
+        yield Example(Print("quietly", global_fn=lambda op, value: None), (_normal(rng, *shape),))
+
+
+@examples_for(PdbBreakpoint)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape in ((3,), ()):
+        yield Example(PdbBreakpoint("never"), (np.array(False), _normal(rng, *shape), _normal(rng, 2)))
 
 
 @examples_for(Scan)

@@ -17,6 +17,7 @@ Counter({'size_of_axis': 1, 'size_arithmetic': 1})
 from __future__ import annotations
 
 from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ops.derivative import OwnDerivative
 from symtensor.ops.elementwise import Cast
 from symtensor.ops.scalar import add, floor_div, identity, maximum, minimum, mod, mul, neg, stop_gradient, sub
 from symtensor.ops.size import Dimension, SizeValue, size_of, size_value
@@ -60,3 +61,9 @@ def stop_gradient_is_identity(x):
 def useless_identity(x):
     """Only differentiation reads the mark."""
     return identity(x), x
+
+
+@rewrite(resolve, specialize, ops=[OwnDerivative])
+def own_derivative_is_its_value(node: Apply, context: Context) -> list[Variable]:
+    """Only differentiation reads the mark."""
+    return list(node.inputs[node.op.count:])  # type: ignore[attr-defined]

@@ -64,7 +64,7 @@ def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
     inner = whole.owner
     if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1 or not whole.type.ndim:
         return None
-    if inner.op.definition.fails:
+    if inner.op.fails:
         return None
     return inner.op.make(*(_aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
 
