@@ -41,12 +41,12 @@ _HOMES = {
     "foldr": "symtensor.control.views", "scan_checkpoints": "symtensor.control.views",
     "ifelse": "symtensor.control.branches", "OpFromGraph": "symtensor.control.from_graph",
     "Print": "symtensor.ops.effects",
-    "clone": "symtensor.cloning",
+    "clone": "symtensor.cloning", "map_variables": "symtensor.cloning", "vectorize": "symtensor.cloning",
     "dot": "symtensor.tensor.linear",
     "debugprint": "symtensor.printing", "pp": "symtensor.printing", "pprint": "symtensor.printing",
 }
 """The module each public name lives in."""
-_MODULES = ("tensor", "sparse", "gradient", "printing")
+_MODULES = ("tensor", "sparse", "gradient", "graph", "printing")
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

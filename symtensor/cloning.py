@@ -1,4 +1,4 @@
-"""Copies of expressions in which some variables stand for others.
+"""Copies of expressions in which some variables stand for others, or for many values at once.
 
 >>> import symtensor.tensor as T
 >>> x, y = T.scalars("x", "y")
@@ -9,16 +9,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.graph import leaves, substitute
+from symtensor.ir.graph import applications, leaves, remake, substitute
 from symtensor.ir.node import Constant, Variable, complaint
+from symtensor.ops import vectorize as vectorizing
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 
-__all__ = ["clone"]
+__all__ = ["clone", "map_variables", "vectorize"]
 
 
 def clone(output: Any, replace: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]] | None = None,
@@ -51,3 +52,60 @@ def _replacement(old: Variable, new: Any, strict: bool) -> Variable:
         raise complaint(TypeMismatch, f"clone: {new!r} cannot stand for {old!r}", old, new,
                         fix="convert it, or pass strict=False")
     return cast(new, old.type.dtype)
+
+
+def map_variables(replacer: Callable[[Variable], Any], graphs: Iterable[Variable],
+                  additional_inputs: Iterable[Variable] = ()) -> list[Variable]:
+    """Expressions with each variable they are computed from put through `replacer`, from the inputs on.
+
+    `replacer(variable)` gives what stands for a variable, of its type, or the variable itself; where it stands for one
+    that is computed, its inputs have been replaced already. Raises TypeMismatch.
+
+    >>> import symtensor.tensor as T
+    >>> from symtensor.printing import pp
+    >>> x = T.dscalar("x")
+    >>> [doubled] = map_variables(lambda v: v * 2 if v is x else v, [T.exp(x)])
+    >>> pp(doubled)
+    'exp((x * 2))'
+    """
+    graphs = list(graphs)
+    made: dict[Variable, Variable] = {}
+
+    def put(old: Variable, now: Variable) -> None:
+        new = replacer(now)
+        if new is not old:
+            made[old] = _replacement(old, new, True)
+
+    for variable in dict.fromkeys([*leaves(graphs), *additional_inputs]):
+        put(variable, variable)
+    for node in applications(graphs):
+        remake(node, made)
+        for variable in node.outputs:
+            put(variable, made.get(variable, variable))
+    return [made.get(v, v) for v in graphs]
+
+
+def vectorize(outputs: Any, replace: Mapping[Variable, Any]) -> Any:
+    """An expression, or a list of them, for many values at once: with one axis more, in front.
+
+    The keys of `replace` become its values, which have one axis more than they, all of one length. There is no
+    loop: each op is applied to all values together. So derivatives for each example of a batch are those of one
+    example, vectorized. Raises TypeMismatch, and GradientError for an op whose sizes would differ between values.
+
+    >>> import symtensor as st
+    >>> import symtensor.tensor as T
+    >>> x, w, many = T.dvector("x"), T.dvector("w"), T.dmatrix("many")
+    >>> slope = st.grad(T.tanh(T.dot(x, w)) ** 2, w)
+    >>> vectorize(slope, {x: many}).type.ndim
+    2
+    """
+    pairs = {old: as_variable(new) for old, new in replace.items()}
+    for old, new in pairs.items():
+        if new.type.ndim != old.type.ndim + 1:
+            raise complaint(TypeMismatch, f"vectorize: many values of {old!r} have {old.type.ndim + 1} axes, not"
+                            f" {new.type.ndim}", old, new)
+    if not pairs:
+        raise TypeMismatch("vectorize: nothing is to be replaced", fix="vectorize(y, {x: many})")
+    several = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    found = vectorizing.vectorize(several, {old: cast(new, old.type.dtype) for old, new in pairs.items()})
+    return found if isinstance(outputs, (list, tuple)) else found[0]

@@ -24,7 +24,7 @@ from symtensor.rewrite.phases import stabilized
 from symtensor.runtime.structured import Structured
 
 __all__ = ["grad", "Rop", "Lop", "jacobian", "hessian", "subgraph_grad", "disconnected_grad", "zero_grad",
-           "consider_constant", "grad_clip", "grad_scale", "verify_grad", "GradientError"]  # noqa: F822
+           "consider_constant", "grad_clip", "grad_scale", "hessian_vector", "verify_grad", "GradientError"]  # noqa: F822
 
 
 def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] | None = None,
@@ -111,6 +111,22 @@ def hessian(cost: Variable, wrt: Any, consider_constant: Iterable[Variable] | No
     TensorType(float64, (3, 3))
     """
     return jacobians.hessian(cost, wrt, consider_constant, disconnected_inputs, simplify=stabilized)
+
+
+def hessian_vector(cost: Variable, wrt: Any, vectors: Any, consider_constant: Iterable[Variable] | None = None,
+                   disconnected_inputs: str = "raise") -> Any:
+    """The second derivatives of a scalar, times a vector: how its gradient changes along a direction.
+
+    `vectors` has one tensor of the shape of each variable in `wrt`; the results too. It takes about twice the time of
+    the gradient, and no matrix is made. Raises as `grad` and `Rop` do.
+
+    >>> import symtensor.tensor as T
+    >>> x, v = T.dvectors("x", "v")
+    >>> hessian_vector((x ** 3).sum(), x, v).eval({x: [1.0, 2.0], v: [1.0, 10.0]})
+    array([  6., 120.])
+    """
+    slopes = grad(cost, wrt, consider_constant, disconnected_inputs)
+    return Rop(slopes, wrt, vectors, disconnected_outputs="ignore")
 
 
 def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: Mapping[Variable, Any] | None = None,
