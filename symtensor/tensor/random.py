@@ -37,7 +37,8 @@ from symtensor.ops.index import Iota, gather, join, subtensor
 from symtensor.ops.ordering import Argsort, Search
 from symtensor.ops.random import normal_tail, random32, random64
 from symtensor.ops.reduce import sum_axes
-from symtensor.ops.shape import reshape
+from symtensor.ops.rejection import Sample
+from symtensor.ops.shape import broadcast_to, reshape
 from symtensor.ops.size import dimension, shape_of
 from symtensor.tensor.arguments import product, sizes_of
 from symtensor.tensor.creation import zeros_like
@@ -46,7 +47,7 @@ from symtensor.tensor.sequences import cumsum
 from symtensor.types.dtype import DISCRETE, FLOATS, check_dtype, promote
 
 __all__ = ["state", "uniform", "normal", "truncated_normal", "binomial", "random_integers", "choice", "categories",
-           "permutation", "shuffle_row_elements", "multinomial"]
+           "permutation", "shuffle_row_elements", "multinomial", "poisson", "gamma"]
 
 Drawn = tuple[Variable, Variable]
 """The next state, and the sample."""
@@ -404,3 +405,38 @@ def multinomial(state: Any, size: Any = None, n: Any = 1, pvals: Any = (0.5, 0.5
     before = join(-1, [zeros_like(totals[..., :1]), totals[..., :-1]])  # type: ignore[index]
     drawn = scalar.and_(scalar.ge(u, before), scalar.lt(u, totals))
     return _next(state), cast(sum_axes(cast(drawn, "int64"), [0]), dtype)
+
+
+def _sampled(function: str, kind: str, state: Any, size: Any, ndim: int | None, parameter: Any) -> Variable:
+    """A number of a distribution for each place of a sample."""
+    parameter = cast(as_variable(parameter), "float64")
+    sizes = _sizes(function, size, ndim, parameter)
+    return Sample(kind)(_state(state), _fitting(function, broadcast_to(parameter, sizes), sizes))  # type: ignore[no-any-return]
+
+
+def poisson(state: Any, size: Any = None, lam: Any = 1.0, ndim: int | None = None, dtype: Any = "int64") -> Drawn:
+    """How many of the events come that come `lam` times in the mean; int64 unless `dtype` is given.
+
+    The numbers are NumPy's, whose stream may differ between versions of it. Raises TypeMismatch, ShapeError, and
+    IndexOutOfRange, when drawn, for a `lam` below zero.
+
+    >>> poisson(state(1), (8,), 2.5)[1].type
+    TensorType(int64, (8,))
+    """
+    sample = _sampled("poisson", "poisson", state, size, ndim, lam)
+    return _next(_state(state)), cast(sample, _integer(dtype))
+
+
+def gamma(state: Any, size: Any = None, alpha: Any = 1.0, beta: Any = 1.0, ndim: int | None = None,
+          dtype: Any = None) -> Drawn:
+    """Numbers of the gamma distribution of shape `alpha` and rate `beta` (mean alpha / beta); dtype as for `uniform`.
+
+    The numbers are NumPy's, whose stream may differ between versions of it; the sample has a derivative by `beta`.
+    Raises TypeMismatch, ShapeError, and IndexOutOfRange, when drawn, for an `alpha` below zero.
+
+    >>> gamma(state(1), (8,), 2.5)[1].type
+    TensorType(float64, (8,))
+    """
+    dtype, sizes = _float(dtype, [alpha, beta]), _sizes("gamma", size, ndim, alpha, beta)
+    sample = cast(_sampled("gamma", "standard_gamma", state, sizes, None, alpha), dtype)
+    return _next(_state(state)), sample if is_weak(beta) and beta == 1 else sample / cast(as_variable(beta), dtype)

@@ -109,3 +109,12 @@ class RandomStreams(Streams):
     def shuffle_row_elements(self, input: Any) -> Variable:
         """`input` with the elements of its last axis in another order for each row."""
         return self.gen(random.shuffle_row_elements, input)
+
+    def poisson(self, size: Any = None, lam: Any = 1.0, ndim: int | None = None, dtype: Any = "int64") -> Variable:
+        """Numbers of events that come `lam` times in the mean. See `random.poisson`."""
+        return self.gen(random.poisson, size, lam, ndim, dtype)
+
+    def gamma(self, size: Any = None, alpha: Any = 1.0, beta: Any = 1.0, ndim: int | None = None,
+              dtype: Any = None) -> Variable:
+        """Numbers of the gamma distribution. See `random.gamma`."""
+        return self.gen(random.gamma, size, alpha, beta, ndim, dtype)

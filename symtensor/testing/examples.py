@@ -31,6 +31,7 @@ from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, Set
 from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
+from symtensor.ops.rejection import Sample
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
 from symtensor.ops.sparse import SampledDot, SparseDot, SparseDotTransposed
@@ -441,6 +442,12 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for (starts, indices), width in itertools.product(_COMPRESSED, (0, 1, 3, 17)):
         positions = np.array(indices, "int32"), np.array(starts, "int32")
         yield Example(SampledDot(), (*positions, _eighths(rng, len(starts) - 1, width), _eighths(rng, 4, width)))
+
+
+@examples_for(Sample)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for kind, shape in itertools.product(("poisson", "standard_gamma"), ((3,), (), (2, 0))):
+        yield Example(Sample(kind), (np.array([3, 4], "uint64"), np.abs(_normal(rng, *shape))), False)
 
 
 @examples_for(OwnDerivative)

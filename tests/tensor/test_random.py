@@ -6,7 +6,7 @@ import scipy.stats
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.base.errors import GradientError, IndexOutOfRange, ShapeError, TypeMismatch
 from symtensor.ir.interpret import evaluate
 from symtensor.lower.program import BufferKind, Launch
 from symtensor.sandbox.rng_mrg import MRG_RandomStreams
@@ -105,6 +105,43 @@ def test_multinomial():
     assert chi_square(one[:COUNT // 2].sum(axis=0), p[0]) > LEAST
     assert not one[COUNT // 2:, 2].any() and chi_square(one[COUNT // 2:, :2].sum(axis=0), p[1, :2]) > LEAST
     assert (drawn("multinomial", (50,), 10, [0.2, 0.8]).sum(axis=1) == 10).all()
+
+
+@pytest.mark.parametrize("rate", [0.5, 4.0, 100.0])
+def test_poisson(rate):
+    counts = drawn("poisson", (COUNT,), rate, seed=3)
+    assert counts.dtype == "int64"
+    most = int(scipy.stats.poisson.ppf(1 - 1e-4, rate))
+    found = np.bincount(np.minimum(counts, most), minlength=most + 1)
+    wanted = scipy.stats.poisson.pmf(np.arange(most + 1), rate)
+    wanted[-1] += 1 - wanted.sum()
+    many = wanted * COUNT > 5
+    found, wanted = (np.append(v[many][:-1], v[many][-1] + v[~many].sum()) for v in (found, wanted * COUNT))
+    assert scipy.stats.chisquare(found, wanted).pvalue > LEAST
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 7.5])
+def test_gamma(alpha):
+    numbers = drawn("gamma", (COUNT,), alpha, 2.0, seed=4)
+    assert scipy.stats.kstest(numbers, scipy.stats.gamma(alpha, scale=0.5).cdf).pvalue > LEAST
+
+
+def test_numbers_of_rejection_are_a_function_of_the_state():
+    """New ones in each call, the same for a state, in streams and in loops; parameters give the shape."""
+    srng = RandomStreams(seed=5)
+    counts = srng.poisson(lam=[1.0, 100.0])
+    f = st.function([], counts)
+    first, second = f(), f()
+    srng.seed(5)
+    assert (f() == first).all() and first.shape == (2,) and (first != second).any()
+    rows, updates = st.scan(lambda: srng.gamma((3,), 2.0), n_steps=4)
+    numbers = st.function([], rows, updates=updates)()
+    assert len(np.unique(numbers)) == 12
+    rate = T.dvector("rate")
+    with pytest.raises(IndexOutOfRange, match="poisson: lam < 0"):
+        st.function([rate], srng.poisson(lam=rate))([-1.0])
+    with pytest.raises(GradientError, match="a sample of it has none"):
+        st.grad(T.cast(srng.poisson(lam=rate), "float64").sum() + srng.gamma(alpha=rate).sum(), rate)
 
 
 @pytest.mark.parametrize("replace", [True, False])
