@@ -109,6 +109,7 @@ typedef struct {
     Numbers buffers, sizes;
     int units, work, scratch;
     int first_size;              /* where its size arguments begin in Binding.given_sizes */
+    bool in_order;               /* its last two sizes are rounds, and may be divided into stretches */
 } Launch;
 
 typedef struct RoutineKind RoutineKind;
@@ -389,6 +390,8 @@ int run_program(Function *function, Workspace *workspace);
 /* Instructions begin..end, none of them RESIZE: a status, zero for success. Without the GIL if none is a CALL. */
 int run_range(Workspace *workspace, int begin, int end);
 int run_loop(Workspace *workspace, int index);
+int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
+int run_in_order(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
 bool loop_fits(const Machine *machine, const Loop *loop, const Binding *binding);
 /* What the call was given: an array for each argument and each storage, a tuple. */
 PyObject *given_arrays(const Workspace *workspace);

@@ -40,6 +40,7 @@ from symtensor.lower.program import Call, Copy, Instruction, Launch, Routine
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.step_sizes import StepSizes
+from symtensor.lower.target import Partial
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 
@@ -92,7 +93,7 @@ class Part:
     def unit(self, unit: Group) -> None:
         """The instructions for one group."""
         if unit.fused:
-            self._launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit)
+            self.launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit)
         else:
             self._alone(unit.nodes[-1])
 
@@ -102,7 +103,7 @@ class Part:
         if start is not None:
             self._start(node, start)
         if puts_elements(node):
-            self._launch(*scatter_kernel(node), node)
+            self.launch(*scatter_kernel(node), node)
         elif call is not None:
             self._routine(node, call)
         elif not (isinstance(node.op, Scan) and plan_loop(self, node)):
@@ -112,12 +113,13 @@ class Part:
         """Add an instruction for a unit, a node or a variable; its number."""
         return self.assembly.emit(instruction, self._origin(origin))
 
-    def _launch(self, kernel: Kernel, variables: Sequence[Variable], origin: Any) -> None:
+    def launch(self, kernel: Kernel, variables: Sequence[Variable | Partial], origin: Any) -> None:
         """Run a kernel on the buffers of variables."""
         for number, printed in self.assembly.kernels_of(kernel):
             keys = [variables[buffer] if isinstance(buffer, int) else buffer for buffer in printed.buffers]
+            units, work, scratch = self.sizes.numbers((printed.units, printed.work, printed.scratch))
             self.emit(Launch(number, tuple(map(self.buffers.of, keys)), self.sizes.numbers(printed.parameters),
-                              *self.sizes.numbers((printed.units, printed.work, printed.scratch))), origin)
+                             units, work, scratch, printed.in_order), origin)
 
     def _call(self, node: Apply) -> None:
         """Call the NumPy meaning of an op."""

@@ -94,6 +94,10 @@ class Launch:
     The kernel is `int kernel(void *const *buffers, const int64_t *sizes, int64_t begin,
     int64_t end, void *scratch)`; nonzero is an error status. `work` is the size number of an estimate of
     the launch's total cost in elements; `scratch` that of the bytes of scratch a thread needs.
+
+    With `in_order` the last two sizes are 0 and the number of rounds that the kernel goes through in order. It may then
+    be run for stretches of rounds, one after the other, given their bounds as those sizes; the first has 64 at least,
+    or all. The status -1 says that no more rounds are to be run.
     """
 
     kernel: int
@@ -102,6 +106,7 @@ class Launch:
     units: int
     work: int
     scratch: int
+    in_order: bool = False
 
 
 @dataclass(frozen=True)
