@@ -13,6 +13,10 @@ inline double __builtin_fmod(double x, double y) { return fmod(x, y); }
 inline double __builtin_fma(double x, double y, double z) { return fma(x, y, z); }
 inline double __builtin_hypot(double x, double y) { return hypot(x, y); }
 inline double __builtin_rint(double x) { return rint(x); }
+inline double lgamma_r(double x, int *sign) {
+  *sign = x < 0 && fmod(floor(x), 2.0) != 0 ? -1 : 1; /* of gamma(x) between its poles */
+  return lgamma(x);
+}
 #define SYMTENSOR_KERNEL(name, uses_barriers) /* only the software driver asks */
 #endif
 

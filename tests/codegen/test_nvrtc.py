@@ -1,29 +1,85 @@
-"""NVIDIA's compiler takes what is printed for CUDA, for old and new devices, and says what is wrong otherwise."""
+"""NVIDIA's compiler takes what is printed for CUDA, for old and new devices, and says what is wrong otherwise.
+
+What kernels take of a multiprocessor is a golden table, `resources.md`: a change of it is a change of speed on devices
+that nobody may have at hand. After a change that is meant, `pytest tests/codegen/test_nvrtc.py --update-golden` writes
+it anew.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from symtensor.base.errors import CompileError
 from symtensor.codegen.cuda import nvrtc
+from symtensor.codegen.cuda.library import print_routine
 from symtensor.codegen.cuda.preamble import preamble
+from symtensor.codegen.cuda.resources import LIMITS, Resources, occupancy
+from symtensor.codegen.named import with_name
+from symtensor.ir.routine import RoutineCall
+from symtensor.types.dim import symbol
 
 pytestmark = pytest.mark.skipif(nvrtc.find() is None, reason="NVRTC is not installed: pip install nvidia-cuda-nvrtc")
-GOLDEN = Path(__file__).parent / "golden"
+HERE = Path(__file__).parent
+PINNED = "13.0"
+BLOCK = 256
 
 
-def renamed(text: str) -> str:
-    """Kernels named as no function of CUDA is."""
-    return text.replace("__launch_bounds__(256, 1) ", "__launch_bounds__(256, 1) kernel_")
+def golden_kernels() -> Iterator[str]:
+    """The golden cases' kernels, named after the case too: another case may have one of the same name."""
+    for path in sorted((HERE / "golden").glob("*.cu")):
+        text = path.read_text(encoding="utf-8")
+        yield re.sub(r"(?<=1\) )(?=\w+\()|(?<=SYMTENSOR_KERNEL\()", f"{path.stem}__", text)
 
 
-@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90"])
-def test_golden_kernels_compile(architecture):
-    for path in sorted(GOLDEN.glob("*.cu")):
-        cubin = nvrtc.compile_text(preamble() + renamed(path.read_text()), architecture)
-        assert cubin.startswith(b"\x7fELF"), path.name
+def library_kernels() -> Iterator[str]:
+    """Hand-written kernels in all their variants."""
+    m, n, k, batch = map(symbol, "mnkb")
+    for dtype, transposed, scaled in product(["float32", "float64"], product([0, 1], repeat=2), [0, 1]):
+        call = RoutineCall("gemm", (), (m, n, k, batch), (*transposed, 0, 0))
+        for kernel in print_routine(call, [dtype] * (5 if scaled else 3)):
+            name = f"gemm__{dtype}_{'nt'[transposed[0]]}{'nt'[transposed[1]]}{'_scaled' * scaled}"
+            yield with_name(kernel.text, name)
+
+
+@cache
+def resources(architecture: str) -> dict[str, Resources]:
+    """What all these kernels take, by name."""
+    text = "\n".join([preamble(), *golden_kernels(), *library_kernels()])
+    return {kernel.name: kernel for kernel in nvrtc.resources(text, architecture)}
+
+
+@pytest.mark.parametrize("architecture", LIMITS)
+def test_kernels_compile_and_keep_all_in_registers(architecture):
+    found = resources(architecture)
+    assert len(found) > 30
+    assert [kernel for kernel in found.values() if kernel.spilled] == []
+
+
+def table() -> str:
+    """Registers and occupancy by architecture, and bytes of shared memory, for each kernel."""
+    lines = [f"# Registers, shared memory and occupancy of kernels (NVRTC {PINNED}, blocks of {BLOCK} threads)", "",
+             f"| kernel | shared | {' | '.join(LIMITS)} |", f"|---|---|{'---|' * len(LIMITS)}"]
+    for name in sorted(resources("sm_80")):
+        own = {architecture: resources(architecture)[name] for architecture in LIMITS}
+        columns = [f"{kernel.registers}, {occupancy(kernel, BLOCK, architecture):.0%}"
+                   for architecture, kernel in own.items()]
+        lines.append(f"| {name} | {own['sm_80'].shared} | {' | '.join(columns)} |")
+    return "\n".join([*lines, ""])
+
+
+@pytest.mark.skipif(nvrtc.find() is not None and nvrtc.version() != PINNED,
+                    reason=f"the table is of NVRTC {PINNED}: pip install '.[cuda-test]'")
+def test_resources_are_those_of_the_table(request):
+    path = HERE / "resources.md"
+    if request.config.getoption("--update-golden"):
+        path.write_text(table(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == table()
 
 
 def test_a_refusal_shows_the_line():

@@ -1,14 +1,12 @@
-"""Programs on a CUDA device without the virtual machine: what one launch does, on its own.
+"""Programs on a CUDA device without the virtual machine: what each launch does, on its own.
 
-The device is the software driver's. Kernels of all programs that are made here are compiled together, with the first
-call of one of them.
+The device is the software driver's, through pycuda; what has no kernel runs by its NumPy meaning.
 """
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,91 +16,71 @@ from symtensor.codegen.cuda.library import print_routine
 from symtensor.codegen.cuda.modules import CompiledKernel, Compiler, compile_kernels
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Variable
+from symtensor.ir.routine import RoutineCall
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.plan import plan
-from symtensor.lower.program import BufferKind, Call, Copy, Launch, Program, Resize, SizeCode
+from symtensor.lower.program import BufferKind, Call, Copy, Launch, Program, Resize, Routine, SizeCode
 from symtensor.lower.target import PrintedKernel
 from symtensor.rewrite.phases import optimize
+from symtensor.runtime.cuda import software
+
+software.load()
+import pycuda.driver as cuda  # noqa: E402  (it looks for a driver)
 
 Array = np.ndarray
+_QUICK = ("-O0", "-g0")  # these kernels are small, and each runs once
 
 
 class Device:
-    """The driver's entry points, as far as launches need them."""
+    """A context, and the kernels loaded into it."""
 
     def __init__(self, mode: str) -> None:
-        from symtensor.runtime.cuda import software
+        self.compiler = Compiler(f"software {mode} {_QUICK}",
+                                 lambda text: software.module(text, mode=mode, options=_QUICK))
+        self.modules: dict[int, Any] = {}
 
-        self.driver = software.load(mode)
-        self.compiler = Compiler(f"software {mode} O0", lambda text: software.module(text, mode=mode, options=("-O0", "-g0")))
-        self.message = software.message
-        context = ctypes.c_void_p()
-        self.call("cuInit", 0)
-        self.call("cuCtxCreate_v2", ctypes.byref(context), 0, 0)
-        self.modules: dict[int, ctypes.c_void_p] = {}
-
-    def call(self, name: str, *arguments: Any) -> None:
-        """Call an entry point; raises RuntimeError with what the driver says where that fails."""
-        status = getattr(self.driver, name)(*arguments)
-        if status:
-            raise RuntimeError(f"{name}: error {status}: {self.message()}")
-
-    def allocate(self, size: int) -> int:
-        """Memory of the device."""
-        pointer = ctypes.c_uint64()
-        self.call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(max(size, 1)))
-        return pointer.value
-
-    def free(self, pointer: int) -> None:
-        """Give memory back."""
-        self.call("cuMemFree_v2", ctypes.c_uint64(pointer))
-
-    def put(self, pointer: int, array: Array) -> None:
+    def put(self, pointer: Any, array: Any) -> None:
         """Copy an array to the device."""
         if array.nbytes:
-            data = np.ascontiguousarray(array)
-            self.call("cuMemcpyHtoD_v2", ctypes.c_uint64(pointer), data.ctypes.data_as(ctypes.c_void_p),
-                      ctypes.c_size_t(data.nbytes))
+            cuda.memcpy_htod(pointer, np.ascontiguousarray(array))
 
-    def get(self, pointer: int, shape: Sequence[int], dtype: str) -> Array:
+    def get(self, pointer: Any, shape: Sequence[int], dtype: str) -> Array:
         """An array copied from the device."""
         array = np.empty(tuple(shape), dtype)
         if array.nbytes:
-            self.call("cuMemcpyDtoH_v2", array.ctypes.data_as(ctypes.c_void_p), ctypes.c_uint64(pointer),
-                      ctypes.c_size_t(array.nbytes))
+            cuda.memcpy_dtoh(array, pointer)
         return array
 
-    def launch(self, kernel: CompiledKernel, blocks: int, threads: int, pointers: Sequence[int],
-               sizes: Sequence[int]) -> None:
-        """Run a kernel, and wait for it."""
-        values: list[Any] = [ctypes.c_uint64(pointer) for pointer in pointers] + [ctypes.c_int64(n) for n in sizes]
-        arguments = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
-        self.call("cuLaunchKernel", self._function(kernel), blocks, 1, 1, threads, 1, 1, 0, None, arguments, None)
-        self.call("cuCtxSynchronize")
-
-    def _function(self, kernel: CompiledKernel) -> ctypes.c_void_p:
-        if id(kernel.module) not in self.modules:
-            module = ctypes.c_void_p()
-            self.call("cuModuleLoadData", ctypes.byref(module), kernel.module)
-            self.modules[id(kernel.module)] = module
-        function = ctypes.c_void_p()
-        self.call("cuModuleGetFunction", ctypes.byref(function), self.modules[id(kernel.module)],
-                  kernel.symbol.encode())
-        return function
+    def launch(self, kernel: CompiledKernel, blocks: int, threads: int, pointers: Sequence[Any],
+               sizes: Sequence[int], *failed: Any) -> None:
+        """Run a kernel."""
+        key = id(kernel.module)
+        if key not in self.modules:
+            self.modules[key] = cuda.module_from_buffer(kernel.module)
+        function = self.modules[key].get_function(kernel.symbol)
+        function(*pointers, *map(np.int64, sizes), *failed, block=(threads, 1, 1), grid=(blocks, 1))
 
 
-@cache
-def device(mode: str = "fast") -> Device:
-    """The device of this process. Later modes hold for new contexts only, so a process should ask for one."""
-    return Device(mode)
+@contextmanager
+def device(mode: str = "fast") -> Iterator[Device]:
+    """A device of the software driver, for the length of a `with` block."""
+    software.load(mode)
+    cuda.init()
+    context = cuda.Device(0).make_context()
+    try:
+        yield Device(mode)
+    finally:
+        context.pop()
+        context.detach()
+        software.load("fast")
 
 
 class OnDevice:
     """A graph whose kernels run on the device, one after the other; what has no kernel runs by its NumPy meaning."""
 
-    def __init__(self, inputs: Sequence[Variable], outputs: Sequence[Variable], mode: str = "fast",
-                 rewrite: bool = True) -> None:
-        self.mode = mode
+    def __init__(self, device: Device, inputs: Sequence[Variable], outputs: Sequence[Variable],
+                 rewrite: bool = False) -> None:
+        self.device = device
         self.printed: dict[str, PrintedKernel] = {}
         graph = Graph(list(inputs), list(outputs))
         if rewrite:
@@ -125,23 +103,20 @@ class _Call:
 
     def __init__(self, function: OnDevice, arrays: Sequence[Array]) -> None:
         self.program, self.arrays = function.program, arrays
-        self.device = device(function.mode)
+        self.device = function.device
         self.kernels = compile_kernels(self.program.kernels, self.device.compiler)
         self.printed = [function.printed[text] for _, text in self.program.kernels]
         self.sizes: list[int] = []
-        self.pointers: dict[int, int] = {}
+        self.pointers: dict[int, Any] = {}
         self.dynamic: dict[int, Array] = {}
-        self.failed = self.device.allocate(4)
+        self.failed = cuda.mem_alloc(4)
 
     def results(self) -> list[Array]:
         segments = [one.begin for one in self.program.instructions if isinstance(one, Resize)]
         self._evaluate(segments[0] if segments else len(self.program.sizes))
         for instruction in self.program.instructions:
             self._run(instruction)
-        found = [self._array(number) for number in self.program.results[:self.program.returned]]
-        for pointer in {*self.pointers.values(), self.failed}:
-            self.device.free(pointer)
-        return found
+        return [self._array(number) for number in self.program.results[:self.program.returned]]
 
     # -- sizes and buffers ------------------------------------------------------------------------
 
@@ -165,7 +140,7 @@ class _Call:
         own = self.dynamic.get(number)
         return own.shape if own is not None else tuple(self.sizes[n] for n in self.program.buffers[number].shape)
 
-    def _pointer(self, number: int) -> int:
+    def _pointer(self, number: int) -> Any:
         buffer = self.program.buffers[number]
         if buffer.kind is BufferKind.ALIAS:
             return self._pointer(buffer.source)
@@ -173,7 +148,7 @@ class _Call:
             given = self.arrays[buffer.source] if buffer.kind is BufferKind.INPUT else \
                 self.program.constants[buffer.source] if buffer.kind is BufferKind.CONSTANT else None
             size = int(np.prod(self._shape(number))) * np.dtype(buffer.dtype).itemsize
-            self.pointers[number] = self.device.allocate(size)
+            self.pointers[number] = cuda.mem_alloc(max(size, 1))
             if given is not None:
                 self.device.put(self.pointers[number], np.asarray(given))
         return self.pointers[number]
@@ -188,6 +163,8 @@ class _Call:
             self._launch(instruction)
         elif isinstance(instruction, Copy):
             self.device.put(self._pointer(instruction.target), self._array(instruction.source))
+        elif isinstance(instruction, Routine):
+            self._routine(instruction)
         elif isinstance(instruction, Call):
             self._host(instruction)
         elif isinstance(instruction, Resize):
@@ -202,10 +179,23 @@ class _Call:
         pointers, sizes = [self._pointer(n) for n in launch.buffers], [self.sizes[n] for n in launch.sizes]
         if printed.fails:
             self.device.put(self.failed, np.zeros(1, "int32"))
-        self.device.launch(self.kernels[launch.kernel], blocks, printed.block, pointers,
-                           sizes + [self.failed] * printed.fails)
+        self.device.launch(self.kernels[launch.kernel], blocks, printed.block, pointers, sizes,
+                           *[self.failed] * printed.fails)
         if printed.fails and self.device.get(self.failed, (1,), "int32")[0]:
             raise IndexError("a kernel failed")
+
+    def _routine(self, routine: Routine) -> None:
+        buffers = [self._pointer(number) for number in (*routine.inputs, *routine.outputs)]
+        dtypes = [self.program.buffers[number].dtype for number in (*routine.inputs, *routine.outputs)]
+        call = RoutineCall(routine.name, (), [self.sizes[number] for number in routine.sizes], routine.flags)
+        printed = print_routine(call, dtypes)
+        if printed is None:
+            raise NotImplementedError(routine.name)
+        texts = [(one.name, one.text) for one in printed]
+        for one, kernel in zip(printed, compile_kernels(texts, self.device.compiler)):
+            if one.units:
+                self.device.launch(kernel, int(one.units), one.block,  # type: ignore[arg-type]
+                                   [buffers[slot] for slot in one.buffers], one.parameters)  # type: ignore
 
     def _host(self, call: Call) -> None:
         results = self.program.callables[call.callable](*(self._array(n) for n in call.inputs))
@@ -213,17 +203,3 @@ class _Call:
             if self.program.buffers[number].kind is BufferKind.DYNAMIC:
                 self.dynamic[number] = result
             self.device.put(self._pointer(number), result)
-
-
-def run_routine(call: Any, dtypes: Sequence[str], buffers: Sequence[Array], mode: str = "fast") -> list[Array]:
-    """The buffers of a routine after its kernels have run."""
-    here = device(mode)
-    printed = print_routine(call, dtypes)
-    assert printed is not None
-    pointers = [here.allocate(array.nbytes) for array in buffers]
-    for pointer, array in zip(pointers, buffers):
-        here.put(pointer, array)
-    for own, kernel in zip(printed, compile_kernels([(p.name, p.text) for p in printed], here.compiler)):
-        here.launch(kernel, int(own.units), own.block, [pointers[slot] for slot in own.buffers],  # type: ignore
-                    [int(size) for size in own.parameters])  # type: ignore[arg-type]
-    return [here.get(pointer, array.shape, str(array.dtype)) for pointer, array in zip(pointers, buffers)]

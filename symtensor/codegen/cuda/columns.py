@@ -10,7 +10,8 @@
 2
 >>> print(*printer.lines, sep="\\n")
   for (long at = blockIdx.x; at < 2; at += gridDim.x) {
-    const long i0 = at % 2 * 32 + threadIdx.x % 32;
+    const long block = at;
+    const long i0 = block * 32 + threadIdx.x % 32;
     float a0 = 0;
     if (i0 < 40) {
       for (long part = threadIdx.x / 32; part < 100; part += 8) {
@@ -32,7 +33,7 @@ from symtensor.codegen.cuda.combine import Accumulators
 from symtensor.codegen.cuda.grid import BLOCK, WARP, units
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column
-from symtensor.lower.kernel import product
+from symtensor.lower.kernel import Loop, product
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
@@ -44,12 +45,13 @@ def print_column(printer: ScalarPrinter, form: Column) -> Size:
     accumulators = Accumulators(printer)
     numbers = range(len(printer.kernel.reductions))
     counter, width = printer.counters[form.across.symbol], printer.size(form.across.extent)
-    blocks = dims.floordiv(form.across.extent + WARP - 1, WARP)
-    count = product(form.points) * blocks
+    block = Loop.make("block", dims.floordiv(form.across.extent + WARP - 1, WARP))
+    printer.counters[block.symbol] = "block"
+    count = product([*form.points, block])
     printer.values_at(0)
     with printer.block(f"for (long at = blockIdx.x; at < {printer.size(count)}; at += gridDim.x)"):
-        printer.emit(f"const long {counter} = at % {printer.size(blocks)} * {WARP} + threadIdx.x % {WARP};")
-        printer.unravel(f"(at / {printer.size(blocks)})", form.points)
+        printer.unravel("at", [*form.points, block])
+        printer.emit(f"const long {counter} = block * {WARP} + threadIdx.x % {WARP};")
         accumulators.begin(numbers)
         with printer.block(f"if ({counter} < {width})"):
             _print_rows(printer, form, accumulators)

@@ -9,8 +9,8 @@
 >>> print_row(printer, Row((i,), (j,)))
 2
 >>> print(*printer.lines, sep="\\n")
-  const int group = 32, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < 10; at += gridDim.x * (256L / group)) {
+  const int group = 32, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < 10; at += gridDim.x * (long)rows) {
     const long i0 = at;
     int a0 = (-2147483648L);
     for (long part = lane; part < 200; part += group) {
@@ -28,7 +28,7 @@
 from __future__ import annotations
 
 from symtensor.codegen.cuda.combine import Accumulators
-from symtensor.codegen.cuda.grid import BLOCK, WARP, units
+from symtensor.codegen.cuda.grid import BLOCK, WARP, strided, units
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Row
 from symtensor.lower.kernel import product
@@ -47,10 +47,8 @@ def print_row(printer: ScalarPrinter, form: Row) -> Size:
     group, count = _group(form), product(form.points)
     accumulators = Accumulators(printer)
     printer.values_at(0)
-    printer.emit(f"const int group = {printer.size(group)}, lane = threadIdx.x % group;")
-    rows = f"({BLOCK}L / group)"
-    with printer.block(f"for (long at = blockIdx.x * {rows} + threadIdx.x / group; at < {printer.size(count)};"
-                       f" at += gridDim.x * {rows})"):
+    printer.emit(f"const int group = {printer.size(group)}, rows = {BLOCK} / group, lane = threadIdx.x % group;")
+    with printer.block(strided(printer, "blockIdx.x * (long)rows + threadIdx.x / group", count, "rows")):
         printer.unravel("at", form.points)
         printer.values_at(1, (0,))
         for stage in printer.schedule.stages:

@@ -5,8 +5,8 @@ extern "C" __global__ void __launch_bounds__(256, 1) wrap_index_gather_max_sub_e
   const float v14 = (float)v13;
   const float v16 = ((-1.0f) / v14);
   const float v20 = (-v16);
-  const int group = s2, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
+  const int group = s2, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < s1; at += gridDim.x * (long)rows) {
     const long i0 = at;
     const long v7 = b1[i0];
     const long v8 = wrap_index(v7, v6, &status);
@@ -52,8 +52,8 @@ extern "C" __global__ void __launch_bounds__(256, 1) wrap_index_gather_max_sub_e
 SYMTENSOR_KERNEL(wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch, 1)
 
 extern "C" __global__ void __launch_bounds__(256, 1) sum_true_div_neg(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
-  const int group = s0, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
+  const int group = s0, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < s1; at += gridDim.x * (long)rows) {
     const long i0 = at;
     float a0 = 0;
     for (long part = lane; part < ((0 < ((-8192) * i0 + s2) ? 0 : ((-8192) * i0 + s2)) + 8192); part += group) {
@@ -72,8 +72,8 @@ SYMTENSOR_KERNEL(sum_true_div_neg, 1)
 extern "C" __global__ void __launch_bounds__(256, 1) sum_true_div_neg_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
   const long v1 = s0;
   const float v2 = (float)v1;
-  const int group = s1, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < 1; at += gridDim.x * (256L / group)) {
+  const int group = s1, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < 1; at += gridDim.x * (long)rows) {
     float a0 = 0;
     for (long part = lane; part < s2; part += group) {
       const long i0 = part;

@@ -1,6 +1,6 @@
 extern "C" __global__ void __launch_bounds__(256, 1) sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3) {
-  const int group = s0, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
+  const int group = s0, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < s1; at += gridDim.x * (long)rows) {
     const long i0 = at;
     float a0 = 0;
     for (long part = lane; part < (((-8192) * i0 < s3 ? (-8192) * i0 : s3) + s2); part += group) {
@@ -17,8 +17,8 @@ extern "C" __global__ void __launch_bounds__(256, 1) sum(const float *__restrict
 SYMTENSOR_KERNEL(sum, 1)
 
 extern "C" __global__ void __launch_bounds__(256, 1) sum_total(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1) {
-  const int group = s0, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < 1; at += gridDim.x * (256L / group)) {
+  const int group = s0, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < 1; at += gridDim.x * (long)rows) {
     float a0 = 0;
     for (long part = lane; part < s1; part += group) {
       const long i0 = part;

@@ -1,8 +1,8 @@
 extern "C" __global__ void __launch_bounds__(256, 1) sum_true_div_sub_square_add_mul(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, float *__restrict__ b3, long s0, long s1, long s2) {
   const long v1 = s0;
   const float v2 = (float)v1;
-  const int group = s1, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s2; at += gridDim.x * (256L / group)) {
+  const int group = s1, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < s2; at += gridDim.x * (long)rows) {
     const long i0 = at;
     float a0 = 0;
     for (long part = lane; part < s0; part += group) {
@@ -74,8 +74,10 @@ SYMTENSOR_KERNEL(sum_true_div_sub_square_add_mul, 1)
 
 extern "C" __global__ void __launch_bounds__(256, 1) sum_mul(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
-    const long i1 = at % s2 * 32 + threadIdx.x % 32;
-    const long i0 = (at / s2);
+    const long rest1 = quotient(at, s2);
+    const long block = at - rest1 * s2;
+    const long i0 = rest1;
+    const long i1 = block * 32 + threadIdx.x % 32;
     float a0 = 0;
     if (i1 < s0) {
       for (long part = threadIdx.x / 32; part < ((0 < ((-512) * i0 + s3) ? 0 : ((-512) * i0 + s3)) + 512); part += 8) {
@@ -94,7 +96,8 @@ SYMTENSOR_KERNEL(sum_mul, 1)
 
 extern "C" __global__ void __launch_bounds__(256, 1) sum_mul_total(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, long s0, long s1, long s2) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
-    const long i0 = at % s1 * 32 + threadIdx.x % 32;
+    const long block = at;
+    const long i0 = block * 32 + threadIdx.x % 32;
     float a0 = 0;
     if (i0 < s0) {
       for (long part = threadIdx.x / 32; part < s2; part += 8) {

@@ -1,7 +1,9 @@
 extern "C" __global__ void __launch_bounds__(256, 1) sum(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2, long s3, long s4) {
   for (long at = blockIdx.x; at < s1; at += gridDim.x) {
-    const long i1 = at % s2 * 32 + threadIdx.x % 32;
-    const long i0 = (at / s2);
+    const long rest1 = quotient(at, s2);
+    const long block = at - rest1 * s2;
+    const long i0 = rest1;
+    const long i1 = block * 32 + threadIdx.x % 32;
     float a0 = 0;
     if (i1 < s0) {
       for (long part = threadIdx.x / 32; part < s3; part += 8) {

@@ -1,6 +1,6 @@
 extern "C" __global__ void __launch_bounds__(256, 1) max_sub_exp_sum_true_div(const float *__restrict__ b0, float *__restrict__ b1, long s0, long s1, long s2) {
-  const int group = s0, lane = threadIdx.x % group;
-  for (long at = blockIdx.x * (256L / group) + threadIdx.x / group; at < s1; at += gridDim.x * (256L / group)) {
+  const int group = s0, rows = 256 / group, lane = threadIdx.x % group;
+  for (long at = blockIdx.x * (long)rows + threadIdx.x / group; at < s1; at += gridDim.x * (long)rows) {
     const long i0 = at;
     float a0 = -__builtin_inff();
     for (long part = lane; part < s2; part += group) {
