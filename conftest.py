@@ -18,6 +18,7 @@ from hypothesis import settings
 os.environ.setdefault("SYMTENSOR_CACHE_DIR", str(Path(__file__).parent / ".pytest_cache" / "symtensor"))
 os.environ.setdefault("SYMTENSOR_ON_REWRITE_ERROR", "raise")
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("SYMTENSOR_SOFTWARE_DEVICES", "2")
 
 # The same examples in every run: a test that fails once fails always. Compiling takes longer than hypothesis allows.
 settings.register_profile("symtensor", deadline=None, derandomize=True)

@@ -269,6 +269,10 @@ static int check_types(const Machine *machine)
         }
         if (!same)
             return unsound("buffer", i, "has another type than what it stands for");
+        if (buffer->device != machine->buffers[buffer->root].device)
+            return unsound("buffer", i, "is on another device than the buffer it is an alias of");
+        if (buffer->device > 0 && (buffer->kind == BUFFER_INPUT || buffer->kind == BUFFER_DYNAMIC))
+            return unsound("buffer", i, "is given by Python, and is not on a device");
     }
     return 0;
 }

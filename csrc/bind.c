@@ -121,9 +121,13 @@ static int64_t plan_launch(const Launch *launch, Binding *binding, LaunchPlan *p
 {
     int64_t work = binding->sizes[launch->work];
     plan->units = binding->sizes[launch->units];
+    give_sizes(binding, &launch->sizes, launch->first_size);
+    if (launch->device > 0) {
+        plan->scratch = binding->sizes[launch->scratch]; /* a block's, which the device has */
+        return work;
+    }
     plan->threads = threads_for(work, plan->units);
     plan_scratch(binding, plan, binding->sizes[launch->scratch]);
-    give_sizes(binding, &launch->sizes, launch->first_size);
     return work;
 }
 
@@ -142,7 +146,11 @@ static int64_t plan_instruction(const Machine *machine, Binding *binding, int in
     const Instruction *instruction = &machine->instructions[index];
     int64_t work = 0;
     switch (instruction->code) {
-    case LAUNCH: work = plan_launch(&instruction->launch, binding, &binding->plans[index]); break;
+    case LAUNCH:
+        work = plan_launch(&instruction->launch, binding, &binding->plans[index]);
+        if (instruction->launch.device > 0 && binding->plans[index].units > INT32_MAX)
+            return inconsistent("instruction", index, "is a launch of more blocks than a device takes");
+        break;
     case COPY:
         work = binding->bytes[instruction->copy.source] / 8;
         if (binding->bytes[instruction->copy.source] != binding->bytes[instruction->copy.target])
@@ -221,7 +229,7 @@ Binding *binding_new(const Machine *machine)
     binding->offsets = pool_take(&pool, machine->buffer_count, word);
     binding->given_sizes = pool_take(&pool, machine->given_size_count, word);
     binding->step_work = pool_take(&pool, machine->step_count, word);
-    binding->arena_bytes = pool_take(&pool, machine->segment_count, word);
+    binding->arena_bytes = pool_take(&pool, machine->segment_count * (machine->device_count + 1), word);
     binding->plans = pool_take(&pool, machine->instruction_count, sizeof(LaunchPlan));
     binding->pool = pool;
     if (binding->key == NULL || binding->sizes == NULL || binding->bytes == NULL || binding->offsets == NULL

@@ -8,12 +8,12 @@ static PyObject *memory_owner(const Workspace *workspace, int number)
     const Buffer *buffer = &machine->buffers[number];
     switch (buffer->kind) {
     case BUFFER_INPUT: return (PyObject *)workspace->arguments[buffer->source];
-    case BUFFER_SHARED: return (PyObject *)workspace->shared[buffer->source];
+    case BUFFER_SHARED: return workspace->shared[buffer->source];
     case BUFFER_CONSTANT: return PyTuple_GET_ITEM(machine->constants, buffer->source);
-    case BUFFER_OUTPUT: return (PyObject *)workspace->results[buffer->source];
+    case BUFFER_OUTPUT: return workspace->results[buffer->source];
     case BUFFER_DYNAMIC: return (PyObject *)workspace->dynamic[number];
     case BUFFER_MOVING: return NULL;
-    default: return (PyObject *)workspace->arenas[buffer->segment];
+    default: return (PyObject *)workspace->arenas[buffer->segment * (machine->device_count + 1)];
     }
 }
 
@@ -64,13 +64,18 @@ static PyObject *argument_array(const Workspace *workspace, int number)
     return array;
 }
 
+static PyObject *shared_array(const Workspace *workspace, int number)
+{
+    PyObject *value = workspace->shared[number];
+    return value_device(value) == NULL ? Py_NewRef(value) : value_copy(NULL, value);
+}
+
 PyObject *given_arrays(const Workspace *workspace)
 {
     int arguments = workspace->machine->argument_count, storages = workspace->machine->storage_count;
     PyObject *arrays = PyTuple_New(arguments + storages);
     for (int i = 0; arrays != NULL && i < arguments + storages; i++) {
-        PyObject *array = i < arguments ? argument_array(workspace, i)
-                                        : Py_NewRef((PyObject *)workspace->shared[i - arguments]);
+        PyObject *array = i < arguments ? argument_array(workspace, i) : shared_array(workspace, i - arguments);
         if (array == NULL)
             Py_CLEAR(arrays);
         else
@@ -94,7 +99,7 @@ static int copy_in(Function *function, Workspace *workspace, int index, int posi
     int failed = 0;
     if (!type_matches(&buffer->type, array))
         failed = refuse_result(function, index, position, "an array of another dtype or rank");
-    else if (!shape_matches(workspace->binding, buffer, array))
+    else if (!shape_matches(workspace->binding, buffer, PyArray_DIMS(array)))
         failed = refuse_result(function, index, position, "an array of another shape");
     else
         memmove(workspace->slots[number], PyArray_DATA(array), (size_t)workspace->binding->bytes[number]);
@@ -136,7 +141,8 @@ static int keep(Function *function, Workspace *workspace, int index, int positio
         failed = refuse_result(function, index, position, "an array of another rank");
     else if (!PyArray_CanCastArrayTo(array, buffer->type.descr, NPY_SAME_KIND_CASTING))
         failed = refuse_result(function, index, position, "an array of another dtype");
-    else if (buffer->segment <= workspace->segment && !shape_matches(workspace->binding, buffer, array))
+    else if (buffer->segment <= workspace->segment
+             && !shape_matches(workspace->binding, buffer, PyArray_DIMS(array)))
         failed = refuse_result(function, index, position, "an array of another shape");
     else if (!as_it_is) {
         Py_INCREF(buffer->type.descr);

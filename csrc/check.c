@@ -60,10 +60,17 @@ static int check_written(const Checker *checker, int number)
     return check_alive(checker, number, true);
 }
 
+/* An instruction finds a buffer on the device it runs on. */
+static int check_place(const Checker *checker, int number, int device)
+{
+    return checker->machine->buffers[number].device == device ? 0 : unsound(checker, number, "is on another device");
+}
+
 static int check_launch(const Checker *checker, const Launch *launch)
 {
     for (int i = 0; i < launch->buffers.count; i++)
-        if (check_read(checker, launch->buffers.items[i]) < 0)
+        if (check_read(checker, launch->buffers.items[i]) < 0
+            || check_place(checker, launch->buffers.items[i], launch->device) < 0)
             return -1;
     for (int i = 0; i < launch->sizes.count; i++)
         if (check_size(checker, launch->sizes.items[i]) < 0)
@@ -76,7 +83,7 @@ static int check_launch(const Checker *checker, const Launch *launch)
 static int check_routine(const Checker *checker, const Routine *routine)
 {
     for (int i = 0; i < routine->inputs.count; i++)
-        if (check_read(checker, routine->inputs.items[i]) < 0)
+        if (check_read(checker, routine->inputs.items[i]) < 0 || check_place(checker, routine->inputs.items[i], 0) < 0)
             return -1;
     for (int i = 0; i < routine->sizes.count; i++)
         if (check_size(checker, routine->sizes.items[i]) < 0)
@@ -84,7 +91,8 @@ static int check_routine(const Checker *checker, const Routine *routine)
     if (check_size(checker, routine->work) < 0 || check_size(checker, routine->scratch) < 0)
         return -1;
     for (int i = 0; i < routine->outputs.count; i++)
-        if (check_written(checker, routine->outputs.items[i]) < 0)
+        if (check_written(checker, routine->outputs.items[i]) < 0
+            || check_place(checker, routine->outputs.items[i], 0) < 0)
             return -1;
     return 0;
 }
@@ -103,6 +111,7 @@ static int check_loop_buffers(const Checker *checker, const Loop *loop)
     for (int i = 0; i < loop->row_count; i++) {
         LoopRow row = loop->rows[i];
         if (check_moving(checker, loop, row.own) < 0 || check_read(checker, row.source) < 0
+            || check_place(checker, row.own, checker->machine->buffers[row.source].device) < 0
             || (row.written && check_written(checker, row.source) < 0))
             return -1;
         if (!row.written && checker->machine->buffers[row.own].source != row.own)
@@ -112,12 +121,15 @@ static int check_loop_buffers(const Checker *checker, const Loop *loop)
     }
     for (int i = 0; i < loop->carry_count; i++) {
         const LoopCarry *carry = &loop->carries[i];
+        int device = checker->machine->buffers[carry->own].device;
         if (check_moving(checker, loop, carry->own) < 0 || check_read(checker, carry->first) < 0
-            || check_read(checker, carry->new) < 0
+            || check_read(checker, carry->new) < 0 || check_place(checker, carry->first, device) < 0
+            || check_place(checker, carry->new, device) < 0
             || (carry->final != carry->own && check_written(checker, carry->final) < 0))
             return -1;
         for (int j = 0; j < carry->spares.count; j++)
-            if (check_written(checker, carry->spares.items[j]) < 0 || check_written(checker, carry->new) < 0)
+            if (check_written(checker, carry->spares.items[j]) < 0 || check_written(checker, carry->new) < 0
+                || check_place(checker, carry->spares.items[j], device) < 0)
                 return -1;
     }
     return 0;
@@ -146,10 +158,13 @@ static int check_loop(Checker *checker, const Loop *loop)
 static int check_call(Checker *checker, const Call *call)
 {
     for (int i = 0; i < call->inputs.count; i++)
-        if (check_alive(checker, call->inputs.items[i], false) < 0)
+        if (check_alive(checker, call->inputs.items[i], false) < 0
+            || check_place(checker, call->inputs.items[i], 0) < 0)
             return -1;
     for (int i = 0; i < call->outputs.count; i++) {
         int number = call->outputs.items[i];
+        if (check_place(checker, number, 0) < 0)
+            return -1;
         if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC && checker->loop_end > 0)
             return unsound(checker, number, "is made anew in each step of a loop");
         if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC)
@@ -167,7 +182,7 @@ static int check_resize(const Checker *checker)
     for (int i = segment->root_begin; i < segment->root_end; i++) {
         const SizeEntry *entry = &checker->machine->roots[i].entry;
         bool data = entry->code == CODE_DATA_VALUE || entry->code == CODE_DATA_DIM;
-        if (data && check_alive(checker, (int)entry->a, false) < 0)
+        if (data && (check_alive(checker, (int)entry->a, false) < 0 || check_place(checker, (int)entry->a, 0) < 0))
             return -1;
     }
     return 0;

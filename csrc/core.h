@@ -7,6 +7,7 @@
  * Function   the Python callable: arguments, results, updates, a pool of          function.c argument.c result.c
  *            workspaces
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
+ * Device     memory and queued work of a device, and arrays that are there        device.c value.c
  *
  * run.c goes through the instructions, loop.c through the steps of loops; call.c calls Python; routines.c has
  * the routines of libraries (gemm.c, linear.c), whose functions libraries.c finds; parallel.c spreads chunks over
@@ -31,7 +32,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "device.h"
+
 #define ALIGNMENT 64             /* of arenas, the buffers in them, and scratch */
+#define DEVICE_ALIGNMENT 256     /* of arenas on devices, and the buffers in them */
 #define BINDINGS 8               /* remembered by each workspace */
 #define RELEASE_WORK 20000       /* elements of work from which the GIL is released */
 #define PARALLEL_WORK 20000      /* elements of work from which a launch may use more than one thread */
@@ -95,6 +99,7 @@ enum BufferKind {
 typedef struct {
     enum BufferKind kind;
     int source;
+    int device;                  /* 0: the processor, n: Machine.devices[n - 1] */
     int root;                    /* the buffer whose memory this is: itself unless an ALIAS */
     Type type;
     int *shape;
@@ -105,11 +110,15 @@ typedef struct {
 enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, LOOP, OPCODES };
 
 typedef struct {
-    Kernel kernel;
+    Kernel kernel;               /* of a processor, or */
+    void *handle;                /* that of a device */
     Numbers buffers, sizes;
     int units, work, scratch;
     int first_size;              /* where its size arguments begin in Binding.given_sizes */
-    bool in_order;               /* its last two sizes are rounds, and may be divided into stretches */
+    int device;
+    int block;                   /* threads of a block on a device */
+    int status;                  /* which of its device's statuses it writes; -1 if it cannot fail */
+    bool commits;                /* writes a storage in place */
 } Launch;
 
 typedef struct RoutineKind RoutineKind;
@@ -219,10 +228,13 @@ typedef struct {
     PyObject *names;             /* of the arguments, a tuple of interned strings */
     int argument_count, storage_count, constant_count, size_count, root_count, watched_count, check_count;
     int buffer_count, instruction_count, result_count, update_count, written_count, returned, segment_count;
-    int step_count, given_size_count, pointer_count, arena_count, most_carries;
+    int step_count, given_size_count, pointer_count, arena_count, most_carries, device_count, status_count;
+    Device **devices;            /* owned */
+    int *status_of;              /* the instruction that writes each status */
     Type *arguments, *storage_types;
     enum Access *access;         /* of each storage */
     int *storage_order;          /* storages by address: the order in which locks are taken */
+    int *storage_places;         /* the device of each, 0 for the processor */
     bool locks;                  /* some storage is written */
     SizeEntry *sizes;
     Root *roots, *watched;
@@ -260,7 +272,7 @@ typedef struct {
     int64_t *bytes, *offsets;    /* of each buffer */
     int64_t *given_sizes;        /* those that launches and routines are given */
     int64_t *step_work;
-    int64_t *arena_bytes;        /* of each segment */
+    int64_t *arena_bytes;        /* of each segment, for the processor and each device */
     int64_t scratch_bytes;
     LaunchPlan *plans;           /* of each instruction */
 } Binding;
@@ -276,6 +288,12 @@ int bind_segment(Function *function, Binding *binding, Layout *layout, int segme
 /* The packing of arenas; a Layout is the space this works in. */
 Layout *layout_new(const Machine *machine);
 void layout_free(Layout *layout);
+/* The bytes of a segment's arena on the processor or a device. */
+static inline int64_t *arena_bytes(const Machine *machine, Binding *binding, int segment, int device)
+{
+    return &binding->arena_bytes[segment * (machine->device_count + 1) + device];
+}
+
 /* Offsets for the segment's ARENA buffers. Returns -1, or the number of a buffer that no longer fits in int64. */
 int layout_segment(Layout *layout, const Machine *machine, Binding *binding, int segment);
 
@@ -285,9 +303,35 @@ typedef struct {
     PyObject_HEAD
     int64_t bytes;
     void *data;
+    Device *device;              /* NULL for the processor */
+    PyObject *owner;             /* who keeps the memory alive, if it is another library's */
 } Block;
 
 extern PyTypeObject BlockType;
+
+Block *block_new(Device *device, int64_t bytes); /* NULL with MemoryError set */
+Block *block_over(Device *device, PyObject *owner, void *data);
+
+typedef struct {
+    PyObject_VAR_HEAD
+    PyObject *weak_references;
+    Block *memory;
+    void *data;
+    Type type;
+    npy_intp shape[];
+} DeviceArray;
+
+extern PyTypeObject DeviceArrayType;
+
+/* Values: arrays of NumPy, or DeviceArrays. */
+Device *value_device(const PyObject *value);  /* NULL for the processor */
+void *value_data(const PyObject *value);
+const npy_intp *value_shape(const PyObject *value);
+int64_t value_bytes(const PyObject *value);
+bool value_is_of(const Type *type, const PyObject *value); /* dtype and rank */
+PyObject *value_new(Device *device, const Type *type, const npy_intp *shape);
+PyObject *value_copy(Device *device, PyObject *value); /* waits, with the GIL, for what comes to the processor */
+bool value_is_exclusive(PyObject *value);
 
 typedef union {
     int8_t int8;
@@ -307,7 +351,7 @@ typedef struct Workspace {
     int binding_count;
     Binding *binding;            /* of the call in flight */
     bool rebound;                /* some segment of this call was bound anew */
-    Block **arenas;              /* of each segment */
+    Block **arenas;              /* of each segment, for the processor and each device */
     int *oversized;              /* calls in a row that needed far less than the arena */
     const Binding **placed;      /* of each segment: the binding whose offsets the slots hold */
     Block *scratch;
@@ -318,6 +362,15 @@ typedef struct Workspace {
     int64_t *timings;            /* of each instruction in this call; NULL unless profiling */
     int64_t *timing_space;
     int segment;                 /* the one entered last */
+    PyObject **constants;        /* those on devices, by buffer; owned */
+    Block **statuses;            /* of each device: what its kernels that can fail write */
+    int *status_values;          /* the same on the processor */
+    void **parameters;           /* of the kernel of a device being launched */
+    bool expecting;              /* something a device copies to the processor may not be there yet */
+    bool unchecked;              /* a kernel that can fail was launched, and its status not looked at */
+    bool late;                   /* a failure was found after its step of a loop, which is not known then */
+    void *timer[2];              /* events around an instruction of a device */
+    Status error;                /* of the driver */
     int failed;                  /* the instruction that failed */
     int64_t failed_step;         /* in which step of a loop; -1 outside of loops */
     struct Function *function;   /* whose call is in flight */
@@ -325,7 +378,8 @@ typedef struct Workspace {
     void **argument_data;
     Scalar *scalars;
     PyObject *converted;         /* what `convert` returned */
-    PyArrayObject **shared, **dynamic, **results, **updates; /* owned */
+    PyArrayObject **dynamic;     /* owned, as those below */
+    PyObject **shared, **results, **updates;
 } Workspace;
 
 Workspace *workspace_take(Function *function);
@@ -338,7 +392,8 @@ int workspace_enter_segment(Function *function, Workspace *workspace, int segmen
 
 struct Storage {
     PyObject_HEAD
-    PyArrayObject *array;
+    PyObject *value;             /* an array of NumPy, or one on a device */
+    PyObject *mirror;            /* the same elsewhere, or NULL */
     PyThread_type_lock lock;     /* held by the call that writes */
     unsigned long owner;         /* the thread of that call, 0 when none */
     bool modified_in_place;      /* by that call */
@@ -346,14 +401,14 @@ struct Storage {
 
 extern PyTypeObject StorageType;
 
-int storages_acquire(const Machine *machine, Workspace *workspace);
+int storages_acquire(Function *function, Workspace *workspace);
 void storages_release(const Machine *machine);
 
 
 /* The callable. */
 
 typedef struct {
-    PyArrayObject *arrays[2];    /* the newest first */
+    PyArrayObject *arrays[2];    /* the newest first; of NumPy, since devices recycle memory themselves */
 } Recycler;
 
 struct Function {
@@ -377,21 +432,34 @@ int function_fail(Function *function, const char *kind, int64_t number, PyObject
 int arguments_read(Function *function, Workspace *workspace, PyObject *const *args, Py_ssize_t count,
                    PyObject *keywords);
 /* An array for the result in buffer `number`, one handed out before if `recycler` has one nobody holds any more. */
-PyArrayObject *result_array(Function *function, const Binding *binding, int recycler, int number);
+PyObject *result_array(Function *function, const Binding *binding, int recycler, int number);
 PyObject *results_finish(Function *function, Workspace *workspace);
 void recyclers_clear(Function *function);
 void buffer_shape(const Binding *binding, const Buffer *buffer, npy_intp *shape);
-bool shape_matches(const Binding *binding, const Buffer *buffer, PyArrayObject *array);
+bool shape_matches(const Binding *binding, const Buffer *buffer, const npy_intp *shape);
 
 /* Running. */
 
 int run_program(Function *function, Workspace *workspace);
 #define RAISED INT_MIN           /* the status of what has set a Python exception */
+#define DRIVER_FAILED (INT_MIN + 1) /* that of what the driver refused, with Workspace.error */
 /* Instructions begin..end, none of them RESIZE: a status, zero for success. Without the GIL if none is a CALL. */
 int run_range(Workspace *workspace, int begin, int end);
 int run_loop(Workspace *workspace, int index);
-int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
-int run_in_order(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
+/* Devices: a launch; a copy between buffers, and between any places; what was asked of devices is done, their kernels did not fail and what
+ * they copy to the processor is there. Each returns a status. */
+int run_device_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
+int copy_buffer(Workspace *workspace, int target, int source);
+int run_copy(Workspace *workspace, int to, void *target, int from, const void *source, int64_t bytes);
+int settle_devices(Workspace *workspace);
+/* A bool in a buffer, for which a device is waited for; an int64 to a buffer; zeros to a part of one. */
+int read_truth(Workspace *workspace, int number, bool *truth);
+int fill_words(Workspace *workspace, int number, int64_t value);
+int fill_zero(Workspace *workspace, int number, int64_t offset, int64_t bytes);
+/* Before and after an instruction whose time is taken. */
+int64_t device_time(Workspace *workspace, int device, bool after);
+int open_devices(Function *function, Workspace *workspace); /* at the start of a call */
+void close_devices(Workspace *workspace);
 bool loop_fits(const Machine *machine, const Loop *loop, const Binding *binding);
 /* What the call was given: an array for each argument and each storage, a tuple. */
 PyObject *given_arrays(const Workspace *workspace);

@@ -159,6 +159,8 @@ static int read_buffer(const Reader *reader, PyObject *item)
         || read_numbers(reader, item, "shape", machine->size_count, &shape) < 0
         || read_type(reader, item, shape.count, &buffer->type) < 0)
         return -1;
+    if (read_number(reader, item, "device", machine->device_count + 1, &buffer->device) < 0)
+        return -1;
     buffer->kind = (enum BufferKind)kind;
     buffer->shape = shape.items;
     buffer->root = (int)reader->index;
@@ -169,8 +171,29 @@ static int read_buffer(const Reader *reader, PyObject *item)
     int limit = source_limit(machine, buffer->kind, reader->index);
     if (limit >= 0 && read_number(reader, item, "source", limit, &buffer->source) < 0)
         return -1;
+    if (kind == BUFFER_SHARED)
+        machine->storage_places[buffer->source] = buffer->device;
     if (kind == BUFFER_ALIAS)
         buffer->root = machine->buffers[buffer->source].root;
+    return 0;
+}
+
+/* Where a launch runs, and what that asks of it. */
+static int read_place(const Reader *reader, PyObject *item, Launch *launch)
+{
+    Machine *machine = reader->machine;
+    bool fails;
+    if (read_number(reader, item, "block", 1025, &launch->block) < 0 || read_flag(item, "fails", &fails) < 0
+        || read_flag(item, "commits", &launch->commits) < 0)
+        return -1;
+    launch->status = -1;
+    launch->device = launch->buffers.count > 0 ? machine->buffers[launch->buffers.items[0]].device : 0;
+    if ((launch->device > 0) != (launch->block > 0))
+        return refuse(reader, "block", "is for launches on devices, and needed there");
+    if (launch->device > 0 && fails) {
+        launch->status = machine->status_count++;
+        machine->status_of[launch->status] = (int)reader->index;
+    }
     return 0;
 }
 
@@ -183,20 +206,19 @@ static int read_launch(const Reader *reader, PyObject *item, Launch *launch)
         || read_numbers(reader, item, "sizes", machine->size_count, &launch->sizes) < 0
         || read_number(reader, item, "units", machine->size_count, &launch->units) < 0
         || read_number(reader, item, "work", machine->size_count, &launch->work) < 0
-        || read_number(reader, item, "scratch", machine->size_count, &launch->scratch) < 0
-        || read_flag(item, "in_order", &launch->in_order) < 0)
+        || read_number(reader, item, "scratch", machine->size_count, &launch->scratch) < 0)
         return -1;
-    if (launch->in_order && launch->sizes.count < 2)
-        return refuse(reader, "sizes", "has no bounds of rounds");
     void *address = PyLong_AsVoidPtr(PyTuple_GET_ITEM(reader->addresses, kernel));
     if (address == NULL)
         return PyErr_Occurred() ? -1 : refuse(reader, "kernel", "its address is 0");
     memcpy(&launch->kernel, &address, sizeof(address));
+    launch->handle = address;
     launch->first_size = machine->given_size_count;
     machine->given_size_count += launch->sizes.count;
-    if (launch->buffers.count > machine->pointer_count)
-        machine->pointer_count = launch->buffers.count;
-    return 0;
+    int parameters = launch->buffers.count + launch->sizes.count + 1;
+    if (parameters > machine->pointer_count)
+        machine->pointer_count = parameters;
+    return read_place(reader, item, launch);
 }
 
 static int read_copy(const Reader *reader, PyObject *item, Copy *copy)
@@ -419,7 +441,9 @@ int decode_program(Machine *machine, PyObject *program, PyObject *addresses)
     }
     if (!failed) {
         machine->access = pool_take(&machine->pool, machine->storage_count, sizeof(enum Access));
-        failed = machine->access == NULL ? -1 : 0;
+        machine->status_of = pool_take(&machine->pool, machine->instruction_count, sizeof(int));
+        machine->storage_places = pool_take(&machine->pool, machine->storage_count, sizeof(int));
+        failed = machine->access == NULL || machine->status_of == NULL || machine->storage_places == NULL ? -1 : 0;
     }
     if (!failed)
         failed = read_names(machine, items[0]);

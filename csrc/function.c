@@ -26,9 +26,12 @@ static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nar
     function->call_count++;
     PyObject *wrapped = NULL;
     if (arguments_read(function, workspace, args, PyVectorcall_NARGS(nargsf), keywords) == 0
-        && storages_acquire(function->machine, workspace) == 0) {
-        if (workspace_bind(function, workspace) == 0 && run_program(function, workspace) == 0)
-            wrapped = results_finish(function, workspace);
+        && storages_acquire(function, workspace) == 0) {
+        if (open_devices(function, workspace) == 0) {
+            if (workspace_bind(function, workspace) == 0 && run_program(function, workspace) == 0)
+                wrapped = results_finish(function, workspace);
+            close_devices(workspace);
+        }
         storages_release(function->machine);
     }
     workspace_give(function, workspace);
@@ -129,16 +132,23 @@ static PyObject *function_init_subclass(PyObject *class, PyObject *unused)
 
 /* Methods and attributes. */
 
-static int64_t total_bytes(const Machine *machine, const Binding *binding)
+static int64_t bytes_at(const Machine *machine, const Binding *binding, int result, int place)
 {
-    int64_t total = binding->scratch_bytes;
+    int buffer = machine->results[result].buffer;
+    return machine->buffers[buffer].device == place ? binding->bytes[buffer] : 0;
+}
+
+/* What a call takes on the processor, place 0, or on a device. */
+static int64_t total_bytes(const Machine *machine, Binding *binding, int place)
+{
+    int64_t total = place == 0 ? binding->scratch_bytes : machine->status_count * (int64_t)sizeof(int);
     for (int i = 0; i < machine->segment_count; i++)
-        total = add_saturating(total, binding->arena_bytes[i]);
+        total = add_saturating(total, *arena_bytes(machine, binding, i, place));
     for (int i = 0; i < machine->result_count; i++)
-        total = add_saturating(total, binding->bytes[machine->results[i].buffer]);
+        total = add_saturating(total, bytes_at(machine, binding, i, place));
     for (int i = 0; i < machine->update_count; i++)
         if (machine->updates[i].copy)
-            total = add_saturating(total, binding->bytes[machine->results[machine->updates[i].result].buffer]);
+            total = add_saturating(total, bytes_at(machine, binding, machine->updates[i].result, place));
     return total;
 }
 
@@ -157,10 +167,16 @@ static int read_root_sizes(const Machine *machine, Binding *binding, PyObject *v
     return 0;
 }
 
-static PyObject *function_peak_bytes(PyObject *self, PyObject *sizes)
+static PyObject *function_peak_bytes(PyObject *self, PyObject *args)
 {
     Function *function = (Function *)self;
     const Machine *machine = function->machine;
+    PyObject *sizes;
+    int place = 0;
+    if (!PyArg_ParseTuple(args, "O|i:peak_bytes", &sizes, &place))
+        return NULL;
+    if (place < 0 || place > machine->device_count)
+        return PyErr_Format(PyExc_ValueError, "there are %d devices, not %d", machine->device_count, place);
     PyObject *values = PySequence_Tuple(sizes);
     if (values == NULL)
         return NULL;
@@ -169,7 +185,7 @@ static PyObject *function_peak_bytes(PyObject *self, PyObject *sizes)
     int failed = binding == NULL || layout == NULL || read_root_sizes(machine, binding, values) < 0;
     for (int i = 0; i < machine->segment_count && !failed; i++)
         failed = bind_segment(function, binding, layout, i) < 0;
-    PyObject *bytes = failed ? NULL : PyLong_FromLongLong(total_bytes(machine, binding));
+    PyObject *bytes = failed ? NULL : PyLong_FromLongLong(total_bytes(machine, binding, place));
     Py_DECREF(values);
     if (binding != NULL)
         binding_free(binding);
@@ -249,8 +265,10 @@ static PyMemberDef function_members[] = {
     {NULL, 0, 0, 0, NULL}};
 
 static PyMethodDef function_methods[] = {
-    {"peak_bytes", function_peak_bytes, METH_O,
-     "peak_bytes(root_sizes)\n--\n\nBytes a call takes for these values of `machine.roots`: arenas, scratch, results."},
+    {"peak_bytes", function_peak_bytes, METH_VARARGS,
+     "peak_bytes(root_sizes, place=0)\n--\n\n"
+     "Bytes a call takes for these values of `machine.roots`, arenas, scratch and results: on the processor, or on a\n"
+     "device by number."},
     {"release", function_release, METH_NOARGS, "release()\n--\n\nFree idle workspaces and recycled arrays."},
     {"__init_subclass__", function_init_subclass, METH_NOARGS | METH_CLASS, NULL},
     {NULL, NULL, 0, NULL}};

@@ -1,6 +1,6 @@
-/* The packing of a segment's buffers in one arena: best fit over their lives.
+/* The packing of a segment's buffers in arenas, one for the processor and for each device: best fit over their lives.
  *
- * The arena is a row of blocks, free or in use. Free blocks are kept in classes by the power of two below
+ * An arena is a row of blocks, free or in use. Free blocks are kept in classes by the power of two below
  * their size, so that finding one is fast however many there are: the best of the first few in the class
  * of the size wanted, else in the next class that has any, else the arena grows.
  */
@@ -197,27 +197,38 @@ static void clear(Layout *layout, int arena_count)
         layout->classes[i] = NONE;
 }
 
-int layout_segment(Layout *layout, const Machine *machine, Binding *binding, int number)
+static int layout_place(Layout *layout, const Machine *machine, Binding *binding, int number, int device)
 {
     const Segment *segment = &machine->segments[number];
+    const int64_t alignment = device > 0 ? DEVICE_ALIGNMENT : ALIGNMENT;
     int64_t end = 0;
     if (segment->events.count > 0)
         clear(layout, machine->arena_count);
     for (int i = 0; i < segment->events.count; i++) {
         int event = segment->events.items[i];
         int buffer = event >= 0 ? event : ~event;
+        if (machine->buffers[buffer].device != device)
+            continue;
         int64_t bytes = binding->bytes[buffer];
         if (event < 0 && bytes > 0)
             give_back(layout, layout->block_of[buffer]);
         if (event < 0)
             continue;
-        int64_t size = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        int64_t size = (bytes + alignment - 1) / alignment * alignment;
         if (end > INT64_MAX / 2 - size)
             return buffer;
         binding->offsets[buffer] = bytes > 0 ? place(layout, buffer, size) : 0;
         if (binding->offsets[buffer] + size > end)
             end = binding->offsets[buffer] + size;
     }
-    binding->arena_bytes[number] = end;
+    *arena_bytes(machine, binding, number, device) = end;
     return NONE;
+}
+
+int layout_segment(Layout *layout, const Machine *machine, Binding *binding, int number)
+{
+    int unplaced = NONE;
+    for (int device = 0; device <= machine->device_count && unplaced == NONE; device++)
+        unplaced = layout_place(layout, machine, binding, number, device);
+    return unplaced;
 }

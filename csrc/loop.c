@@ -85,22 +85,28 @@ static void advance(Workspace *workspace, const Loop *loop)
 }
 
 /* The last carried values, the number of steps done, and zeros in rows that no step has made. */
-static void finish(Workspace *workspace, const Loop *loop, int64_t steps, int64_t done)
+static int finish(Workspace *workspace, const Loop *loop, int64_t steps, int64_t done)
 {
-    void **slots = workspace->slots;
     const int64_t *bytes = workspace->binding->bytes;
     for (int i = 0; i < loop->carry_count; i++) {
         const LoopCarry *carry = &loop->carries[i];
-        if (carry->final != carry->own)
-            memmove(slots[carry->final], slots[carry->own], (size_t)bytes[carry->own]);
+        int status = carry->final == carry->own ? 0 : copy_buffer(workspace, carry->final, carry->own);
+        if (status != 0)
+            return status;
     }
-    for (int i = 0; i < loop->count.count; i++)
-        memcpy(slots[loop->count.items[i]], &done, sizeof(done));
+    for (int i = 0; i < loop->count.count; i++) {
+        int status = fill_words(workspace, loop->count.items[i], done);
+        if (status != 0)
+            return status;
+    }
     for (int i = 0; i < loop->row_count && done < steps; i++) {
         LoopRow row = loop->rows[i];
-        if (row.written)
-            memset((char *)slots[row.source] + done * bytes[row.own], 0, (size_t)((steps - done) * bytes[row.own]));
+        int64_t size = bytes[row.own];
+        int status = row.written ? fill_zero(workspace, row.source, done * size, (steps - done) * size) : 0;
+        if (status != 0)
+            return status;
     }
+    return 0;
 }
 
 int run_loop(Workspace *workspace, int index)
@@ -119,45 +125,13 @@ int run_loop(Workspace *workspace, int index)
                 workspace->failed_step = loop->backwards ? steps - 1 - done : done;
             return status;
         }
-        stop = loop->stop.count > 0 && *(const bool *)workspace->slots[loop->stop.items[0]];
+        status = loop->stop.count > 0 ? read_truth(workspace, loop->stop.items[0], &stop) : 0;
+        if (status != 0)
+            return status;
         done++;
         advance(workspace, loop);
     }
-    finish(workspace, loop, steps, done);
-    return 0;
-}
-
-/* Launches whose rounds run in order: in stretches, so that signals are looked for between them. */
-
-#define SHORTEST 64              /* rounds of the first stretch, if there are so many */
-#define STRETCH_WORK 1000000     /* elements of work of the first stretch */
-#define NO_MORE (-1)             /* the status of a kernel that wants no more rounds */
-
-int run_in_order(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
-{
-    const Binding *binding = workspace->binding;
-    int64_t *bounds = binding->given_sizes + launch->first_size + launch->sizes.count - 2;
-    int64_t rounds = bounds[1], work = binding->sizes[launch->work], last = clock_nanoseconds();
-    int64_t stretch = multiply_saturating(rounds, STRETCH_WORK) / (work > 0 ? work : 1);
-    int status = 0;
-    for (int64_t from = 0; status == 0 && (from < rounds || from == 0); from = bounds[1]) {
-        stretch = stretch < SHORTEST ? SHORTEST : stretch;
-        bounds[0] = from;
-        bounds[1] = stretch < rounds - from ? from + stretch : rounds;
-        status = run_launch(workspace, launch, plan);
-        if (status != 0 || bounds[1] >= rounds)
-            break;
-        int64_t now = clock_nanoseconds(), passed = now - last;
-        if (passed < BETWEEN_CHECKS / 2)
-            stretch = multiply_saturating(stretch, 2);
-        else if (passed > BETWEEN_CHECKS)
-            stretch /= 2;
-        last = now;
-        status = look_for_signals();
-    }
-    bounds[0] = 0;
-    bounds[1] = rounds;
-    return status == NO_MORE ? 0 : status;
+    return finish(workspace, loop, steps, done);
 }
 
 /* Whether what a loop goes through is as long as it says. */

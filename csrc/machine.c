@@ -40,6 +40,8 @@ static void machine_dealloc(PyObject *self)
         release_types(machine->storage_types, machine->storage_count);
     for (int i = 0; machine->buffers != NULL && i < machine->buffer_count; i++)
         Py_XDECREF(machine->buffers[i].type.descr);
+    for (int i = 0; i < machine->device_count; i++)
+        Py_XDECREF(machine->devices[i]);
     Py_CLEAR(machine->names);
     Py_CLEAR(machine->constants);
     Py_CLEAR(machine->storages);
@@ -73,6 +75,29 @@ static int keep_tuples(Machine *machine, PyObject *program, PyObject *storages, 
     return 0;
 }
 
+/* A Device for each name in the program. */
+static int keep_devices(Machine *machine, PyObject *program, PyObject *devices)
+{
+    PyObject *names = PyObject_GetAttrString(program, "devices");
+    Py_ssize_t count = names == NULL ? -1 : PySequence_Size(names);
+    Py_XDECREF(names);
+    PyObject *given = count < 0 ? NULL : PySequence_Tuple(devices);
+    if (given == NULL)
+        return -1;
+    machine->devices = pool_take(&machine->pool, count, sizeof(Device *));
+    bool fits = machine->devices != NULL && PyTuple_GET_SIZE(given) == count;
+    for (Py_ssize_t i = 0; fits && i < count; i++) {
+        PyObject *device = PyTuple_GET_ITEM(given, i);
+        fits = PyObject_TypeCheck(device, &DeviceType);
+        if (fits)
+            machine->devices[machine->device_count++] = (Device *)Py_NewRef(device);
+    }
+    if (!fits && !PyErr_Occurred())
+        PyErr_Format(PyExc_ValueError, "the program needs %zd Devices", count);
+    Py_DECREF(given);
+    return fits ? 0 : -1;
+}
+
 static int machine_build(Machine *machine, PyObject *program, PyObject *addresses)
 {
     if (decode_program(machine, program, addresses) < 0)
@@ -87,17 +112,20 @@ static int machine_build(Machine *machine, PyObject *program, PyObject *addresse
 
 static PyObject *machine_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"program", "kernels", "storages", "callables", NULL};
-    PyObject *program, *kernels, *storages, *callables;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOO:Machine", names, &program, &kernels, &storages, &callables))
+    static char *names[] = {"program", "kernels", "storages", "callables", "devices", NULL};
+    PyObject *program, *kernels, *storages, *callables, *devices = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOO|O:Machine", names, &program, &kernels, &storages, &callables,
+                                     &devices))
         return NULL;
     Machine *machine = (Machine *)type->tp_alloc(type, 0);
     if (machine == NULL)
         return NULL;
-    PyObject *addresses = PySequence_Tuple(kernels);
-    int failed = addresses == NULL || keep_tuples(machine, program, storages, callables) < 0
+    PyObject *addresses = PySequence_Tuple(kernels), *none = PyTuple_New(0);
+    int failed = addresses == NULL || none == NULL || keep_tuples(machine, program, storages, callables) < 0
+        || keep_devices(machine, program, devices == NULL ? none : devices) < 0
         || machine_build(machine, program, addresses) < 0;
     Py_XDECREF(addresses);
+    Py_XDECREF(none);
     if (failed)
         Py_CLEAR(machine);
     return (PyObject *)machine;
@@ -128,8 +156,9 @@ PyTypeObject MachineType = {
     .tp_name = "symtensor._core.Machine",
     .tp_basicsize = sizeof(Machine),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Machine(program, kernels, storages, callables)\n--\n\n"
-              "A Program made ready to run: `kernels` are addresses. Raises ValueError for an unsound program.",
+    .tp_doc = "Machine(program, kernels, storages, callables, devices=())\n--\n\n"
+              "A Program made ready to run: `kernels` are addresses, or handles of the driver; there is a Device for\n"
+              "each of the program's. Raises ValueError for an unsound program.",
     .tp_new = machine_new,
     .tp_dealloc = machine_dealloc,
     .tp_traverse = machine_traverse,

@@ -67,6 +67,9 @@ static PyMethodDef methods[] = {
     {"routines", routines, METH_NOARGS,
      "routines()\n--\n\n"
      "For each routine the functions it may call, pairs (library, name), and whether it does nothing without."},
+    {"set_driver", driver_set, METH_O,
+     "set_driver(addresses)\n--\n\n"
+     "Where the entry points of the driver of devices are, a dict; given None, their names."},
     {"capsule_address", capsule_address, METH_O, "capsule_address(capsule)\n--\n\nThe pointer a capsule holds."},
     {NULL, NULL, 0, NULL}};
 
@@ -87,7 +90,8 @@ PyMODINIT_FUNC PyInit__core(void)
     if (module == NULL)
         return NULL;
     if (PyModule_AddType(module, &StorageType) < 0 || PyModule_AddType(module, &MachineType) < 0
-        || PyModule_AddType(module, &FunctionType) < 0) {
+        || PyModule_AddType(module, &FunctionType) < 0 || PyModule_AddType(module, &DeviceType) < 0
+        || PyModule_AddType(module, &DeviceArrayType) < 0) {
         Py_DECREF(module);
         return NULL;
     }

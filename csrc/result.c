@@ -7,9 +7,8 @@ void buffer_shape(const Binding *binding, const Buffer *buffer, npy_intp *shape)
         shape[axis] = binding->sizes[buffer->shape[axis]];
 }
 
-bool shape_matches(const Binding *binding, const Buffer *buffer, PyArrayObject *array)
+bool shape_matches(const Binding *binding, const Buffer *buffer, const npy_intp *shape)
 {
-    const npy_intp *shape = PyArray_DIMS(array);
     for (int axis = 0; axis < buffer->type.ndim; axis++)
         if (shape[axis] != binding->sizes[buffer->shape[axis]])
             return false;
@@ -31,7 +30,7 @@ static PyArrayObject *take_recycled(Recycler *recycler, const Binding *binding, 
     for (int i = 0; i < 2; i++) {
         PyArrayObject *array = recycler->arrays[i];
         if (array != NULL && is_forgotten(array) && type_matches(&buffer->type, array)
-            && shape_matches(binding, buffer, array)) {
+            && shape_matches(binding, buffer, PyArray_DIMS(array))) {
             recycler->arrays[i] = NULL;
             return array;
         }
@@ -39,11 +38,12 @@ static PyArrayObject *take_recycled(Recycler *recycler, const Binding *binding, 
     return NULL;
 }
 
-static void remember(Function *function, int number, PyArrayObject *array)
+static void remember(Function *function, int number, PyObject *value)
 {
     Recycler *recycler = &function->recyclers[number];
-    if (!function->recycle || !PyArray_CheckExact(array))
+    if (!function->recycle || !PyArray_CheckExact(value))
         return;
+    PyArrayObject *array = (PyArrayObject *)value;
     PyArrayObject *oldest = recycler->arrays[1];
     if (recycler->arrays[0] != NULL) {
         recycler->arrays[1] = recycler->arrays[0];
@@ -62,22 +62,35 @@ void recyclers_clear(Function *function)
     }
 }
 
-PyArrayObject *result_array(Function *function, const Binding *binding, int recycler, int number)
+PyObject *result_array(Function *function, const Binding *binding, int recycler, int number)
 {
-    const Buffer *buffer = &function->machine->buffers[number];
-    PyArrayObject *array = take_recycled(&function->recyclers[recycler], binding, buffer);
+    const Machine *machine = function->machine;
+    const Buffer *buffer = &machine->buffers[number];
+    Device *device = buffer->device > 0 ? machine->devices[buffer->device - 1] : NULL;
+    PyArrayObject *array = device == NULL ? take_recycled(&function->recyclers[recycler], binding, buffer) : NULL;
     if (array != NULL)
-        return array;
+        return (PyObject *)array;
     npy_intp shape[NPY_MAXDIMS];
     buffer_shape(binding, buffer, shape);
-    Py_INCREF(buffer->type.descr);
-    array = (PyArrayObject *)PyArray_NewFromDescr(&PyArray_Type, buffer->type.descr, buffer->type.ndim, shape, NULL,
-                                                  NULL, 0, NULL);
-    if (array == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+    PyObject *value = value_new(device, &buffer->type, shape);
+    if (value == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear();
-        function_fail(function, "memory", 0, PyLong_FromLongLong(binding->bytes[number]));
+        function_fail(function, "memory", buffer->device, PyLong_FromLongLong(binding->bytes[number]));
     }
-    return array;
+    return value;
+}
+
+/* A copy of the buffer's value for a result or a storage. */
+static PyObject *copied_out(Function *function, Workspace *workspace, int recycler, int number, void *data)
+{
+    int device = function->machine->buffers[number].device;
+    PyObject *value = result_array(function, workspace->binding, recycler, number);
+    if (value != NULL
+        && run_copy(workspace, device, value_data(value), device, data, workspace->binding->bytes[number]) != 0) {
+        Py_CLEAR(value);
+        device_raise(function->machine->devices[device - 1], workspace->error, "a result was copied");
+    }
+    return value;
 }
 
 /* Results that have no array of their own yet get one. */
@@ -87,34 +100,26 @@ static int collect_results(Function *function, Workspace *workspace)
     for (int r = 0; r < machine->result_count; r++) {
         int number = machine->results[r].buffer;
         if (machine->results[r].mode == RESULT_DYNAMIC) {
-            Py_INCREF(workspace->dynamic[number]);
-            workspace->results[r] = workspace->dynamic[number];
+            workspace->results[r] = Py_NewRef((PyObject *)workspace->dynamic[number]);
         } else if (machine->results[r].mode == RESULT_COPY) {
-            PyArrayObject *array = result_array(function, workspace->binding, r, number);
-            if (array == NULL)
+            workspace->results[r] = copied_out(function, workspace, r, number, workspace->slots[number]);
+            if (workspace->results[r] == NULL)
                 return -1;
-            memcpy(PyArray_DATA(array), workspace->slots[number], (size_t)workspace->binding->bytes[number]);
-            workspace->results[r] = array;
         }
     }
     return 0;
 }
 
 /* The array for a storage: the result's own, or a copy where that one goes elsewhere too. */
-static PyArrayObject *update_array(Function *function, Workspace *workspace, int number)
+static PyObject *update_array(Function *function, Workspace *workspace, int number)
 {
     const Machine *machine = workspace->machine;
     const Update *update = &machine->updates[number];
-    PyArrayObject *result = workspace->results[update->result];
-    if (!update->copy) {
-        Py_INCREF(result);
-        return result;
-    }
+    PyObject *result = workspace->results[update->result];
+    if (!update->copy)
+        return Py_NewRef(result);
     int buffer = machine->results[update->result].buffer;
-    PyArrayObject *copy = result_array(function, workspace->binding, machine->result_count + number, buffer);
-    if (copy != NULL)
-        memcpy(PyArray_DATA(copy), PyArray_DATA(result), (size_t)workspace->binding->bytes[buffer]);
-    return copy;
+    return copied_out(function, workspace, machine->result_count + number, buffer, value_data(result));
 }
 
 static int collect_updates(Function *function, Workspace *workspace)
@@ -134,17 +139,14 @@ static PyObject *wrap_results(Function *function, const Workspace *workspace)
     int count = workspace->machine->returned;
     if (wrap == Py_None)
         Py_RETURN_NONE;
-    if (function->single) {
-        Py_INCREF(workspace->results[0]);
-        return (PyObject *)workspace->results[0];
-    }
+    if (function->single)
+        return Py_NewRef(workspace->results[0]);
     bool keyed = PyTuple_Check(wrap);
     PyObject *wrapped = keyed ? PyDict_New() : PyList_New(count);
     for (int i = 0; wrapped != NULL && i < count; i++) {
-        PyObject *result = (PyObject *)workspace->results[i];
+        PyObject *result = workspace->results[i];
         if (!keyed) {
-            Py_INCREF(result);
-            PyList_SET_ITEM(wrapped, i, result);
+            PyList_SET_ITEM(wrapped, i, Py_NewRef(result));
         } else if (PyDict_SetItem(wrapped, PyTuple_GET_ITEM(wrap, i), result) < 0) {
             Py_CLEAR(wrapped);
         }
@@ -159,11 +161,12 @@ static void apply_updates(Function *function, Workspace *workspace)
     for (int u = 0; u < machine->update_count; u++) {
         const Update *update = &machine->updates[u];
         Storage *storage = (Storage *)PyTuple_GET_ITEM(machine->storages, update->storage);
-        PyArrayObject *before = storage->array;
-        storage->array = workspace->updates[u];
+        PyObject *before = storage->value;
+        storage->value = workspace->updates[u];
         workspace->updates[u] = NULL;
         Py_CLEAR(workspace->shared[update->storage]);
-        if (is_forgotten(before))
+        Py_CLEAR(storage->mirror);
+        if (value_device(before) == NULL && is_forgotten((PyArrayObject *)before))
             remember(function, update->copy ? machine->result_count + u : update->result, before);
         Py_DECREF(before);
     }

@@ -10,7 +10,7 @@ static int64_t clock_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
+static int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
 {
     if (plan->units <= 0)
         return 0;
@@ -25,23 +25,45 @@ int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *pla
     return parallel_for(launch->kernel, pointers, sizes, plan->units, plan->threads, scratch, plan->scratch);
 }
 
+int copy_buffer(Workspace *workspace, int target, int source)
+{
+    const Buffer *buffers = workspace->machine->buffers;
+    int64_t bytes = workspace->binding->bytes[source];
+    if (workspace->machine->device_count > 0)
+        return run_copy(workspace, buffers[target].device, workspace->slots[target], buffers[source].device,
+                        workspace->slots[source], bytes);
+    memmove(workspace->slots[target], workspace->slots[source], (size_t)bytes);
+    return 0;
+}
+
+/* The device an instruction runs on; 0 if it runs on the processor, which needs what was to come from devices. */
+static int device_of(const Machine *machine, const Instruction *instruction)
+{
+    const Buffer *buffers = machine->buffers;
+    switch (instruction->code) {
+    case LAUNCH: return instruction->launch.device;
+    case COPY: {
+        int target = buffers[instruction->copy.target].device;
+        return target > 0 ? target : buffers[instruction->copy.source].device;
+    }
+    default: return 0;
+    }
+}
+
 static int run_instruction(Workspace *workspace, int index)
 {
     const Machine *machine = workspace->machine;
     const Instruction *instruction = &machine->instructions[index];
     const Binding *binding = workspace->binding;
-    void **slots = workspace->slots;
     switch (instruction->code) {
     case LAUNCH:
-        return instruction->launch.in_order
-            ? run_in_order(workspace, &instruction->launch, &binding->plans[index])
-            : run_launch(workspace, &instruction->launch, &binding->plans[index]);
+        if (instruction->launch.device > 0)
+            return run_device_launch(workspace, &instruction->launch, &binding->plans[index]);
+        return run_launch(workspace, &instruction->launch, &binding->plans[index]);
     case ROUTINE:
         return routine_run(&instruction->routine, workspace, &binding->plans[index]);
     case COPY:
-        memmove(slots[instruction->copy.target], slots[instruction->copy.source],
-                (size_t)binding->bytes[instruction->copy.source]);
-        return 0;
+        return copy_buffer(workspace, instruction->copy.target, instruction->copy.source);
     case CALL:
         return run_call(workspace->function, workspace, &instruction->call, index) < 0 ? RAISED : 0;
     case LOOP:
@@ -51,16 +73,29 @@ static int run_instruction(Workspace *workspace, int index)
     }
 }
 
+/* An instruction, with the time it takes: that of a device is between two events. */
+static int run_timed(Workspace *workspace, int index)
+{
+    int device = device_of(workspace->machine, &workspace->machine->instructions[index]);
+    int64_t start = device > 0 ? device_time(workspace, device, false) : clock_nanoseconds();
+    int status = run_instruction(workspace, index);
+    workspace->timings[index] += device > 0 ? device_time(workspace, device, true) : clock_nanoseconds() - start;
+    return status;
+}
+
 int run_range(Workspace *workspace, int begin, int end)
 {
     const Instruction *instructions = workspace->machine->instructions;
     for (int i = begin; i < end; i++) {
         bool loop = instructions[i].code == LOOP;
         bool timed = workspace->timings != NULL && !loop; /* the instructions in a loop are timed each */
-        int64_t start = timed ? clock_nanoseconds() : 0;
-        int status = run_instruction(workspace, i);
-        if (timed)
-            workspace->timings[i] += clock_nanoseconds() - start;
+        int status = 0;
+        if (workspace->expecting && !loop && device_of(workspace->machine, &instructions[i]) == 0)
+            status = settle_devices(workspace);
+        if (status == 0)
+            status = timed ? run_timed(workspace, i) : run_instruction(workspace, i);
+        else
+            return status;
         if (status != 0) {
             if (!loop)
                 workspace->failed = i;
@@ -72,27 +107,49 @@ int run_range(Workspace *workspace, int begin, int end)
     return 0;
 }
 
-/* A stretch without Python; the GIL is released when there is work to pay for that. */
-static int run_stretch(Function *function, Workspace *workspace, Step step, int64_t work)
+/* Raise what a status says. */
+static int fail(Function *function, Workspace *workspace, int status)
 {
-    PyThreadState *released = work > RELEASE_WORK && !step.python ? PyEval_SaveThread() : NULL;
-    int status = run_range(workspace, step.begin, step.end);
-    if (released != NULL)
-        PyEval_RestoreThread(released);
-    if (status == 0)
-        return 0;
     if (status == RAISED)
         return -1;
-    PyObject *step_number = workspace->failed_step < 0 ? Py_NewRef(Py_None)
+    if (status == DRIVER_FAILED)
+        return function_fail(function, "device", workspace->failed,
+                             Py_BuildValue("(is)", workspace->error, device_error_name(workspace->error)));
+    PyObject *step_number = workspace->failed_step < 0 || workspace->late ? Py_NewRef(Py_None)
                                                        : PyLong_FromLongLong(workspace->failed_step);
     return function_fail(function, "kernel", workspace->failed,
                          Py_BuildValue("(iNN)", status, step_number, given_arrays(workspace)));
+}
+
+/* A stretch without Python; the GIL is released when there is work to pay for that. */
+static int run_stretch(Function *function, Workspace *workspace, Step step, int64_t work)
+{
+    bool release = (work > RELEASE_WORK || workspace->machine->device_count > 0) && !step.python;
+    PyThreadState *released = release ? PyEval_SaveThread() : NULL;
+    int status = run_range(workspace, step.begin, step.end);
+    if (released != NULL)
+        PyEval_RestoreThread(released);
+    return status == 0 ? 0 : fail(function, workspace, status);
+}
+
+/* What was asked of devices is done as far as Python is to see it. */
+static int settle(Function *function, Workspace *workspace)
+{
+    if (!workspace->expecting && !workspace->unchecked)
+        return 0;
+    int status;
+    Py_BEGIN_ALLOW_THREADS
+    status = settle_devices(workspace);
+    Py_END_ALLOW_THREADS
+    return status == 0 ? 0 : fail(function, workspace, status);
 }
 
 static int run_python(Function *function, Workspace *workspace, int index)
 {
     const Instruction *instruction = &workspace->machine->instructions[index];
     int64_t start = workspace->timings == NULL ? 0 : clock_nanoseconds();
+    if (settle(function, workspace) < 0)
+        return -1;
     int failed = instruction->code == CALL
         ? run_call(function, workspace, &instruction->call, index)
         : workspace_enter_segment(function, workspace, instruction->resize.segment);
@@ -113,5 +170,5 @@ int run_program(Function *function, Workspace *workspace)
         if (failed)
             return -1;
     }
-    return 0;
+    return settle(function, workspace);
 }

@@ -1,5 +1,8 @@
 /* The Storage type: the array of a shared variable, and the lock of those who write it.
  *
+ * The value is on the processor or on a device: where a program wanted it last, to change it or for the first time. A
+ * program that reads it elsewhere gets a copy, kept as long as the value stays as it is.
+ *
  * A call that replaces or modifies storages holds their locks, taken in the order of their addresses. A call
  * that only reads one holds a reference to its array, which is enough while others replace it; it waits
  * only while another call modifies the array in place. Fields change only with the GIL held.
@@ -80,41 +83,76 @@ static int wait_for(Storage *storage)
     return failed;
 }
 
-/* An array modified in place must have its memory for itself: nobody else may see it change. */
-static int make_exclusive(Storage *storage)
+/* Have the value, or a copy of it, on a device or the processor. */
+static int bring(Storage *storage, Device *device)
 {
-    PyArrayObject *array = storage->array;
-    if (Py_REFCNT(array) == 1 && PyArray_BASE(array) == NULL && PyArray_CHKFLAGS(array, NPY_ARRAY_OWNDATA))
+    if (value_device(storage->value) == device)
         return 0;
-    PyArrayObject *copy = (PyArrayObject *)PyArray_NewCopy(array, NPY_CORDER);
+    if (storage->mirror != NULL && value_device(storage->mirror) == device)
+        return 0;
+    PyObject *copy = value_copy(device, storage->value);
     if (copy == NULL)
         return -1;
-    storage->array = copy;
-    Py_DECREF(array);
+    Py_XSETREF(storage->mirror, copy);
     return 0;
 }
 
-static int take_array(const Machine *machine, Workspace *workspace, int number)
+/* The value is where it was brought to; what it was before is a copy of it. */
+static void settle_at(Storage *storage, Device *device)
 {
+    if (value_device(storage->value) != device) {
+        PyObject *before = storage->value;
+        storage->value = storage->mirror;
+        storage->mirror = before;
+    }
+}
+
+/* An array modified in place must have its memory for itself: nobody else may see it change. */
+static int make_exclusive(Storage *storage)
+{
+    Py_CLEAR(storage->mirror);
+    if (value_is_exclusive(storage->value))
+        return 0;
+    PyObject *copy = value_copy(value_device(storage->value), storage->value);
+    if (copy == NULL)
+        return -1;
+    Py_SETREF(storage->value, copy);
+    return 0;
+}
+
+static int take_value(Function *function, Workspace *workspace, int number)
+{
+    const Machine *machine = function->machine;
     Storage *storage = (Storage *)PyTuple_GET_ITEM(machine->storages, number);
-    if (!type_matches(&machine->storage_types[number], storage->array)) {
+    Device *device = machine->storage_places[number] > 0 ? machine->devices[machine->storage_places[number] - 1] : NULL;
+    if (!value_is_of(&machine->storage_types[number], storage->value)) {
         PyErr_Format(PyExc_TypeError, "storage %d holds an array of another dtype or rank than the program expects",
                      number);
         return -1;
     }
-    if (machine->access[number] == ACCESS_MODIFY) {
-        if (make_exclusive(storage) < 0)
+    bool modify = machine->access[number] == ACCESS_MODIFY;
+    int failed = bring(storage, device);
+    if (!failed && (modify || device != NULL))
+        settle_at(storage, device);
+    if (!failed && modify)
+        failed = make_exclusive(storage);
+    if (failed) {
+        if (!PyErr_ExceptionMatches(PyExc_MemoryError))
             return -1;
-        storage->modified_in_place = true;
+        PyErr_Clear();
+        return function_fail(function, "memory", machine->storage_places[number],
+                             PyLong_FromLongLong(value_bytes(storage->value)));
     }
-    Py_INCREF(storage->array);
-    workspace->shared[number] = storage->array;
+    storage->modified_in_place |= modify;
+    PyObject *value = value_device(storage->value) == device ? storage->value : storage->mirror;
+    workspace->shared[number] = Py_NewRef(value);
     return 0;
 }
 
 /* Lock the storages the program writes and take a reference to the array of each. */
-int storages_acquire(const Machine *machine, Workspace *workspace)
+int storages_acquire(Function *function, Workspace *workspace)
 {
+    const Machine *machine = function->machine;
     for (;;) {
         if (machine->locks && lock_written(machine) < 0)
             return -1;
@@ -126,7 +164,7 @@ int storages_acquire(const Machine *machine, Workspace *workspace)
             return -1;
     }
     for (int i = 0; i < machine->storage_count; i++)
-        if (take_array(machine, workspace, i) < 0) {
+        if (take_value(function, workspace, i) < 0) {
             storages_release(machine);
             return -1;
         }
@@ -141,11 +179,14 @@ void storages_release(const Machine *machine)
 
 /* The type. */
 
-static PyArrayObject *check_array(PyObject *value)
+static PyObject *check_value(PyObject *value)
 {
     if (value != NULL && PyArray_CheckExact(value) && PyArray_ISCARRAY((PyArrayObject *)value))
-        return (PyArrayObject *)value;
-    PyErr_SetString(PyExc_TypeError, "a Storage holds a C-contiguous, aligned, writeable ndarray in native byte order");
+        return value;
+    if (value != NULL && Py_IS_TYPE(value, &DeviceArrayType))
+        return value;
+    PyErr_SetString(PyExc_TypeError, "a Storage holds a C-contiguous, aligned, writeable ndarray in native byte order,"
+                                     " or a DeviceArray");
     return NULL;
 }
 
@@ -155,12 +196,10 @@ static PyObject *storage_new(PyTypeObject *type, PyObject *args, PyObject *keywo
     PyObject *value;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:Storage", names, &value))
         return NULL;
-    PyArrayObject *array = check_array(value);
-    Storage *storage = array == NULL ? NULL : (Storage *)type->tp_alloc(type, 0);
+    Storage *storage = check_value(value) == NULL ? NULL : (Storage *)type->tp_alloc(type, 0);
     if (storage == NULL)
         return NULL;
-    Py_INCREF(array);
-    storage->array = array;
+    storage->value = Py_NewRef(value);
     storage->lock = PyThread_allocate_lock();
     if (storage->lock == NULL) {
         Py_DECREF(storage);
@@ -172,38 +211,54 @@ static PyObject *storage_new(PyTypeObject *type, PyObject *args, PyObject *keywo
 static void storage_dealloc(PyObject *self)
 {
     Storage *storage = (Storage *)self;
-    Py_XDECREF(storage->array);
+    Py_XDECREF(storage->value);
+    Py_XDECREF(storage->mirror);
     if (storage->lock != NULL)
         PyThread_free_lock(storage->lock);
     Py_TYPE(self)->tp_free(self);
 }
 
-static PyObject *storage_get_array(PyObject *self, void *closure)
+static bool is_unsettled(Storage *storage)
+{
+    return storage->modified_in_place && storage->owner != PyThread_get_thread_ident();
+}
+
+static PyObject *storage_get_value(PyObject *self, void *closure)
 {
     (void)closure;
     Storage *storage = (Storage *)self;
-    bool mine = storage->owner == PyThread_get_thread_ident();
-    if (storage->modified_in_place && !mine && wait_for(storage) < 0)
+    if (is_unsettled(storage) && wait_for(storage) < 0)
         return NULL;
-    Py_INCREF(storage->array);
-    return (PyObject *)storage->array;
+    return Py_NewRef(storage->value);
 }
 
-static int storage_set_array(PyObject *self, PyObject *value, void *closure)
+static int storage_set_value(PyObject *self, PyObject *value, void *closure)
 {
     (void)closure;
-    PyArrayObject *array = check_array(value);
-    if (array == NULL)
+    if (check_value(value) == NULL)
         return -1;
-    PyArrayObject *before = ((Storage *)self)->array;
-    Py_INCREF(array);
-    ((Storage *)self)->array = array;
-    Py_DECREF(before);
+    Py_CLEAR(((Storage *)self)->mirror);
+    Py_SETREF(((Storage *)self)->value, Py_NewRef(value));
     return 0;
 }
 
+/* The value as an array of NumPy. Where the value is one, it may be written to from now on: no copy is kept of it. */
+static PyObject *storage_get_array(PyObject *self, void *closure)
+{
+    Storage *storage = (Storage *)self;
+    PyObject *value = storage_get_value(self, closure);
+    if (value == NULL || value_device(value) == NULL) {
+        Py_CLEAR(storage->mirror);
+        return value;
+    }
+    PyObject *copy = value_copy(NULL, value);
+    Py_DECREF(value);
+    return copy;
+}
+
 static PyGetSetDef storage_attributes[] = {
-    {"array", storage_get_array, storage_set_array, "The array held: C-contiguous, aligned, writeable.", NULL},
+    {"array", storage_get_array, storage_set_value, "The array held: C-contiguous, aligned, writeable.", NULL},
+    {"value", storage_get_value, storage_set_value, "The array held, where it is: of NumPy or a DeviceArray.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 PyTypeObject StorageType = {

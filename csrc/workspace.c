@@ -13,31 +13,59 @@ static char nothing[ALIGNMENT];  /* where empty buffers lie */
 
 /* Blocks: memory that arrays over it keep alive. */
 
-static Block *block_new(int64_t bytes)
+static void *take_memory(int64_t bytes)
+{
+    size_t alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
+    void *data = NULL;
+    if (bytes < INT64_MAX - HUGE_PAGE)
+        data = aligned_alloc(alignment, ((size_t)bytes + alignment - 1) / alignment * alignment);
+#ifdef MADV_HUGEPAGE
+    if (alignment == HUGE_PAGE && data != NULL)
+        madvise(data, (size_t)bytes, MADV_HUGEPAGE);
+#endif
+    return data;
+}
+
+Block *block_over(Device *device, PyObject *owner, void *data)
 {
     Block *block = PyObject_New(Block, &BlockType);
     if (block == NULL)
         return NULL;
-    size_t alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
-    block->bytes = bytes;
-    block->data = NULL;
-    if (bytes < INT64_MAX - HUGE_PAGE)
-        block->data = aligned_alloc(alignment, ((size_t)bytes + alignment - 1) / alignment * alignment);
+    block->bytes = 0;
+    block->data = data;
+    block->device = (Device *)Py_XNewRef((PyObject *)device);
+    block->owner = Py_XNewRef(owner);
+    return block;
+}
+
+Block *block_new(Device *device, int64_t bytes)
+{
+    Block *block = block_over(device, NULL, nothing);
+    if (block == NULL)
+        return NULL;
+    int64_t taken = bytes;
+    if (device == NULL)
+        block->data = take_memory(bytes);
+    else if (bytes > 0)
+        block->data = (void *)(uintptr_t)device_take(device, &taken);
     if (block->data == NULL) {
         Py_DECREF(block);
         PyErr_NoMemory();
         return NULL;
     }
-#ifdef MADV_HUGEPAGE
-    if (alignment == HUGE_PAGE)
-        madvise(block->data, (size_t)bytes, MADV_HUGEPAGE);
-#endif
+    block->bytes = taken;
     return block;
 }
 
 static void block_dealloc(PyObject *self)
 {
-    free(((Block *)self)->data);
+    Block *block = (Block *)self;
+    if (block->device == NULL)
+        free(block->data);
+    else if (block->bytes > 0 && block->data != NULL)
+        device_give(block->device, (Address)(uintptr_t)block->data, block->bytes);
+    Py_XDECREF(block->device);
+    Py_XDECREF(block->owner);
     PyObject_Free(self);
 }
 
@@ -57,8 +85,8 @@ static void drop_block(Function *function, Block **block)
     Py_CLEAR(*block);
 }
 
-/* Make the block hold `bytes`. Sets `fresh` when it is a new one. */
-static int fit_block(Function *function, Block **block, int64_t bytes, int *oversized, bool *fresh)
+/* Make the block hold `bytes`, on the processor or a device. Sets `fresh` when it is a new one. */
+static int fit_block(Function *function, Block **block, int place, int64_t bytes, int *oversized, bool *fresh)
 {
     int64_t room = *block == NULL ? 0 : (*block)->bytes;
     *oversized = room > LARGE_ARENA && room / 4 > bytes ? *oversized + 1 : 0;
@@ -69,25 +97,34 @@ static int fit_block(Function *function, Block **block, int64_t bytes, int *over
     drop_block(function, block);
     if (bytes == 0)
         return 0;
-    *block = block_new(bytes);
+    *block = block_new(place > 0 ? function->machine->devices[place - 1] : NULL, bytes);
     if (*block == NULL) {
         PyErr_Clear();
-        return function_fail(function, "memory", 0, PyLong_FromLongLong(bytes));
+        return function_fail(function, "memory", place, PyLong_FromLongLong(bytes));
     }
-    function->workspace_bytes += bytes;
+    function->workspace_bytes += (*block)->bytes;
     return 0;
 }
 
 /* Making, taking and giving back. */
+
+static int arena_places(const Machine *machine)
+{
+    return machine->segment_count * (machine->device_count + 1);
+}
 
 static int allocate_lists(Workspace *workspace, Pool *pool)
 {
     const Machine *machine = workspace->machine;
     const size_t pointer = sizeof(void *);
     struct { void *list; int count; size_t size; } lists[] = {
-        {&workspace->arenas, machine->segment_count, pointer},
+        {&workspace->arenas, arena_places(machine), pointer},
         {&workspace->placed, machine->segment_count, pointer},
-        {&workspace->oversized, machine->segment_count + 1, sizeof(int)},
+        {&workspace->oversized, arena_places(machine) + 1, sizeof(int)},
+        {&workspace->statuses, machine->device_count, pointer},
+        {&workspace->status_values, machine->status_count, sizeof(int)},
+        {&workspace->parameters, machine->pointer_count, pointer},
+        {&workspace->constants, machine->device_count > 0 ? machine->buffer_count : 0, pointer},
         {&workspace->slots, machine->buffer_count, pointer},
         {&workspace->pointers, machine->pointer_count, pointer},
         {&workspace->made, machine->most_carries, pointer},
@@ -126,19 +163,46 @@ static Workspace *workspace_new(const Machine *machine)
         return NULL;
     }
     workspace->pool = pool;
-    for (int i = 0; i < machine->constant_buffers.count; i++) {
-        int number = machine->constant_buffers.items[i];
-        int source = machine->buffers[machine->buffers[number].root].source;
-        workspace->slots[number] = PyArray_DATA((PyArrayObject *)PyTuple_GET_ITEM(machine->constants, source));
-    }
     return workspace;
+}
+
+/* Constants are where they are for the workspace's whole life, on devices in memory of their own. */
+static int place_constants(Function *function, Workspace *workspace)
+{
+    const Machine *machine = workspace->machine;
+    for (int i = 0; i < machine->constant_buffers.count; i++) {
+        int number = machine->constant_buffers.items[i], root = machine->buffers[number].root;
+        int device = machine->buffers[root].device;
+        PyObject *constant = PyTuple_GET_ITEM(machine->constants, machine->buffers[root].source);
+        if (device > 0 && workspace->constants[root] == NULL) {
+            workspace->constants[root] = value_copy(machine->devices[device - 1], constant);
+            if (workspace->constants[root] == NULL && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+                PyErr_Clear();
+                return function_fail(function, "memory", device,
+                                     PyLong_FromLongLong(PyArray_NBYTES((PyArrayObject *)constant)));
+            }
+        }
+        PyObject *value = device > 0 ? workspace->constants[root] : constant;
+        if (value == NULL)
+            return -1;
+        workspace->slots[number] = value_data(value);
+    }
+    return 0;
 }
 
 void workspace_free(Function *function, Workspace *workspace)
 {
-    for (int i = 0; i < workspace->machine->segment_count; i++)
+    const Machine *machine = workspace->machine;
+    for (int i = 0; i < arena_places(machine); i++)
         drop_block(function, &workspace->arenas[i]);
     drop_block(function, &workspace->scratch);
+    for (int i = 0; i < machine->device_count; i++)
+        Py_CLEAR(workspace->statuses[i]);
+    for (int i = 0; machine->device_count > 0 && i < machine->buffer_count; i++)
+        Py_CLEAR(workspace->constants[i]);
+    for (int i = 0; i < 2; i++)
+        if (workspace->timer[i] != NULL)
+            driver.cuEventDestroy_v2(workspace->timer[i]);
     for (int i = 0; i < workspace->binding_count; i++)
         binding_free(workspace->bindings[i]);
     layout_free(workspace->layout);
@@ -149,10 +213,15 @@ void workspace_free(Function *function, Workspace *workspace)
 Workspace *workspace_take(Function *function)
 {
     Workspace *workspace = function->idle;
-    if (workspace == NULL)
+    if (workspace == NULL) {
         workspace = workspace_new(function->machine);
-    else
+        if (workspace != NULL && place_constants(function, workspace) < 0) {
+            workspace_free(function, workspace);
+            return NULL;
+        }
+    } else {
         function->idle = workspace->next;
+    }
     if (workspace != NULL) {
         workspace->function = function;
         workspace->failed_step = -1;
@@ -190,11 +259,11 @@ static int64_t read_root(const Workspace *workspace, const SizeEntry *entry)
     const Machine *machine = workspace->machine;
     switch (entry->code) {
     case CODE_INPUT_DIM: return PyArray_DIM(workspace->arguments[entry->a], (int)entry->b);
-    case CODE_SHARED_DIM: return PyArray_DIM(workspace->shared[entry->a], (int)entry->b);
+    case CODE_SHARED_DIM: return value_shape(workspace->shared[entry->a])[entry->b];
     case CODE_DATA_DIM: return PyArray_DIM(workspace->dynamic[entry->a], (int)entry->b);
     case CODE_INPUT_VALUE: return read_integer(&machine->arguments[entry->a], workspace->argument_data[entry->a]);
     case CODE_SHARED_VALUE:
-        return read_integer(&machine->storage_types[entry->a], PyArray_DATA(workspace->shared[entry->a]));
+        return read_integer(&machine->storage_types[entry->a], value_data(workspace->shared[entry->a]));
     default: return read_integer(&machine->buffers[entry->a].type, workspace->slots[entry->a]);
     }
 }
@@ -244,13 +313,13 @@ static Binding *find_binding(Workspace *workspace, int key_length)
     return workspace->bindings[0];
 }
 
-static PyArrayObject *array_given(const Workspace *workspace, const Buffer *buffer, int number)
+static PyObject *array_given(const Workspace *workspace, const Buffer *buffer, int number)
 {
     switch (buffer->kind) {
-    case BUFFER_INPUT: return workspace->arguments[buffer->source];
+    case BUFFER_INPUT: return (PyObject *)workspace->arguments[buffer->source];
     case BUFFER_SHARED: return workspace->shared[buffer->source];
-    case BUFFER_CONSTANT: return (PyArrayObject *)PyTuple_GET_ITEM(workspace->machine->constants, buffer->source);
-    case BUFFER_DYNAMIC: return workspace->dynamic[number];
+    case BUFFER_CONSTANT: return PyTuple_GET_ITEM(workspace->machine->constants, buffer->source);
+    case BUFFER_DYNAMIC: return (PyObject *)workspace->dynamic[number];
     default: return NULL;
     }
 }
@@ -261,8 +330,8 @@ static int check_shapes(const Workspace *workspace, const Segment *segment)
     for (int i = 0; i < segment->buffers.count; i++) {
         int number = segment->buffers.items[i];
         const Buffer *buffer = &workspace->machine->buffers[number];
-        PyArrayObject *array = array_given(workspace, buffer, number);
-        if (array != NULL && !shape_matches(workspace->binding, buffer, array)) {
+        PyObject *array = array_given(workspace, buffer, number);
+        if (array != NULL && !shape_matches(workspace->binding, buffer, value_shape(array))) {
             PyErr_Format(PyExc_RuntimeError, "inconsistent program: buffer %d has another shape than its array",
                          number);
             return -1;
@@ -297,7 +366,7 @@ static void fill_given_slots(Workspace *workspace)
     }
     for (int i = 0; i < machine->shared.count; i++) {
         int number = machine->shared.items[i];
-        workspace->slots[number] = PyArray_DATA(workspace->shared[machine->buffers[number].source]);
+        workspace->slots[number] = value_data(workspace->shared[machine->buffers[number].source]);
     }
 }
 
@@ -312,10 +381,11 @@ static void fill_aliases(Workspace *workspace, const Numbers *aliases)
 static void place_arena(Workspace *workspace, int number)
 {
     const Segment *segment = &workspace->machine->segments[number];
-    char *base = workspace->arenas[number] == NULL ? nothing : workspace->arenas[number]->data;
+    Block **arenas = &workspace->arenas[number * (workspace->machine->device_count + 1)];
     for (int i = 0; i < segment->arena.count; i++) {
         int buffer = segment->arena.items[i];
-        workspace->slots[buffer] = base + workspace->binding->offsets[buffer];
+        const Block *arena = arenas[workspace->machine->buffers[buffer].device];
+        workspace->slots[buffer] = (arena == NULL ? nothing : (char *)arena->data) + workspace->binding->offsets[buffer];
     }
     fill_aliases(workspace, &segment->arena_aliases);
     workspace->placed[number] = workspace->binding;
@@ -326,11 +396,11 @@ static int make_outputs(Function *function, Workspace *workspace, const Segment 
     for (int i = 0; i < segment->outputs.count; i++) {
         int number = segment->outputs.items[i];
         const Buffer *buffer = &workspace->machine->buffers[number];
-        PyArrayObject *array = result_array(function, workspace->binding, buffer->source, number);
+        PyObject *array = result_array(function, workspace->binding, buffer->source, number);
         if (array == NULL)
             return -1;
         workspace->results[buffer->source] = array;
-        workspace->slots[number] = PyArray_DATA(array);
+        workspace->slots[number] = value_data(array);
     }
     return 0;
 }
@@ -343,10 +413,14 @@ static int open_segment(Function *function, Workspace *workspace, int number)
     Binding *binding = workspace->binding;
     workspace->segment = number;
     bool fresh = workspace->placed[number] != binding, fresh_scratch = false;
-    if (fit_block(function, &workspace->arenas[number], binding->arena_bytes[number], &workspace->oversized[number],
-                  &fresh) < 0
-        || fit_block(function, &workspace->scratch, binding->scratch_bytes,
-                     &workspace->oversized[machine->segment_count], &fresh_scratch) < 0)
+    for (int place = 0; place <= machine->device_count; place++) {
+        int arena = number * (machine->device_count + 1) + place;
+        if (fit_block(function, &workspace->arenas[arena], place, binding->arena_bytes[arena],
+                      &workspace->oversized[arena], &fresh) < 0)
+            return -1;
+    }
+    if (fit_block(function, &workspace->scratch, 0, binding->scratch_bytes,
+                  &workspace->oversized[arena_places(machine)], &fresh_scratch) < 0)
         return -1;
     if (fresh)
         place_arena(workspace, number);

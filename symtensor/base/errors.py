@@ -19,7 +19,7 @@ import numpy as np
 __all__ = [
     "SymtensorError", "TypeMismatch", "ShapeError", "GraphError", "IndexOutOfRange", "UnusedInputError",
     "MissingInputError", "MissingMethodError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
-    "CompileError", "ConfigError", "LinearAlgebraError", "TextError", "CheckFailed",
+    "CompileError", "ConfigError", "LinearAlgebraError", "TextError", "CheckFailed", "DeviceError", "OutOfMemory",
 ]
 
 
@@ -65,6 +65,14 @@ class AssertionFailed(SymtensorError, AssertionError):
 
 class LinearAlgebraError(SymtensorError, np.linalg.LinAlgError):
     """A matrix that has no such factors, or a system without one solution."""
+
+
+class DeviceError(SymtensorError, RuntimeError):
+    """A device that is not there, or that failed."""
+
+
+class OutOfMemory(SymtensorError, MemoryError):
+    """Memory that the processor or a device does not have."""
 
 
 class GraphError(SymtensorError, ValueError):

@@ -4,18 +4,30 @@
 >>> made.add(Buffer(BufferKind.ARENA, 0, "float32", ())), made.emit(Copy(0, 0), ("copy", (), ()))
 (0, 0)
 >>> made.with_lifetimes(())
-[Buffer(kind=<BufferKind.ARENA: 3>, source=0, dtype='float32', shape=(), first=0, last=0)]
+[Buffer(kind=<BufferKind.ARENA: 3>, source=0, dtype='float32', shape=(), first=0, last=0, device=0)]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symtensor.lower.kernel import Kernel
-from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Instruction, Launch, Loop, Resize, Routine, SizeCode
-from symtensor.lower.target import PrintedKernel, Printer
+from symtensor.lower.program import (
+    Buffer,
+    BufferKind,
+    Call,
+    Copy,
+    Instruction,
+    KernelCode,
+    Launch,
+    Loop,
+    Resize,
+    Routine,
+    SizeCode,
+)
+from symtensor.lower.target import Device, PrintedKernel, Printer
 
 __all__ = ["Assembly", "Origin"]
 
@@ -28,14 +40,15 @@ class Assembly:
     """What all parts of a program share; `home` says of a buffer in which loop it is anew in each step."""
 
     print_kernel: Printer
+    devices: Sequence[Device] = ()
     instructions: list[Instruction] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
-    kernels: list[tuple[str, str]] = field(default_factory=list)
+    kernels: list[KernelCode] = field(default_factory=list)
     callables: list[Any] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
     home: dict[int, int] = field(default_factory=dict)
-    _kernel_number: dict[str, int] = field(default_factory=dict)
+    _kernel_number: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def add(self, buffer: Buffer, loop: int | None = None) -> int:
         """The number of a new buffer, which is anew in each step of a loop (the number of the Loop) if one is given."""
@@ -50,12 +63,17 @@ class Assembly:
         self.origins.append(origin)
         return len(self.instructions) - 1
 
-    def kernels_of(self, kernel: Kernel) -> Iterator[tuple[int, PrintedKernel]]:
-        """What the target makes of a kernel, each with its number: equal texts have one."""
-        for printed in self.print_kernel(kernel):
-            number = self._kernel_number.setdefault(printed.text, len(self.kernels))
+    def kernels_of(self, kernel: Kernel, device: int = 0) -> Iterator[tuple[int, PrintedKernel]]:
+        """What the target makes of a kernel, each with its number."""
+        print_kernel = self.devices[device - 1].print_kernel if device else self.print_kernel
+        return self.numbered(print_kernel(kernel), device)
+
+    def numbered(self, kernels: Iterable[PrintedKernel], device: int) -> Iterator[tuple[int, PrintedKernel]]:
+        """Kernels printed for a device, each with its number: equal texts have one."""
+        for printed in kernels:
+            number = self._kernel_number.setdefault((printed.text, device), len(self.kernels))
             if number == len(self.kernels):
-                self.kernels.append((printed.name, printed.text))
+                self.kernels.append(KernelCode(printed.name, printed.text, device))
             yield number, printed
 
     # -- when all instructions are there ----------------------------------------------------------

@@ -28,6 +28,7 @@ from symtensor.lower.program import Buffer, BufferKind
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.step_sizes import StepSizes
 from symtensor.lower.target import Partial
+from symtensor.ops.transfer import Transfer
 from symtensor.types import dim as dims
 
 __all__ = ["Memory", "Results"]
@@ -44,6 +45,7 @@ class Memory:
         self.assembly = assembly
         self.loop = loop
         self._number: dict[Variable | Partial, int] = {}
+        self._constants: dict[tuple[Constant, int], int] = {}
 
     def __contains__(self, key: Variable | Partial) -> bool:
         return key in self._number
@@ -61,33 +63,42 @@ class Memory:
         """The number of a new buffer."""
         return self.assembly.add(buffer, self.loop)
 
-    def of(self, key: Variable | Partial) -> int:
-        """The number of the buffer that holds a value, made at its first use."""
+    def of(self, key: Variable | Partial, device: int = 0) -> int:
+        """The number of the buffer that holds a value, made at its first use; a constant is on any device."""
         if isinstance(key, Variable):
             key = self.places.of(key)
+        if isinstance(key, Constant):
+            return self._constant(key, device)
         if key in self._number:
             return self._number[key]
         if isinstance(key, Partial):
-            return self.new(key, Buffer(BufferKind.ARENA, 0, key.dtype, (self.sizes.number(key.length),)))
-        kind, source = BufferKind.ARENA, 0
-        shape: tuple[int, ...] = ()
-        if isinstance(key, Constant):
-            kind, source = BufferKind.CONSTANT, len(self.assembly.constants)
-            self.assembly.constants.append(np.ascontiguousarray(key.data).reshape(key.data.shape))
-        elif self.is_dynamic(key):
-            kind = BufferKind.DYNAMIC  # its shape is filled in once it is known, see `known`
-        if kind is not BufferKind.DYNAMIC:
-            shape = self.sizes.numbers(key.type.shape)
-        return self.new(key, Buffer(kind, source, key.type.dtype, shape))
+            shape = (self.sizes.number(key.length),)
+            return self.new(key, Buffer(BufferKind.ARENA, 0, key.dtype, shape, device=device))
+        if self.is_dynamic(key):  # its shape is filled in once it is known, see `known`
+            return self.new(key, Buffer(BufferKind.DYNAMIC, 0, key.type.dtype, ()))
+        return self.new(key, Buffer(BufferKind.ARENA, 0, key.type.dtype, self.sizes.numbers(key.type.shape),
+                                    device=self.flow.device_of(key)))
 
-    def whole(self, variable: Variable) -> int:
+    def _constant(self, constant: Constant, device: int) -> int:
+        if constant in self._number:
+            return self._number[constant]
+        if (constant, device) not in self._constants:
+            source = len(self.assembly.constants)
+            self.assembly.constants.append(np.ascontiguousarray(constant.data).reshape(constant.data.shape))
+            shape = self.sizes.numbers(constant.type.shape)
+            self._constants[constant, device] = self.add(
+                Buffer(BufferKind.CONSTANT, source, constant.type.dtype, shape, device=device))
+        return self._constants[constant, device]
+
+    def whole(self, variable: Variable, device: int = 0) -> int:
         """The buffer of a value in the variable's own shape."""
         base = reshaped_base(variable)
-        number = self.of(base)
+        number = self.of(base, device)
         if base.type.shape == variable.type.shape and self.assembly.buffers[number].kind is not BufferKind.OUTPUT:
             return number  # (a result's buffer may have the shape of another variable that shows it)
         shape = self.sizes.numbers(variable.type.shape)
-        return self.add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, shape))
+        own = self.assembly.buffers[number].device
+        return self.add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, shape, device=own))
 
     def is_dynamic(self, variable: Variable) -> bool:
         """Whether a computed variable's sizes are known only from its value."""
@@ -100,7 +111,8 @@ class Memory:
         if base.owner is None or base in self or base in self.flow.accesses.inputs or self.is_dynamic(base):
             return False
         own_shape = base.type.shape == variable.type.shape
-        return own_shape or has_code(base.owner) or base.owner.op.library_call(base.owner) is not None
+        is_called = not isinstance(base.owner.op, Transfer) and base.owner.op.library_call(base.owner) is None
+        return own_shape or has_code(base.owner) or not is_called
 
 
 class Results(Memory):
@@ -119,7 +131,8 @@ class Results(Memory):
         self._unshaped: list[tuple[int, Variable]] = []
         for kind, inputs in ((BufferKind.INPUT, flow.arguments), (BufferKind.SHARED, flow.shared)):
             for number, variable in enumerate(inputs):
-                self.new(variable, Buffer(kind, number, variable.type.dtype, sizes.numbers(variable.type.shape)))
+                self.new(variable, Buffer(kind, number, variable.type.dtype, sizes.numbers(variable.type.shape),
+                                          device=flow.device_of(variable)))
         for number, variable in enumerate(flow.graph.outputs):
             self._result(variable, flow.updates[number - flow.returned] if number >= flow.returned else None)
 
@@ -130,7 +143,8 @@ class Results(Memory):
         base = self.places.of(reshaped_base(variable))
         if storage is not None and base is self.flow.shared[storage]:
             return  # computed in place
-        buffer = Buffer(BufferKind.OUTPUT, len(self.results), variable.type.dtype, ())
+        device = 0 if isinstance(base, Constant) else self.flow.device_of(base)
+        buffer = Buffer(BufferKind.OUTPUT, len(self.results), variable.type.dtype, (), device=device)
         if storage is not None:
             self.swapped.append((len(self.results), storage))
         if base not in self and self.is_dynamic(base) and base.type.shape == variable.type.shape:

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Variable
 from symtensor.lower.access import Accesses, reshaped_base, whole_inputs
 from symtensor.lower.fuse import fuse
-from symtensor.lower.group import Group
+from symtensor.lower.group import Group, on_processor
 
 __all__ = ["Flow"]
 
@@ -23,18 +23,22 @@ __all__ = ["Flow"]
 class Flow:
     """A graph's groups, in an order in which they can run, and what goes between them.
 
+    `device_of` says on which device a variable is that is no constant: 0 is the processor.
+
     The first `arguments` inputs are given at each call, the others (`shared`) live in storages; the last
     `len(updates)` outputs become the values of the storages that `updates` numbers.
     """
 
-    def __init__(self, graph: Graph, arguments: int, updates: Sequence[int]) -> None:
+    def __init__(self, graph: Graph, arguments: int, updates: Sequence[int],
+                 device_of: Callable[[Variable], int] = on_processor) -> None:
         self.graph = graph
+        self.device_of = device_of
         self.arguments = graph.inputs[:arguments]
         self.shared = graph.inputs[arguments:]
         self.updates = list(updates)
         self.returned = len(graph.outputs) - len(self.updates)
         self.accesses = Accesses(graph)
-        self.units = fuse(graph, self.accesses)
+        self.units = fuse(graph, self.accesses, device_of)
         self._inputs = {unit: self._find_inputs(unit) for unit in self.units}
         self.stored = self._find_stored()
 

@@ -23,7 +23,7 @@ from collections.abc import Container
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.lower.access import Accesses, has_code, reshaped_base
-from symtensor.lower.group import Group, Groups, Merge
+from symtensor.lower.group import DeviceOf, Group, Groups, Merge, on_processor
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types.dim import Size
 
@@ -37,23 +37,23 @@ CHEAP_FROM_SCALARS, FEW = 128, 16
 """The same for a value computed from nothing in memory but arrays of a few elements, as random numbers are."""
 
 
-def fuse(graph: Graph, accesses: Accesses | None = None) -> list[Group]:
+def fuse(graph: Graph, accesses: Accesses | None = None, device_of: DeviceOf = on_processor) -> list[Group]:
     """The groups of a graph in an order in which they can run."""
-    return in_running_order(merged(graph, accesses or Accesses(graph)))
+    return in_running_order(merged(graph, accesses or Accesses(graph), device_of))
 
 
-def merged(graph: Graph, accesses: Accesses) -> Groups:
+def merged(graph: Graph, accesses: Accesses, device_of: DeviceOf = on_processor) -> Groups:
     """The groups of a graph after all merges."""
-    groups = _merged(graph, accesses)
+    groups = _merged(graph, accesses, device_of)
     cheap = _cheap_to_repeat(groups)
     if not cheap:
         return groups
     accesses.compute_where_used(cheap)
-    return _merged(graph, accesses)
+    return _merged(graph, accesses, device_of)
 
 
-def _merged(graph: Graph, accesses: Accesses) -> Groups:
-    groups = Groups(graph, accesses)
+def _merged(graph: Graph, accesses: Accesses, device_of: DeviceOf) -> Groups:
+    groups = Groups(graph, accesses, device_of)
     _merge_with_sources(groups)
     _merge_siblings(groups)
     _absorb_into_rows(groups)

@@ -22,7 +22,7 @@ one has loops over x.0, x.1 (reduced), the other over x.0 (reduced), x.1
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from symtensor.ir.graph import Graph
@@ -32,7 +32,7 @@ from symtensor.lower.acyclic import MOST_BETWEEN, Order
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types.dim import Size
 
-__all__ = ["Group", "Groups", "Merge", "Place", "Refusal", "leaves_rows", "reduced_axes"]
+__all__ = ["DeviceOf", "Group", "Groups", "Merge", "Place", "Refusal", "leaves_rows", "on_processor", "reduced_axes"]
 
 MOST_NODES = 160
 MOST_BUFFERS = 32
@@ -41,6 +41,13 @@ SHORT = 4096
 
 Place = tuple[int | None, ...]
 """For each axis of a variable the loop that runs along it; None for an axis of size 1."""
+DeviceOf = Callable[[Variable], int]
+"""The device a variable is computed on, by number; 0 is the processor."""
+
+
+def on_processor(variable: Variable) -> int:
+    """Everything is on the processor."""
+    return 0
 
 
 def reduced_axes(node: Apply) -> tuple[int, ...]:
@@ -56,11 +63,12 @@ class Group:
 
     `loops` are the sizes run over; `reduced` says which loops the group's reductions run over.
     `places` tells where each variable computed here lies; `staged` holds those that need a reduction's result;
-    `inputs` are the variables read that are computed elsewhere, each with the nodes that read it.
+    `inputs` are the variables read that are computed elsewhere, each with the nodes that read it. It runs on `device`.
     """
 
     nodes: list[Apply]
     fused: bool = False
+    device: int = 0
     loops: tuple[Size, ...] = ()
     reduced: frozenset[int] = frozenset()
     places: dict[Variable, Place] = field(default_factory=dict)
@@ -68,14 +76,14 @@ class Group:
     inputs: dict[Variable, list[Apply]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, node: Apply) -> Group:
+    def of(cls, node: Apply, device: int = 0) -> Group:
         """The group of one node that there is code for: a loop for each axis that it runs over."""
         shape, dropped = iteration_shape(node), reduced_axes(node)
         axes = [axis for axis, size in enumerate(shape) if size != 1]
         loop_of = {axis: loop for loop, axis in enumerate(axes)}
         reduced = frozenset(loop_of[axis] for axis in dropped if axis in loop_of)
         place = tuple(loop_of.get(axis) for axis in range(len(shape)) if axis not in dropped)
-        return cls([node], True, tuple(shape[axis] for axis in axes), reduced, {node.outputs[0]: place},
+        return cls([node], True, device, tuple(shape[axis] for axis in axes), reduced, {node.outputs[0]: place},
                    set(node.outputs) if reduced else set())
 
     @property
@@ -138,7 +146,7 @@ class Groups:
     order in which each follows those it reads from.
     """
 
-    def __init__(self, graph: Graph, accesses: Accesses) -> None:
+    def __init__(self, graph: Graph, accesses: Accesses, device_of: DeviceOf = on_processor) -> None:
         self.graph = graph
         self.accesses = accesses
         order = needed(graph)
@@ -148,7 +156,8 @@ class Groups:
         self.home: dict[Variable, Group] = {}
         self.readers: dict[Variable, list[Apply]] = {}
         for node in self.nodes:
-            own = Group.of(node) if has_code(node) else Group([node])
+            device = device_of(node.outputs[0])
+            own = Group.of(node, device) if has_code(node) else Group([node], device=device)
             self.home.update(dict.fromkeys(node.outputs, own))
             for read in accesses.needs(node):
                 if read.variable not in own.inputs:
@@ -273,6 +282,8 @@ def _beyond_bounds(into: Group, other: Group) -> Refusal | None:
     """Why two groups make no kernel, whatever they compute."""
     if not (into.fused and other.fused):
         return Refusal("{} is no kernel", ((other if into.fused else into).nodes[0].op,))
+    if into.device != other.device:
+        return Refusal("they run on different devices")
     if len(into.nodes) + len(other.nodes) > MOST_NODES:
         return Refusal("together they have more than {} nodes", (MOST_NODES,))
     if _inputs_together(into, other) > MOST_BUFFERS:

@@ -1,4 +1,4 @@
-"""Loops: one kernel where that can be; else the step's instructions among those of the program, over moving buffers.
+"""Loops: the step's instructions among those of the program, over buffers that move from step to step.
 
 Rows of sequences are where they are; a stack's row is computed where it stays. A carried value is computed in the
 memory of the one before where that is safe; else two or more blocks of memory take turns.
@@ -6,11 +6,10 @@ memory of the one before where that is safe; else two or more blocks of memory t
 >>> import symtensor.lower.plan as planning
 >>> from symtensor.ir.graph import Graph
 >>> from symtensor.lower.target import PrintedKernel
->>> from symtensor.ops.index import subtensor
->>> from symtensor.ops.loop import Carry, Loop, Stack
+>>> from symtensor.ops.loop import Carry, Stack
 >>> from symtensor.types.tensor import TensorType
 >>> total, x, xs = (TensorType("float32", (None,) * rank)(name) for rank, name in ((1, "total"), (1, "x"), (2, "xs")))
->>> new = subtensor(total, [slice(None, None, -1)]) + x
+>>> new = total + x
 >>> loop = Loop(TensorType("int64", ())("n"), [Carry(total, total, new)], {x: xs}, stacks=[Stack(new)])
 >>> graph = Graph([loop.steps, total, xs], list(loop.make().values())[1:2])
 >>> program = planning.plan(graph, 3, [], lambda kernel: [PrintedKernel(kernel.name, "", (), 1, 1, 0, (0, 1, 2))])
@@ -22,14 +21,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.lower.access import reshaped_base
-from symtensor.lower.group import Refusal
+from symtensor.lower.flow import Flow
 from symtensor.lower.program import Buffer, BufferKind, Copy, LoopCarry, LoopRow
 from symtensor.lower.program import Loop as LoopInstruction
-from symtensor.lower.recurrence import recurrence
-from symtensor.lower.step import Step
 from symtensor.lower.step_sizes import StepSizes
+from symtensor.ops.control import Scan
+from symtensor.ops.loop import Loop
 from symtensor.ops.size import size_of
 
 if TYPE_CHECKING:
@@ -38,27 +38,28 @@ if TYPE_CHECKING:
 __all__ = ["plan_loop"]
 
 
-def plan_loop(part: Part, node: Apply) -> bool:
+def plan_loop(part: Part, node: Apply, device: int = 0) -> bool:
     """Add the instructions of a loop to a part; False if its steps have sizes that only their own data tells."""
-    planned = _LoopPlan(part, node)
+    planned = _LoopPlan(part, node, device)
     if not planned.has_known_sizes():
         return False
-    kernel = recurrence(planned.step, part.needs)
-    if isinstance(kernel, Refusal):
-        planned.run()
-    else:
-        part.launch(*kernel, node)
+    planned.run()
     return True
 
 
 class _LoopPlan:
-    def __init__(self, part: Part, node: Apply) -> None:
+    def __init__(self, part: Part, node: Apply, device: int) -> None:
+        assert isinstance(node.op, Scan)
         self.around = part
         self.node = node
-        self.step = step = Step(node)
-        self.loop, self.graph = step.loop, step.graph
-        self.given = len(self.loop.rows) + len(self.loop.others)
-        self.sizes = StepSizes(part.sizes, step.graph, step.outside)
+        self.device = device
+        self.loop = loop = Loop.of(node)
+        stop = [] if loop.stop is None else [loop.stop]
+        results = [*(stack.value for stack in loop.stacks), *stop, *(carry.new for carry in loop.carries)]
+        self.graph = Graph([*loop.rows, *loop.others, *(carry.own for carry in loop.carries)], results)
+        self.graph.settle_sizes()
+        self.given = len(loop.rows) + len(loop.others)
+        self.sizes = StepSizes(part.sizes, self.graph, node.op.sizes_of(node.inputs))
         self.rows: list[LoopRow] = []
         self.carries: list[LoopCarry] = []
         self.copies: list[tuple[Variable, int]] = []
@@ -74,7 +75,8 @@ class _LoopPlan:
 
     def run(self) -> None:
         """Copies of what is changed in place, the Loop, and the instructions of its step."""
-        self.part = self.around.inner(self.step.flow, self.sizes)
+        flow = Flow(self.graph, self.given, range(len(self.loop.carries)), lambda variable: self.device)
+        self.part = self.around.inner(flow, self.sizes)
         self.memory = self.part.buffers
         self._give_others()
         own = [self._give_carry(number) for number in range(len(self.loop.carries))]
@@ -86,7 +88,7 @@ class _LoopPlan:
         for unit in self.part.units:
             self.part.unit(unit)
         for variable, target in self.copies:
-            self.part.emit(Copy(self.memory.of(reshaped_base(variable)), target), variable)
+            self.part.emit(Copy(self.memory.of(reshaped_base(variable), self.device), target), variable)
         count = (self.around.buffers.of(self.node.outputs[-1]),) if stop else ()
         self.around.assembly.instructions[place] = LoopInstruction(
             len(self.around.assembly.instructions), self.around.sizes.number(size_of(self.loop.steps)),
@@ -96,10 +98,10 @@ class _LoopPlan:
 
     def _outside(self, variable: Variable) -> int:
         """The buffer of a value around the loop."""
-        return self.around.buffers.of(reshaped_base(variable))
+        return self.around.buffers.of(reshaped_base(variable), self.device)
 
     def _buffer(self, kind: BufferKind, variable: Variable, source: int = 0) -> Buffer:
-        return Buffer(kind, source, variable.type.dtype, self.sizes.numbers(variable.type.shape))
+        return Buffer(kind, source, variable.type.dtype, self.sizes.numbers(variable.type.shape), device=self.device)
 
     def _moving(self, variable: Variable, source: int | None = None) -> int:
         """A buffer that moves; what is written there is in rows of `source`."""
@@ -161,7 +163,7 @@ class _LoopPlan:
             self.memory.put(base, blocks[0])
             spares = tuple(blocks[1:])
         last = self._outside(final) if self.around.needs(final) else own
-        return LoopCarry(own, self._outside(carry.first), self.memory.of(base), last, spares)
+        return LoopCarry(own, self._outside(carry.first), self.memory.of(base, self.device), last, spares)
 
     def _kept_for(self, number: int) -> int:
         """For how many steps a value is carried on: by itself, and by carried values that take it over."""
@@ -180,4 +182,4 @@ class _LoopPlan:
         base = self.part.places.of(reshaped_base(self.graph.outputs[len(self.loop.stacks)]))
         if base not in self.memory and base.owner is not None:
             self.memory.put(base, self.around.buffers.add(self._buffer(BufferKind.ARENA, base)))
-        return (self.memory.of(base),)
+        return (self.memory.of(base, self.device),)

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,9 +40,10 @@ from symtensor.lower.program import Call, Copy, Instruction, Launch, Routine
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.step_sizes import StepSizes
-from symtensor.lower.target import Partial
+from symtensor.lower.target import PrintedKernel
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.transfer import Transfer, untransferred
 
 __all__ = ["Evaluate", "Part"]
 
@@ -93,33 +94,47 @@ class Part:
     def unit(self, unit: Group) -> None:
         """The instructions for one group."""
         if unit.fused:
-            self.launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit)
+            self._run(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit, unit.device)
         else:
-            self._alone(unit.nodes[-1])
+            self._alone(unit.nodes[-1], unit.device)
 
-    def _alone(self, node: Apply) -> None:
+    def _alone(self, node: Apply, device: int) -> None:
         """What computes a node without code."""
         start, call = starts_from(node), node.op.library_call(node)
         if start is not None:
-            self._start(node, start)
+            self._start(node, start, device)
         if puts_elements(node):
-            self.launch(*scatter_kernel(node), node)
+            self._run(*scatter_kernel(node), node, device)
         elif call is not None:
-            self._routine(node, call)
-        elif not (isinstance(node.op, Scan) and plan_loop(self, node)):
+            self._routine(node, call, device)
+        elif isinstance(node.op, Transfer):
+            self._start(node, node.inputs[0], self.flow.device_of(node.inputs[0]))
+        elif not (isinstance(node.op, Scan) and plan_loop(self, node, device)):
             self._call(node)
 
     def emit(self, instruction: Instruction, origin: Any) -> int:
         """Add an instruction for a unit, a node or a variable; its number."""
         return self.assembly.emit(instruction, self._origin(origin))
 
-    def launch(self, kernel: Kernel, variables: Sequence[Variable | Partial], origin: Any) -> None:
+    def _run(self, kernel: Kernel, variables: Sequence[Variable], origin: Any, device: int) -> None:
         """Run a kernel on the buffers of variables."""
-        for number, printed in self.assembly.kernels_of(kernel):
+        self._launch(self.assembly.kernels_of(kernel, device), variables, origin, device)
+
+    def _launch(self, kernels: Iterable[tuple[int, PrintedKernel]], variables: Sequence[Variable], origin: Any,
+                device: int) -> None:
+        """Launch kernels, whose slots are variables, one after the other."""
+        for number, printed in kernels:
             keys = [variables[buffer] if isinstance(buffer, int) else buffer for buffer in printed.buffers]
-            units, work, scratch = self.sizes.numbers((printed.units, printed.work, printed.scratch))
-            self.emit(Launch(number, tuple(map(self.buffers.of, keys)), self.sizes.numbers(printed.parameters),
-                             units, work, scratch, printed.in_order), origin)
+            number_of = self.sizes.number
+            self.emit(Launch(number, tuple(self.buffers.of(key, device) for key in keys),
+                             self.sizes.numbers(printed.parameters), number_of(printed.units), number_of(printed.work),
+                             number_of(printed.scratch), printed.block, printed.fails,
+                             bool(device) and self._commits(origin)), origin)
+
+    def _commits(self, origin: Any) -> bool:
+        """Whether a unit or node writes a storage in place."""
+        made = [v for node in (origin.nodes if isinstance(origin, Group) else [origin]) for v in node.outputs]
+        return any(self.places.of(v) in self.flow.shared for v in made)
 
     def _call(self, node: Apply) -> None:
         """Call the NumPy meaning of an op."""
@@ -127,14 +142,19 @@ class Part:
         self.emit(Call(len(self.assembly.callables) - 1, tuple(map(self.buffers.whole, node.inputs)),
                         tuple(map(self.buffers.of, node.outputs))), node)
 
-    def _start(self, node: Apply, start: Variable) -> None:
-        """Have the node's output hold a value, if it does not take that value's place."""
-        source, target = self.buffers.of(reshaped_base(start)), self.buffers.of(node.outputs[0])
+    def _start(self, node: Apply, start: Variable, device: int) -> None:
+        """Have the node's output hold a value that is on a device, if it does not take that value's place."""
+        source, target = self.buffers.of(reshaped_base(start), device), self.buffers.of(node.outputs[0])
         if source != target:
             self.emit(Copy(source, target), node)
 
-    def _routine(self, node: Apply, call: RoutineCall) -> None:
+    def _routine(self, node: Apply, call: RoutineCall, device: int) -> None:
         of, sizes = self.buffers.of, self.sizes
+        if device:
+            slots = [*map(reshaped_base, call.operands), *node.outputs]
+            printed = self.assembly.devices[device - 1].print_routine(call, [v.type.dtype for v in slots])
+            assert printed is not None, f"{node} was placed on a device that has nothing for it"
+            return self._launch(self.assembly.numbered(printed, device), slots, node, device)
         self.emit(Routine(
             call.name, tuple(of(reshaped_base(v)) for v in call.operands), tuple(map(of, node.outputs)),
             sizes.numbers(call.sizes), tuple(map(int, call.flags)), work=sizes.number(call.work),
@@ -145,11 +165,11 @@ class Part:
         if origin is None:
             return ("sizes", (), ())
         if isinstance(origin, Variable):
-            return ("copy", (), (describe(origin),))
+            return ("copy", (), (describe(untransferred(origin)),))
         nodes = origin.nodes if isinstance(origin, Group) else [origin]
         places = dict.fromkeys(self.sizes.places.number(own) for node in nodes for own in self.graph.lines_of(node))
         names = " ".join(dict.fromkeys(str(node.op) for node in nodes))
         operands = self.flow.inputs_of(origin) if isinstance(origin, Group) else nodes[0].inputs
         checked = [node.inputs for node in nodes if isinstance(node.op, Elementwise) and node.op.definition.fails]
-        return (names, tuple(places), (*map(describe, operands),
-                                      *(f"{index!r} counts along an axis of size {size!r}" for index, size in checked)))
+        counted = (f"{untransferred(index)!r} counts along an axis of size {size!r}" for index, size in checked)
+        return (names, tuple(places), (*(describe(untransferred(v)) for v in operands), *counted))

@@ -19,6 +19,7 @@ from symtensor.lower.assembly import Assembly
 from symtensor.lower.buffers import Results
 from symtensor.lower.flow import Flow
 from symtensor.lower.part import Part
+from symtensor.lower.placement import Placement
 from symtensor.lower.program import Argument, Copy, Program, Resize, SizeCode
 from symtensor.lower.size_table import Root, SizeTable
 from symtensor.lower.target import Printer
@@ -27,23 +28,26 @@ from symtensor.types.dim import Symbol
 __all__ = ["plan"]
 
 
-def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Printer) -> Program:
+def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Printer,
+         placement: Placement | None = None) -> Program:
     """The program of a graph whose first `arguments` inputs are given at each call, the others by storages.
 
     The last `len(updates)` outputs become the values of the storages `updates` names. `print_kernel` gives
-    kernels their text.
+    kernels of the processor their text; `placement` is what `place` made of the graph, if devices take part.
     """
     graph.settle_sizes()
-    return _Planner(Flow(graph, arguments, updates), print_kernel).run()
+    placement = placement or Placement()
+    return _Planner(Flow(graph, arguments, updates, placement.device_of), print_kernel, placement).run()
 
 
 class _Planner:
     """The program of a flow: one part, its sizes learned on the way."""
 
-    def __init__(self, flow: Flow, print_kernel: Printer) -> None:
+    def __init__(self, flow: Flow, print_kernel: Printer, placement: Placement) -> None:
         self.flow = flow
         self.graph = flow.graph
-        self.assembly = Assembly(print_kernel)
+        self.placement = placement
+        self.assembly = Assembly(print_kernel, placement.devices)
         self.sizes = SizeTable(flow.graph, len(flow.arguments))
         self.part = Part(flow, self.assembly, self.sizes,
                          lambda places: Results(flow, places, self.sizes, self.assembly))
@@ -105,4 +109,7 @@ class _Planner:
             results=buffers.results, updates=buffers.swapped, returned=flow.returned, kernels=assembly.kernels,
             callables=assembly.callables, messages=self.sizes.messages,
             origins=assembly.origins, places=self.sizes.places.all,
-            written=[storage for storage in flow.updates if storage not in swapped])
+            written=[storage for storage in flow.updates if storage not in swapped],
+            devices=[device.name for device in self.placement.devices],
+            unplaced=[(str(node.op), reason, tuple(map(self.sizes.places.number, self.graph.lines_of(node))))
+                      for node, reason in self.placement.unplaced.items()])

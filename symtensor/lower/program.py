@@ -15,12 +15,12 @@ virtual machine evaluates the table once for each tuple of root sizes (bind) and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "Launch", "Routine", "Copy", "Call", "Resize", "Loop",
-           "LoopCarry", "LoopRow", "Check", "Argument", "Program", "Instruction"]
+__all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "KernelCode", "Launch", "Routine", "Copy", "Call",
+           "Resize", "Loop", "LoopCarry", "LoopRow", "Check", "Argument", "Program", "Instruction"]
 
 
 class SizeCode(IntEnum):
@@ -77,7 +77,10 @@ class BufferKind(IntEnum):
 
 @dataclass(frozen=True)
 class Buffer:
-    """A C-contiguous block: dtype name, shape as size numbers, where it lives and when."""
+    """A C-contiguous block: dtype name, shape as size numbers, where it lives and when.
+
+    `device` is 0 for the processor, n for the device `Program.devices[n - 1]`.
+    """
 
     kind: BufferKind
     source: int
@@ -85,9 +88,18 @@ class Buffer:
     shape: tuple[int, ...]
     first: int = -1
     last: int = -1
+    device: int = 0
 
 
-@dataclass(frozen=True)
+class KernelCode(NamedTuple):
+    """A kernel's name and text, in the language of the device it is for."""
+
+    name: str
+    text: str
+    device: int = 0
+
+
+@dataclass(frozen=True, repr=False)
 class Launch:
     """Run kernel `kernel` over units 0..sizes[units), split between threads.
 
@@ -95,9 +107,9 @@ class Launch:
     int64_t end, void *scratch)`; nonzero is an error status. `work` is the size number of an estimate of
     the launch's total cost in elements; `scratch` that of the bytes of scratch a thread needs.
 
-    With `in_order` the last two sizes are 0 and the number of rounds that the kernel goes through in order. It may then
-    be run for stretches of rounds, one after the other, given their bounds as those sizes; the first has 64 at least,
-    or all. The status -1 says that no more rounds are to be run.
+    On a device, where its buffers are, there are `units` blocks of `block` threads; the kernel's parameters are the
+    buffers, then the sizes, and if it `fails` a pointer to its status; `scratch` is the shared memory of a block. One
+    that `commits` writes a storage in place: those before it must not have failed.
     """
 
     kernel: int
@@ -106,7 +118,13 @@ class Launch:
     units: int
     work: int
     scratch: int
-    in_order: bool = False
+    block: int = 0
+    fails: bool = False
+    commits: bool = False
+
+    def __repr__(self) -> str:
+        shown = [f for f in fields(self) if self.block or f.name not in ("block", "fails", "commits")]
+        return f"Launch({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,7 @@ class Routine:
 
 @dataclass(frozen=True)
 class Copy:
-    """Copy all bytes of one buffer to another of the same shape and dtype."""
+    """Copy all bytes of one buffer to another of the same shape and dtype, which may be on another device."""
 
     source: int
     target: int
@@ -249,9 +267,11 @@ class Program:
     results: list[int]
     updates: list[tuple[int, int]]
     returned: int
-    kernels: list[tuple[str, str]]      # (name, C text) for each kernel number
+    kernels: list[KernelCode]
     callables: list[Any]
     messages: list[Any] = field(default_factory=list)   # for each Check.message, what to say
     origins: list[Any] = field(default_factory=list)    # for each instruction: ops, numbers of places, operands
     places: list[Any] = field(default_factory=list)     # the user's lines that messages and origins number
     written: list[int] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
+    unplaced: list[Any] = field(default_factory=list)   # what has no form on the device meant for it: op, reason, place

@@ -1,5 +1,7 @@
 """What a target makes of a kernel: the kernels that are launched, and what a launch needs.
 
+The processor is a target, and each kind of device is one.
+
 >>> once = PrintedKernel("double", "...", (), 10, 10, 0, (0, Partial("float32", 10)))
 >>> targets: list[Printer] = [lambda kernel: [once]]
 """
@@ -9,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from symtensor.ir.node import Apply
+from symtensor.ir.routine import RoutineCall
 from symtensor.lower.kernel import Kernel
 from symtensor.types.dim import Size
 
-__all__ = ["Partial", "PrintedKernel", "Printer"]
+__all__ = ["Partial", "PrintedKernel", "Printer", "RoutinePrinter", "Device"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +34,6 @@ class PrintedKernel:
     A buffer is that of a slot of the kernel printed, or a partial result. On a device the units are blocks of `block`
     threads, and scratch is the dynamic shared memory of a block; `fails` says that the kernel takes a place, behind its
     parameters, where it puts a number other than 0 if it fails.
-
-    `in_order` says of a recurrence that its last two parameters are the rounds from and up to which it goes, and may be
-    changed (see `program.Launch`).
     """
 
     name: str
@@ -44,8 +45,24 @@ class PrintedKernel:
     buffers: tuple[int | Partial, ...]
     block: int = 0
     fails: bool = False
-    in_order: bool = False
 
 
 Printer = Callable[[Kernel], Sequence[PrintedKernel]]
 """A target: of each kernel those to be launched, in order."""
+RoutinePrinter = Callable[[RoutineCall, Sequence[str]], Sequence[PrintedKernel] | None]
+"""What a device runs in the place of a routine of a library, for the dtypes of its operands and then of its outputs,
+which are the slots; None where it has nothing."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of a program: its name, how kernels are printed for it, and why it cannot run an application, if so.
+
+    `lacks` is asked about applications that there is code for; `architecture` says what else kernels depend on.
+    """
+
+    name: str
+    print_kernel: Printer
+    print_routine: RoutinePrinter = lambda call, dtypes: None
+    lacks: Callable[[Apply], str | None] = lambda node: None
+    architecture: str = ""

@@ -22,6 +22,7 @@ from symtensor.ir.formula import Piece
 from symtensor.ir.node import Constant, Op, Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise, cast
+from symtensor.ops.transfer import Transfer
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
 from symtensor.types.dtype import INTEGERS
@@ -186,6 +187,8 @@ def size_of(variable: Variable) -> Size:
 
 def truth_of(condition: Variable) -> Size:
     """A bool scalar as a size: 1 if it holds, else 0."""
+    while condition.owner is not None and isinstance(condition.owner.op, Transfer):
+        (condition,) = condition.owner.inputs
     if isinstance(condition, Constant):
         return int(condition.data)
     if condition.known_size is None:
@@ -195,6 +198,8 @@ def truth_of(condition: Variable) -> Size:
 
 def _size_inputs(variable: Variable) -> Sequence[Variable]:
     node = variable.owner
+    if node is not None and isinstance(node.op, Transfer):
+        return node.inputs
     if node is None or not isinstance(node.op, Elementwise) or node.op.name not in _ARITHMETIC:
         return ()
     if any(v.type.dtype not in INTEGERS or v.type.ndim for v in node.inputs):
@@ -213,6 +218,8 @@ def _size_from_inputs(variable: Variable) -> Size:
     if node is not None and isinstance(node.op, Dimension):
         return node.inputs[0].type.shape[node.op.axis]
     inputs = _size_inputs(variable)
+    if node is not None and isinstance(node.op, Transfer):
+        return inputs[0].known_size  # type: ignore[return-value]
     if inputs:
         return _ARITHMETIC[node.op.name](*(v.known_size for v in inputs))  # type: ignore[union-attr]
     return dims.symbol(variable.name or f"value{variable.serial}", variable)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,22 +22,24 @@ import numpy as np
 
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
-from symtensor.codegen.cache import LoadedKernel, load_kernels
+from symtensor.codegen.cache import load_kernels
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.preamble import preamble
-from symtensor.codegen.toolchain import toolchain
+from symtensor.codegen.toolchain import Toolchain, toolchain
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Variable
 from symtensor.lower.plan import plan
 from symtensor.lower.program import Instruction, Launch, Program, Routine, SizeCode
+from symtensor.ops.transfer import PROCESSOR, Transfer
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
-from symtensor.runtime import program_cache
+from symtensor.runtime import memory, program_cache
 from symtensor.runtime.arguments import In, Signature
 from symtensor.runtime.containers import Containers, copies_of_state
 from symtensor.runtime.core import core, load_routines
 from symtensor.runtime.failures import Failures
+from symtensor.runtime.placement import Report, report
 from symtensor.runtime.shared import SharedVariable
 
 __all__ = ["KernelText", "compile_graph"]
@@ -67,6 +69,7 @@ class _Facts:
     signature: Signature
     compile_seconds: dict[str, float]
     shared: list[SharedVariable]
+    devices: Sequence[Any] = ()
 
     trust_input = False
     """Theano's promise that arguments fit as they are; those that do are taken as they are in any case."""
@@ -113,13 +116,14 @@ class _Facts:
         if without_updates:
             outputs, updates = outputs[:len(outputs) - len(updates)], []
         return compile_graph(Graph(inputs, outputs), declared=declared, shared=shared, wrap=self.source.wrap,
-                             updates=updates, level=self.source.level, name=name, written=(inputs, outputs))
+                             updates=updates, level=self.source.level, name=name, written=(inputs, outputs),
+                             device=self.source.device)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The graph as it was before rewriting, whose program the cache of the process that reads it may hold.
         source = self.source
         return _unpickled, (Graph(*source.written), self.signature.inputs, self.shared, source.wrap, source.updates,
-                            source.level, self.name)
+                            source.level, self.name, source.device)
 
     def __repr__(self) -> str:
         inputs = ", ".join(i.name or "?" for i in self.signature.inputs)
@@ -140,24 +144,29 @@ class _Facts:
         """How many of the program's instructions run a kernel."""
         return sum(isinstance(i, Launch) for i in self._instructions())
 
+    @property
+    def placement(self) -> Report | None:
+        """What runs on which device, what a call moves between them, and what could not go where it was meant to."""
+        return None if self.program is None else report(self.program)
+
     def _instructions(self) -> Sequence[Instruction]:
         return self.program.instructions if self.program is not None else ()
 
 
 def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
                   updates: Sequence[int], level: str | None = None, name: str | None = None,
-                  written: Written | None = None) -> Any:
+                  written: Written | None = None, device: str | None = None) -> Any:
     """The callable for a graph whose inputs are the declared arguments, then the shared variables.
 
     Its last `len(updates)` outputs are new values of the shared variables `updates` numbers. `written` are inputs and
-    outputs of which the graph was made, if not its own.
+    outputs of which the graph was made, if not its own. `device` is that of the option `device` unless one is given.
     """
     level = str(config.optimizer) if level is None else level
     signature = Signature(list(declared), name)
     watch = _Watch()
-    source = _Source(graph, level, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]))
+    source = _Source(graph, level, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]), device)
     if _native():
-        program = _program(source, len(signature.arguments), updates, watch)
+        program = _program(source, len(signature.arguments), _setting(source, shared), watch)
         made = _linked(program, signature, shared, source)
         watch.lap("kernels")
         made.program = program
@@ -178,8 +187,9 @@ def _described(made: Any, source: _Source, signature: Signature, shared: Sequenc
 
 
 def _unpickled(graph: Graph, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
-               updates: Sequence[int], level: str, name: str | None) -> Any:
-    return compile_graph(graph, declared=declared, shared=shared, wrap=wrap, updates=updates, level=level, name=name)
+               updates: Sequence[int], level: str, name: str | None, device: str | None) -> Any:
+    return compile_graph(graph, declared=declared, shared=shared, wrap=wrap, updates=updates, level=level, name=name,
+                         device=device)
 
 
 class _Watch:
@@ -202,12 +212,14 @@ class _Source:
     A program found in the cache does not. `written` are the inputs and outputs that make the graph as it was before.
     """
 
-    def __init__(self, graph: Graph, level: str, wrap: Any, updates: list[int], written: Written) -> None:
+    def __init__(self, graph: Graph, level: str, wrap: Any, updates: list[int], written: Written,
+                 device: str | None) -> None:
         self.graph = graph
         self.level = level
         self.wrap = wrap
         self.updates = updates
         self.written = written
+        self.device = device
         self.history: History | None = None
 
     def optimized(self) -> Graph:
@@ -217,9 +229,21 @@ class _Source:
         return self.graph
 
 
-def _program(source: _Source, arguments: int, updates: Sequence[int], watch: _Watch) -> Program:
+def _setting(source: _Source, shared: Sequence[SharedVariable]) -> Any:
+    """The devices that a function uses; None where it names none, and then nothing of devices is loaded."""
+    device = config.device if source.device is None else source.device
+    named = any(isinstance(node.op, Transfer) for node in source.graph.nodes())
+    if device == PROCESSOR and not named and all(v.target in (None, PROCESSOR) for v in shared):
+        return None
+    from symtensor.runtime.cuda.setting import setting_of
+    return setting_of(source.graph, shared, device)
+
+
+def _program(source: _Source, arguments: int, setting: Any, watch: _Watch) -> Program:
     """The program of a graph, from the cache if it is there."""
-    entry = program_cache.entry(source.graph, source.level, arguments, updates) if config.cache else None
+    updates = source.updates
+    more = {} if setting is None else setting.fields()
+    entry = program_cache.entry(source.graph, source.level, arguments, updates, more) if config.cache else None
     found = entry.load() if entry is not None else None
     watch.lap("lookup")
     if config.debug >= 1 and entry is not None:
@@ -229,7 +253,8 @@ def _program(source: _Source, arguments: int, updates: Sequence[int], watch: _Wa
         return found
     source.optimized()
     watch.lap("rewrite")
-    program = plan(source.graph, arguments, updates, print_kernel)
+    placement = None if setting is None else setting.place(source.graph, arguments, updates)
+    program = plan(source.graph, arguments, updates, print_kernel, placement)
     watch.lap("plan")
     if entry is not None:
         entry.save(program)
@@ -265,11 +290,36 @@ def _linked(program: Program, signature: Signature, shared: Sequence[SharedVaria
     tool = toolchain()
     assert tool is not None and core is not None
     load_routines(instruction.name for instruction in program.instructions if isinstance(instruction, Routine))
-    loaded: list[LoadedKernel] = load_kernels(program.kernels, preamble=preamble(tool.vector_math))
-    machine = core.Machine(program, [k.address for k in loaded], [v.storage for v in shared], program.callables)
-    made = _Native(machine, signature.convert, Failures(program, source.written), source.wrap)
-    made.kernels = [KernelText(name, text, k.path) for (name, text), k in zip(program.kernels, loaded)]
+    devices = _devices(program)
+    kernels = list(_loaded(program, devices, tool))
+    machine = core.Machine(program, [address for address, _ in kernels], [v.storage for v in shared], program.callables,
+                           [device.core for device in devices])
+    cores = [device.core for device in devices]
+    made = _Native(machine, signature.convert, Failures(program, source.written, signature.name, cores), source.wrap)
+    made.devices = cores
+    if cores:
+        memory.functions.add(made)
+    made.kernels = [KernelText(code.name, code.text, file) for code, (_, file) in zip(program.kernels, kernels)]
     return made
+
+
+def _devices(program: Program) -> list[Any]:
+    """The devices of a program, opened."""
+    if not program.devices:
+        return []
+    from symtensor.runtime.cuda.devices import open_device
+    return [open_device(name) for name in program.devices]
+
+
+def _loaded(program: Program, devices: Sequence[Any], tool: Toolchain) -> Iterator[tuple[int, str]]:
+    """For each kernel its address, or its handle, and the file it is in, or what device it is for."""
+    own = [(code.name, code.text) for code in program.kernels if not code.device]
+    found: list[Iterator[tuple[int, str]]] = [
+        ((k.address, k.path) for k in load_kernels(own, preamble=preamble(tool.vector_math)))]
+    for number, device in enumerate(devices, start=1):
+        handles = device.load([code for code in program.kernels if code.device == number])
+        found.append((handle, f"{device.name} {device.architecture}") for handle in handles)
+    return (next(found[code.device]) for code in program.kernels)
 
 
 if core is not None:
@@ -280,12 +330,18 @@ if core is not None:
             """Give back the memory of intermediate results, which the next call takes anew."""
             self.release()
 
-        def peak_bytes(self, sizes: Mapping[str, Any] | None = None) -> int:
+        def peak_bytes(self, sizes: Mapping[str, Any] | None = None, device: str = PROCESSOR) -> int:
             """Bytes a call needs besides its inputs and shared variables: results, intermediates, scratch.
 
-            `sizes` gives for each input's name its shape (or the value of an integer scalar).
+            `sizes` gives for each input's name its shape (or the value of an integer scalar). Counted is what is on
+            `device`, by default on the processor.
             """
-            return int(super().peak_bytes(tuple(self._root(entry, sizes or {}) for entry in self.machine.roots)))
+            assert self.program is not None
+            places = [PROCESSOR, *self.program.devices]
+            if device not in places:
+                raise CompileError(f"the function uses no device {device!r}", fix="one of " + ", ".join(places))
+            roots = tuple(self._root(entry, sizes or {}) for entry in self.machine.roots)
+            return int(super().peak_bytes(roots, places.index(device)))
 
         def _root(self, entry: tuple[int, int, int], sizes: Mapping[str, Any]) -> int:
             code, a, b = entry
@@ -338,7 +394,8 @@ def describe_program(program: Program) -> str:
     for number, buffer in enumerate(program.buffers):
         shape = ", ".join(f"s{size}" for size in buffer.shape)
         life = f" from {buffer.first} to {buffer.last}" if buffer.first >= 0 else ""
-        lines.append(f"b{number} = {buffer.kind.name} {buffer.source}: {buffer.dtype} ({shape}){life}")
+        place = f" on {program.devices[buffer.device - 1]}" if buffer.device else ""
+        lines.append(f"b{number} = {buffer.kind.name} {buffer.source}: {buffer.dtype} ({shape}){place}{life}")
     for number, (instruction, (names, _, _)) in enumerate(zip(program.instructions, program.origins)):
         name = program.kernels[instruction.kernel][0] if isinstance(instruction, Launch) else names
         lines.append(f"{number}: {name}: {instruction}")

@@ -17,8 +17,10 @@ import numpy as np
 from symtensor.base.errors import (
     AssertionFailed,
     CheckFailed,
+    DeviceError,
     IndexOutOfRange,
     LinearAlgebraError,
+    OutOfMemory,
     ShapeError,
     SymtensorError,
 )
@@ -28,7 +30,7 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.ir.provenance import Lines
-from symtensor.lower.program import Program, Routine
+from symtensor.lower.program import Launch, Program, Routine
 from symtensor.ops.size import Dimension
 
 __all__ = ["Failures", "size_error"]
@@ -51,8 +53,13 @@ class Failures:
     and which one it is, is found by NumPy in the arrays that the call was given.
     """
 
-    def __init__(self, program: Program, written: tuple[Sequence[Variable], Sequence[Variable]]) -> None:
+    def __init__(self, program: Program, written: tuple[Sequence[Variable], Sequence[Variable]],
+                 name: str | None = None, devices: Sequence[Any] = ()) -> None:
         self.written = written
+        self.name = name or "a function"
+        self.devices = devices
+        self.storages = program.storages
+        self.kernels = program.kernels
         self.checks = program.checks
         self.messages = program.messages
         self.origins = program.origins
@@ -64,7 +71,9 @@ class Failures:
         if kind == "size":
             raise size_error(self.messages[self.checks[number].message], self.places, *data)
         if kind == "memory":
-            raise MemoryError(f"{data} bytes could not be allocated" if data else "out of memory")
+            raise self._out_of_memory(number, data)
+        if kind == "device":
+            raise self._device_error(number, *data)
         if kind in ("negative", "overflow"):
             raise ShapeError("a size is negative" if kind == "negative" else "an array has too many bytes",
                              operands=[f"buffer {number}: {data}"])
@@ -79,11 +88,31 @@ class Failures:
                 raise LinearAlgebraError(f"{during}{names}: {instruction.failure}", where=where, operands=operands,
                                          fix=instruction.fix)
             found = self._offence([self.places[place] for place in places], arrays) if step is None else None
-            if isinstance(found, AssertionFailed) or "wrap_index" not in names:  # then it can be nothing else
+            if isinstance(found, AssertionFailed) or (found is None and "Assert" in names):
                 raise AssertionFailed(during + (names if found is None else found.what), where=where, operands=operands)
             raise IndexOutOfRange(during + ("an index is out of range" if found is None else found.what), where=where,
                                   operands=operands, fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)
+
+    def _out_of_memory(self, device: int, data: Any) -> Exception:
+        """The error where memory is wanted on the processor, or on a device."""
+        if device:
+            from symtensor.runtime.memory import out_of_memory  # which knows all functions and shared variables
+            return out_of_memory(self.devices[device - 1], data, f"a call of {self.name}")
+        return OutOfMemory(f"{data} bytes could not be allocated" if data else "out of memory")
+
+    def _device_error(self, number: int, status: int, error: str) -> DeviceError:
+        """The error where the driver refused an instruction; -1 for one of those that were waited for."""
+        launches = [n for n, one in enumerate(self.instructions) if isinstance(one, Launch) and one.block]
+        concerned = launches if number < 0 else [number]
+        names = dict.fromkeys(self.kernels[one.kernel].name if isinstance(one, Launch) else self.origins[n][0]
+                              for n, one in ((n, self.instructions[n]) for n in concerned))
+        places = [place for n in concerned for place in self.origins[n][1]]
+        where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
+        what = "a kernel, one of" if len(names) > 1 else "the kernel" if concerned else "a call"
+        return DeviceError(f"{error} in {what} {', '.join(names)}".rstrip(), where=list(where)[:8],
+                           fix="cuda_synchronous=True tells which kernel it is" if len(names) > 1 else
+                           "the process must be started anew: the device does nothing more for it")
 
     def _offence(self, places: Sequence[Lines], arrays: Sequence[np.ndarray]) -> SymtensorError | None:
         """What NumPy says of what is computed at these places; None if it finds nothing wrong with it."""

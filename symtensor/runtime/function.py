@@ -45,12 +45,13 @@ class _Outputs:
 def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updates: Pairs = None, givens: Pairs = None,
              no_default_updates: Any = False, accept_inplace: bool = False, name: str | None = None,
              rebuild_strict: bool = True, allow_input_downcast: bool | None = None, profile: Any = None,
-             on_unused_input: str | None = None) -> Any:
+             on_unused_input: str | None = None, device: str | None = None) -> Any:
     """A callable that computes `outputs` from values of `inputs`.
 
     `inputs`: variables or `In`s. `outputs`: a variable (the call returns its array), a list (a list), a dict
     (a dict), or None. `updates`: pairs (shared variable, new value), computed at once and assigned
     after the call. `givens`: pairs (variable, replacement). `mode`: the name of a level of optimisation.
+    `device`: where it runs, "cpu", "cuda", "cuda1" or the name of a context, by default that of the option `device`.
     Raises GraphError and its kinds (MissingInputError, UnusedInputError), TypeMismatch, ShapeError.
     """
     updates, givens = flattened_pairs(updates), flattened_pairs(givens)
@@ -75,7 +76,8 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     level = mode if isinstance(mode, str) else getattr(mode, "optimizer", None)
     storages = list(shared)
     return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, level=level, name=name,
-                         updates=[storages.index(v) for v in pairs], written=([*arguments, *storages], expressions))
+                         updates=[storages.index(v) for v in pairs], written=([*arguments, *storages], expressions),
+                         device=device)
 
 
 def _sequence(value: Any, what: str) -> Sequence[Any]:

@@ -118,8 +118,12 @@ def _in_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def entry(graph: Graph, level: str, arguments: int, updates: Sequence[int]) -> Entry | None:
-    """Where the program of a graph is kept; None for a graph whose ops cannot be told from their text."""
+def entry(graph: Graph, level: str, arguments: int, updates: Sequence[int],
+          more: Mapping[str, str] | None = None) -> Entry | None:
+    """Where the program of a graph is kept; None for a graph whose ops cannot be told from their text.
+
+    `more` are fields of the key beside those that every program has.
+    """
     rules = [rule for phase in PIPELINE.get(level, ()) for rule in phase.rules]
     try:
         text, places = text_and_places(graph)
@@ -136,7 +140,7 @@ def entry(graph: Graph, level: str, arguments: int, updates: Sequence[int]) -> E
         "rules": digest(*(f"{rule.name} {rule.place}" for rule in rules)),
         "level": level, "floatX": config.floatX, "cast_policy": config.cast_policy,
         "arguments": str(arguments), "updates": repr(list(updates)),
-        "names": repr([labels.index(label) for label in labels]), "bodies": "\n".join(bodies),
+        "names": repr([labels.index(label) for label in labels]), "bodies": "\n".join(bodies), **(more or {}),
         "graph": _unnamed(text, labels),
     }, [(), *places], labels)
 

@@ -14,16 +14,20 @@ import copyreg
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
+from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable
+from symtensor.lower.access import SUPPORTED
+from symtensor.ops.transfer import PROCESSOR
 from symtensor.runtime.core import core
 from symtensor.types.dtype import ALL, numpy_dtype
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Container", "SharedVariable", "shared"]
+__all__ = ["Container", "SharedVariable", "is_movable", "living", "shared"]
 
 
 class _PlainStorage:
@@ -32,35 +36,73 @@ class _PlainStorage:
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
 
+    @property
+    def value(self) -> np.ndarray:
+        """The array, which can be nowhere else."""
+        return self.array
+
+    @value.setter
+    def value(self, array: np.ndarray) -> None:
+        self.array = array
+
+
+_living: WeakSet[SharedVariable] = WeakSet()
+
+
+def living() -> list[SharedVariable]:
+    """All shared variables there are."""
+    return list(_living)
+
 
 class SharedVariable(Variable):
     """An input whose value is kept in `storage` and that functions may update.
 
-    `default_update`, if set, is the new value every function that uses the variable gives it.
+    `default_update`, if set, is the new value every function that uses the variable gives it. `target` is the device it
+    was made for, by name; with None it is wherever functions use it.
     """
 
     default_update: Variable | None
 
-    def __init__(self, value: np.ndarray, type: TensorType, name: str | None = None) -> None:
+    def __init__(self, value: Any, type: TensorType, name: str | None = None, target: str | None = None) -> None:
         super().__init__(type, name=name)
         self.storage = core.Storage(value) if core is not None else _PlainStorage(value)
         self.default_update = None
+        self.target = target
+        _living.add(self)
 
-    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> np.ndarray:
-        """The value; a copy unless `borrow`, when it may change with the next update."""
-        array = self.storage.array
-        return array if borrow else array.copy()
+    def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Any:
+        """The value; a copy unless `borrow`, when it may change with the next update.
+
+        An array of NumPy; with `return_internal_type` a value on a device stays there, as a DeviceArray.
+        """
+        if borrow and not return_internal_type:
+            return self.storage.array
+        value = self.storage.value
+        if isinstance(value, np.ndarray):
+            return value if borrow else value.copy()
+        if not return_internal_type:
+            return value.get()
+        return value if borrow else core.DeviceArray(value.device, value)
 
     def set_value(self, new_value: Any, borrow: bool = False) -> None:
         """Give a new value of the same dtype and rank; sizes may change. Raises TypeMismatch, ShapeError.
 
         With `borrow` the array itself is kept where it can be, and must not be changed from outside.
         """
-        self.storage.array = _admitted(new_value, self.type, repr(self), borrow)
+        if core is not None and isinstance(new_value, core.DeviceArray):
+            self.storage.value = _admitted_there(new_value, self.type, repr(self), borrow)
+        else:
+            self.storage.value = self._placed(_admitted(new_value, self.type, repr(self), borrow))
+
+    def _placed(self, array: np.ndarray) -> Any:
+        """An array where the value is now, be that a device."""
+        value = self.storage.value
+        return array if isinstance(value, np.ndarray) else core.DeviceArray(value.device, array)
 
     def zero(self, borrow: bool = False) -> None:
         """Set all elements to 0."""
-        self.set_value(np.zeros_like(self.storage.array), borrow=True)
+        value = self.storage.value
+        self.set_value(np.zeros(value.shape, value.dtype), borrow=True)
 
     @property
     def container(self) -> Container:
@@ -69,7 +111,7 @@ class SharedVariable(Variable):
 
     def clone(self) -> SharedVariable:
         """Another variable with the same storage."""
-        copy = SharedVariable(self.storage.array, self.type, self.name)
+        copy = SharedVariable(self.storage.value, self.type, self.name, self.target)
         copy.storage = self.storage
         return copy
 
@@ -112,28 +154,44 @@ def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarr
         if not weak:
             raise TypeMismatch(f"{name} holds {type.dtype} with {type.ndim} axes and was given {array.dtype} with"
                                f" {array.ndim}", fix=f'value.astype("{type.dtype}"), with {type.ndim} axes')
-    for axis, (wanted, size) in enumerate(zip(type.static_shape, array.shape)):
-        if wanted is not None and wanted != size:
-            raise TypeMismatch(f"{name} has size {wanted} along axis {axis} and was given {size}",
-                               fix="make the shared variable without a fixed size there")
+    _check_sizes(array.shape, type, name)
     kept = np.require(array, numpy_dtype(type.dtype), ("C", "A", "W"))
     return kept if borrow or kept is not array and not np.shares_memory(kept, array) else kept.copy()
 
 
+def _check_sizes(shape: tuple[int, ...], type: TensorType, name: str) -> None:
+    for axis, (wanted, size) in enumerate(zip(type.static_shape, shape)):
+        if wanted is not None and wanted != size:
+            raise TypeMismatch(f"{name} has size {wanted} along axis {axis} and was given {size}",
+                               fix="make the shared variable without a fixed size there")
+
+
+def _admitted_there(value: Any, type: TensorType, name: str, borrow: bool) -> Any:
+    """An array on a device that the storage may keep."""
+    if value.dtype.name != type.dtype or value.ndim != type.ndim:
+        raise TypeMismatch(f"{name} holds {type.dtype} with {type.ndim} axes and was given {value.dtype} with"
+                           f" {value.ndim}", fix="give an array of the same dtype and rank")
+    _check_sizes(value.shape, type, name)
+    return value if borrow else core.DeviceArray(value.device, value)
+
+
 def shared(value: Any, name: str | None = None, strict: bool = False, allow_downcast: bool | None = None,
            borrow: bool = False, broadcastable: tuple[bool, ...] | None = None,
-           shape: tuple[Any, ...] | None = None) -> SharedVariable:
+           shape: tuple[Any, ...] | None = None, target: str | None = None) -> SharedVariable:
     """A shared variable with the dtype and rank of `value`.
 
     A scipy.sparse matrix gives a variable of `symtensor.sparse`. No axis broadcasts unless `broadcastable` (Theano's
-    pattern) or `shape` (sizes and names, None for any) says so. Raises TypeMismatch when the value is not an array of
-    a tensor dtype.
+    pattern) or `shape` (sizes and names, None for any) says so. `target` is the device it is on, "cpu" or the name of a
+    device or context; by default that of the option `device`. Raises TypeMismatch when the value is not an array of a
+    tensor dtype, DeviceError for a device that is not there.
     """
     if isinstance(value, Variable):
         raise TypeMismatch(f"the value of a shared variable must be an array, not the expression {value!r}",
                            fix="give an array; variable.eval() computes one")
     if hasattr(value, "tocsr"):  # a scipy.sparse matrix
         return import_module("symtensor.sparse").sparse_shared(value, name)  # type: ignore[no-any-return]
+    if core is not None and isinstance(value, core.DeviceArray):
+        value = value.get()
     array = np.asarray(value)
     if array.dtype.name not in ALL:
         raise TypeMismatch(f"a shared variable cannot hold an array of {array.dtype}",
@@ -142,4 +200,14 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
     type = TensorType(array.dtype, pattern)
     if type.ndim != array.ndim:
         raise TypeMismatch(f"{type.ndim} axes were declared for a value with {array.ndim}")
-    return SharedVariable(_admitted(array, type, name or "a shared variable", borrow), type, name)
+    kept = _admitted(array, type, name or "a shared variable", borrow)
+    device = target if target is not None else config.device if is_movable(type) else PROCESSOR
+    if device == PROCESSOR:
+        return SharedVariable(kept, type, name, target)
+    from symtensor.runtime.cuda.devices import uploaded  # only who names a device needs what devices need
+    return SharedVariable(uploaded(device, kept, name), type, name, target)
+
+
+def is_movable(type: TensorType) -> bool:
+    """Whether a value of a type is on the device in use by default: a whole number alone may be a size."""
+    return type.dtype in SUPPORTED and (type.ndim > 0 or type.dtype.startswith("float"))

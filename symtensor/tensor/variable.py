@@ -20,6 +20,7 @@ from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.size import shape_of
+from symtensor.ops.transfer import transfer
 from symtensor.tensor import (
     complex_parts,
     creation,
@@ -131,10 +132,11 @@ class _Methods(Variable):
         return selection.compress(a, self, axis)
 
     def transfer(self, target: str | None) -> Variable:
-        """Itself on the processor, "cpu": the one place there is."""
-        if target not in (None, "cpu"):
-            raise complaint(TypeMismatch, f"there is no device {target!r}", self, fix='transfer("cpu")')
-        return self
+        """The same value on a device: "cpu", "cuda", "cuda1", the name of a context; None for the one in use.
+
+        What is computed from it is computed there; as a result of a function it stays there.
+        """
+        return transfer(self, target)
 
     def get_parents(self) -> list[Any]:
         """The application it is computed by, in a list; nothing for an input."""

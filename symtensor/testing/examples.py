@@ -35,6 +35,7 @@ from symtensor.ops.rejection import Sample
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import Dimension
 from symtensor.ops.sparse import SampledDot, SparseDot, SparseDotTransposed
+from symtensor.ops.transfer import PROCESSOR, Transfer
 from symtensor.types import dtype as dtypes
 from symtensor.types.tensor import TensorType
 
@@ -255,6 +256,12 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in [(), (3,), (2, 1, 0)]:
         yield Example(SpecifyShape(len(shape)), (_normal(rng, *shape), *_integers(*shape)))
+
+
+@examples_for(Transfer)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape in [(), (3,), (2, 0)]:
+        yield Example(Transfer(PROCESSOR), (_normal(rng, *shape),))
 
 
 @examples_for(Dimension)

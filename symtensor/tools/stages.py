@@ -75,7 +75,7 @@ def loops(graph: Graph) -> str:
 def kernels(graph: Graph, printer: Printer = print_kernel) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
     made = plan(graph, len(graph.inputs), [], printer).kernels
-    return "\n".join(with_name(text, name) for name, text in made).rstrip()
+    return "\n".join(with_name(text, name) for name, text, _ in made).rstrip()
 
 
 def program(graph: Graph) -> str:
