@@ -58,7 +58,7 @@ class Device:
         if key not in self.modules:
             self.modules[key] = cuda.module_from_buffer(kernel.module)
         function = self.modules[key].get_function(kernel.symbol)
-        function(*pointers, *map(np.int64, sizes), *failed, block=(threads, 1, 1), grid=(blocks, 1))
+        function(*map(np.uintp, pointers), *map(np.int64, sizes), *failed, block=(threads, 1, 1), grid=(blocks, 1))
 
 
 @contextmanager
@@ -79,8 +79,9 @@ class OnDevice:
     """A graph whose kernels run on the device, one after the other; what has no kernel runs by its NumPy meaning."""
 
     def __init__(self, device: Device, inputs: Sequence[Variable], outputs: Sequence[Variable],
-                 rewrite: bool = False) -> None:
+                 rewrite: bool = False, offset: int = 0) -> None:
         self.device = device
+        self.offset = offset  # bytes from where memory is aligned to where each buffer begins
         self.printed: dict[str, PrintedKernel] = {}
         graph = Graph(list(inputs), list(outputs))
         if rewrite:
@@ -107,7 +108,9 @@ class _Call:
         self.kernels = compile_kernels(self.program.kernels, self.device.compiler)
         self.printed = [function.printed[text] for _, text in self.program.kernels]
         self.sizes: list[int] = []
-        self.pointers: dict[int, Any] = {}
+        self.offset = function.offset
+        self.memory: list[Any] = []
+        self.pointers: dict[int, int] = {}
         self.dynamic: dict[int, Array] = {}
         self.failed = cuda.mem_alloc(4)
 
@@ -140,7 +143,7 @@ class _Call:
         own = self.dynamic.get(number)
         return own.shape if own is not None else tuple(self.sizes[n] for n in self.program.buffers[number].shape)
 
-    def _pointer(self, number: int) -> Any:
+    def _pointer(self, number: int) -> int:
         buffer = self.program.buffers[number]
         if buffer.kind is BufferKind.ALIAS:
             return self._pointer(buffer.source)
@@ -148,7 +151,8 @@ class _Call:
             given = self.arrays[buffer.source] if buffer.kind is BufferKind.INPUT else \
                 self.program.constants[buffer.source] if buffer.kind is BufferKind.CONSTANT else None
             size = int(np.prod(self._shape(number))) * np.dtype(buffer.dtype).itemsize
-            self.pointers[number] = cuda.mem_alloc(max(size, 1))
+            self.memory.append(cuda.mem_alloc(size + self.offset + 1))
+            self.pointers[number] = int(self.memory[-1]) + self.offset
             if given is not None:
                 self.device.put(self.pointers[number], np.asarray(given))
         return self.pointers[number]

@@ -1,0 +1,65 @@
+"""The golden kernels at sizes that take each of their ways, against NumPy."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import symtensor.tensor as T
+from symtensor.ir.graph import Graph, leaves
+from symtensor.ir.interpret import evaluate
+from symtensor.ir.node import Constant, Variable
+from tests.codegen.test_golden import CASES
+from tests.cuda.device import OnDevice, device
+
+SIZES = [(3, 5), (300, 40), (5, 2500)]
+"""Rows and columns: short rows, which one thread does; those of a warp; those of a block. Some are divided by four."""
+
+
+@cache
+def case(name: str) -> tuple[list[Variable], list[Variable]]:
+    """The inputs and outputs of a golden case."""
+    outputs = CASES[name]()
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    return [v for v in leaves(outputs) if not isinstance(v, Constant)], outputs
+
+
+def arrays_for(name: str, rows: int, columns: int) -> list[np.ndarray]:
+    """Values for a case's inputs; integers are positions in an axis."""
+    rng = np.random.default_rng(0)
+    arrays = []
+    for v in case(name)[0]:
+        shape = {"gain": (columns,), "h": (columns,)}.get(v.name, (rows, columns, 6)[:v.type.ndim])
+        if name == "chain_of_transposed" and v.name == "y":
+            shape = (columns, rows)
+        whole = v.type.dtype.startswith("int")
+        values = rng.integers(1, min(rows, columns), size=shape) if whole else rng.normal(size=shape)
+        arrays.append(np.asarray(values).astype(v.type.dtype))
+    return arrays
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_bits(name):
+    """One text serves all sizes; what it gives depends neither on the order of threads nor on how memory is aligned."""
+    inputs, outputs = case(name)
+    results = []
+    for mode, offset in (("fast", 0), ("shuffled", 8)):
+        with device(mode) as here:
+            function = OnDevice(here, inputs, outputs, rewrite=True, offset=offset)
+            results.append([function(*arrays_for(name, *size)) for size in SIZES])
+    for size, first, second in zip(SIZES, *results):
+        wanted = evaluate(outputs, dict(zip(inputs, arrays_for(name, *size))))
+        for found, other, expected in zip(first, second, wanted):
+            np.testing.assert_array_equal(found, other, err_msg=f"{size}")
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=f"{size}")
+
+
+def test_a_failing_kernel_says_so():
+    x, i = T.fmatrix("x"), T.lvector("i")
+    with device() as here:
+        function = OnDevice(here, [x, i], [x[i]])
+        np.testing.assert_array_equal(function(np.eye(3), [-1])[0], [[0, 0, 1]])
+        with pytest.raises(IndexError, match="a kernel failed"):
+            function(np.eye(3), [3])
