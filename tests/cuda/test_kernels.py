@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import symtensor.tensor as T
-from symtensor.ir.graph import Graph, leaves
+from symtensor.ir.graph import leaves
 from symtensor.ir.interpret import evaluate
 from symtensor.ir.node import Constant, Variable
 from tests.codegen.test_golden import CASES
