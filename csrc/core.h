@@ -115,6 +115,7 @@ typedef struct {
     Numbers buffers, sizes;
     int units, work, scratch;
     int first_size;              /* where its size arguments begin in Binding.given_sizes */
+    bool in_order;               /* its last two sizes are rounds, and may be divided into stretches */
     int device;
     int block;                   /* threads of a block on a device */
     int status;                  /* which of its device's statuses it writes; -1 if it cannot fail */
@@ -446,8 +447,10 @@ int run_program(Function *function, Workspace *workspace);
 /* Instructions begin..end, none of them RESIZE: a status, zero for success. Without the GIL if none is a CALL. */
 int run_range(Workspace *workspace, int begin, int end);
 int run_loop(Workspace *workspace, int index);
-/* Devices: a launch; a copy between buffers, and between any places; what was asked of devices is done, their kernels did not fail and what
- * they copy to the processor is there. Each returns a status. */
+int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
+int run_in_order(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
+/* Devices: a launch; a copy between buffers, and between any places; what was asked of devices is done, their kernels did
+ * not fail and what they copy to the processor is there. Each returns a status. */
 int run_device_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
 int copy_buffer(Workspace *workspace, int target, int source);
 int run_copy(Workspace *workspace, int to, void *target, int from, const void *source, int64_t bytes);

@@ -206,8 +206,11 @@ static int read_launch(const Reader *reader, PyObject *item, Launch *launch)
         || read_numbers(reader, item, "sizes", machine->size_count, &launch->sizes) < 0
         || read_number(reader, item, "units", machine->size_count, &launch->units) < 0
         || read_number(reader, item, "work", machine->size_count, &launch->work) < 0
-        || read_number(reader, item, "scratch", machine->size_count, &launch->scratch) < 0)
+        || read_number(reader, item, "scratch", machine->size_count, &launch->scratch) < 0
+        || read_flag(item, "in_order", &launch->in_order) < 0)
         return -1;
+    if (launch->in_order && launch->sizes.count < 2)
+        return refuse(reader, "sizes", "has no bounds of rounds");
     void *address = PyLong_AsVoidPtr(PyTuple_GET_ITEM(reader->addresses, kernel));
     if (address == NULL)
         return PyErr_Occurred() ? -1 : refuse(reader, "kernel", "its address is 0");

@@ -134,6 +134,39 @@ int run_loop(Workspace *workspace, int index)
     return finish(workspace, loop, steps, done);
 }
 
+/* Launches whose rounds run in order: in stretches, so that signals are looked for between them. */
+
+#define SHORTEST 64              /* rounds of the first stretch, if there are so many */
+#define STRETCH_WORK 1000000     /* elements of work of the first stretch */
+#define NO_MORE (-1)             /* the status of a kernel that wants no more rounds */
+
+int run_in_order(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
+{
+    const Binding *binding = workspace->binding;
+    int64_t *bounds = binding->given_sizes + launch->first_size + launch->sizes.count - 2;
+    int64_t rounds = bounds[1], work = binding->sizes[launch->work], last = clock_nanoseconds();
+    int64_t stretch = multiply_saturating(rounds, STRETCH_WORK) / (work > 0 ? work : 1);
+    int status = 0;
+    for (int64_t from = 0; status == 0 && (from < rounds || from == 0); from = bounds[1]) {
+        stretch = stretch < SHORTEST ? SHORTEST : stretch;
+        bounds[0] = from;
+        bounds[1] = stretch < rounds - from ? from + stretch : rounds;
+        status = run_launch(workspace, launch, plan);
+        if (status != 0 || bounds[1] >= rounds)
+            break;
+        int64_t now = clock_nanoseconds(), passed = now - last;
+        if (passed < BETWEEN_CHECKS / 2)
+            stretch = multiply_saturating(stretch, 2);
+        else if (passed > BETWEEN_CHECKS)
+            stretch /= 2;
+        last = now;
+        status = look_for_signals();
+    }
+    bounds[0] = 0;
+    bounds[1] = rounds;
+    return status == NO_MORE ? 0 : status;
+}
+
 /* Whether what a loop goes through is as long as it says. */
 bool loop_fits(const Machine *machine, const Loop *loop, const Binding *binding)
 {

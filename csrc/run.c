@@ -10,7 +10,7 @@ static int64_t clock_nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
+int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
 {
     if (plan->units <= 0)
         return 0;
@@ -59,7 +59,9 @@ static int run_instruction(Workspace *workspace, int index)
     case LAUNCH:
         if (instruction->launch.device > 0)
             return run_device_launch(workspace, &instruction->launch, &binding->plans[index]);
-        return run_launch(workspace, &instruction->launch, &binding->plans[index]);
+        return instruction->launch.in_order
+            ? run_in_order(workspace, &instruction->launch, &binding->plans[index])
+            : run_launch(workspace, &instruction->launch, &binding->plans[index]);
     case ROUTINE:
         return routine_run(&instruction->routine, workspace, &binding->plans[index]);
     case COPY:

@@ -32,6 +32,7 @@ from contextlib import contextmanager
 from symtensor.codegen.dialect import Dialect
 from symtensor.codegen.sizes import SizeText
 from symtensor.lower.kernel import (
+    Carried,
     Compute,
     Kernel,
     Literal,
@@ -147,8 +148,8 @@ class ScalarPrinter:
         if isinstance(value, Literal):
             self.names[value] = self.dialect.number(value)
             return
-        if isinstance(value, Result):
-            return  # named where its reduction finishes
+        if isinstance(value, (Result, Carried)):
+            return  # named where its reduction finishes, or its round begins
         name = f"v{self.schedule.number_of[value]}"
         self.emit(f"const {self.dialect.types[value.dtype]} {name} = {self._expression(value)};")
         self.names[value] = name

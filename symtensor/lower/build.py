@@ -14,7 +14,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from symtensor.ir import provenance
@@ -29,7 +30,7 @@ from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["build", "flat_offset", "is_uniform"]
+__all__ = ["build", "collapse", "flat_offset", "is_uniform", "named"]
 
 
 def build(graph: Graph, unit: Group, accesses: Accesses, places: SharedMemory,
@@ -58,7 +59,7 @@ class _Builder:
         for node in self.unit.nodes:
             self._node(node)
         reduce = [self.loops[loop] for loop in sorted(self.unit.reduced)]
-        kernel = collapse(Kernel(self._name(), self.loops, reduce, self.reductions, self.stores,
+        kernel = collapse(Kernel(named(self.unit.nodes), self.loops, reduce, self.reductions, self.stores,
                                  [variable.type.dtype for variable in self.slots], self._lines()))
         kernel, slots = with_used_slots(kernel)
         variables = list(self.slots)
@@ -106,17 +107,19 @@ class _Builder:
 
     # -- naming -----------------------------------------------------------------------------------
 
-    def _name(self) -> str:
-        names = [node.op.kind if isinstance(node.op, (Reduce, ArgReduce)) else str(node.op).partition("[")[0]
-                 for node in self.unit.nodes]
-        return "_".join(dict.fromkeys(names))[:60]
-
     def _lines(self) -> list[str]:
         found: dict[str, None] = {}
         for node in self.unit.nodes:
             for lines in self.graph.lines_of(node):
                 found.update(dict.fromkeys(provenance.describe(lines[:1])))
         return list(found)[:8]
+
+
+def named(nodes: Iterable[Apply]) -> str:
+    """The name of a kernel that computes some nodes."""
+    names = [node.op.kind if isinstance(node.op, (Reduce, ArgReduce)) else re.split(r"\W", str(node.op))[0]
+             for node in nodes]
+    return "_".join(dict.fromkeys(names))[:60]
 
 
 def is_uniform(constant: Constant) -> bool:
@@ -146,7 +149,7 @@ def collapse(kernel: Kernel) -> Kernel:
 
 def _offsets(kernel: Kernel) -> list[tuple[Size, bool]]:
     """All index expressions, and whether they place an element (or are used as a number)."""
-    found = [(store.offset, True) for store in kernel.stores]
+    found = [(store.offset, True) for store in kernel.all_stores]
     for value in kernel.values():
         if isinstance(value, Load):
             found.append((value.offset, True))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from symtensor.lower.kernel import Kernel, Loop, needs_result
 
-__all__ = ["Column", "Form", "Map", "Row", "Scatter", "form_of"]
+__all__ = ["Column", "Form", "Map", "Row", "Scatter", "Sequential", "form_of"]
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,22 @@ class Scatter:
     ordered: tuple[Loop, ...]
 
 
-Form = Map | Row | Column | Scatter
+@dataclass(frozen=True)
+class Sequential:
+    """For each of the points the rounds of `steps` in order, with values carried from one to the next."""
+
+    points: tuple[Loop, ...]
+    steps: Loop
+
+
+Form = Map | Row | Column | Scatter | Sequential
 
 
 def form_of(kernel: Kernel) -> Form:
     """The form of a kernel."""
     points, reduced = tuple(kernel.parallel), tuple(kernel.reduce)
+    if kernel.recurrence is not None:
+        return Sequential(points, *reduced)
     if not kernel.reductions:
         return Scatter(points, reduced) if reduced else Map(points)
     one_pass = not any(r.kind.startswith("arg") or needs_result(r.value) for r in kernel.reductions)

@@ -2,7 +2,8 @@
 
 A kernel runs over parallel loops P and reduction loops R. A `Value` is a scalar computed for each point
 of the loops it depends on: an element loaded from a buffer, a scalar op, a size or index, the
-result of a reduction over R. Index arithmetic is the algebra of sizes, with loop counters as symbols.
+result of a reduction over R, what a recurrence carries. Index arithmetic is the algebra of sizes, with loop counters
+as symbols.
 
 >>> from symtensor.ops.scalar import mul
 >>> scope = Scope()
@@ -27,8 +28,9 @@ from symtensor.ops.elementwise import Elementwise
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
 
-__all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Scope", "Reduction", "Store",
-           "Kernel", "index_values", "loop_symbols", "needs_result", "operands", "product"]
+__all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Carried", "Scope", "Reduction",
+           "Store", "Carry", "Recurrence", "Kernel", "index_values", "loop_symbols", "needs_result", "operands",
+           "product"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,13 @@ class Result(Value):
     reduction: int
 
 
+@dataclass(frozen=True, eq=False)
+class Carried(Value):
+    """What the round before made of value `number` that the kernel's recurrence carries."""
+
+    number: int
+
+
 _DIVISIONS = {"floor_div": dims.floordiv, "mod": dims.modulo}
 
 
@@ -169,6 +178,10 @@ class Scope:
         if value not in self._indices:
             self._indices[value] = dims.symbol(f"index{len(self._indices)}", value)
         return self._indices[value]
+
+    def carried(self, number: int, dtype: str) -> Value:
+        """A value that a recurrence carries."""
+        return self._intern(("carried", number), lambda: Carried(self, dtype, number))
 
     def compute(self, op: Elementwise, *arguments: Value) -> Value:
         """An elementwise op on scalars; ops with a body are expanded."""
@@ -282,12 +295,46 @@ class Store:
     accumulate: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Carry:
+    """A value carried from round to round: `first` in round 0, `new` after each.
+
+    The rounds may be run in several stretches, one after the other; a later one starts with `kept`, which names
+    the counter of its first round.
+    """
+
+    first: Value
+    kept: Value
+    new: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrence:
+    """What a kernel carries through the rounds of its one reduced loop, which run in order for each point of P.
+
+    The kernel's stores are made in each round, those in `last` after the last one of a stretch. With `stop` the rounds
+    end after the first in which it holds; stores of the rounds not reached are of zeros.
+    """
+
+    carries: tuple[Carry, ...]
+    last: tuple[Store, ...]
+    stop: Value | None = None
+
+    def values(self) -> Iterator[Value]:
+        """What is computed for it."""
+        for carry in self.carries:
+            yield from (carry.first, carry.kept, carry.new)
+        if self.stop is not None:
+            yield self.stop
+
+
 @dataclass
 class Kernel:
     """Loops, what is reduced and what is stored.
 
     `loops` are all loops from the outermost, as the elements lie in memory; `reduce` are those of them that are
-    reduced over (or run in order, see `lower.form`). `dtypes` are those of the buffers by slot; a slot
+    reduced over (or run in order, see `lower.form`);
+    what a loop run in order carries is its `recurrence`. `dtypes` are those of the buffers by slot; a slot
     both loaded and stored is updated in place. `lines` are the user's.
     """
 
@@ -298,6 +345,12 @@ class Kernel:
     stores: list[Store]
     dtypes: list[str]
     lines: list[str] = field(default_factory=list)
+    recurrence: Recurrence | None = None
+
+    @property
+    def all_stores(self) -> list[Store]:
+        """The stores of each point, and those that a recurrence makes in the end."""
+        return [*self.stores, *(self.recurrence.last if self.recurrence is not None else ())]
 
     @property
     def parallel(self) -> list[Loop]:
@@ -307,8 +360,11 @@ class Kernel:
     def values(self) -> list[Value]:
         """All values, each after those it is computed from."""
         order: dict[Value, None] = {}
-        pending: list[Value] = [s.value for s in reversed(self.stores)] + [r.value for r in reversed(self.reductions)]
-        for store in self.stores:
+        stores = self.all_stores
+        pending: list[Value] = [s.value for s in reversed(stores)] + [r.value for r in reversed(self.reductions)]
+        if self.recurrence is not None:
+            pending += self.recurrence.values()
+        for store in stores:
             pending += index_values(store.offset)
         while pending:
             value = pending[-1]

@@ -1,4 +1,4 @@
-"""Loops: the step's instructions among those of the program, over buffers that move from step to step.
+"""Loops: one kernel where that can be; else the step's instructions among those of the program, over moving buffers.
 
 Rows of sequences are where they are; a stack's row is computed where it stays. A carried value is computed in the
 memory of the one before where that is safe; else two or more blocks of memory take turns.
@@ -6,10 +6,11 @@ memory of the one before where that is safe; else two or more blocks of memory t
 >>> import symtensor.lower.plan as planning
 >>> from symtensor.ir.graph import Graph
 >>> from symtensor.lower.target import PrintedKernel
->>> from symtensor.ops.loop import Carry, Stack
+>>> from symtensor.ops.index import subtensor
+>>> from symtensor.ops.loop import Carry, Loop, Stack
 >>> from symtensor.types.tensor import TensorType
 >>> total, x, xs = (TensorType("float32", (None,) * rank)(name) for rank, name in ((1, "total"), (1, "x"), (2, "xs")))
->>> new = total + x
+>>> new = subtensor(total, [slice(None, None, -1)]) + x
 >>> loop = Loop(TensorType("int64", ())("n"), [Carry(total, total, new)], {x: xs}, stacks=[Stack(new)])
 >>> graph = Graph([loop.steps, total, xs], list(loop.make().values())[1:2])
 >>> program = planning.plan(graph, 3, [], lambda kernel: [PrintedKernel(kernel.name, "", (), 1, 1, 0, (0, 1, 2))])
@@ -21,15 +22,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.lower.access import reshaped_base
-from symtensor.lower.flow import Flow
+from symtensor.lower.group import Refusal
 from symtensor.lower.program import Buffer, BufferKind, Copy, LoopCarry, LoopRow
 from symtensor.lower.program import Loop as LoopInstruction
+from symtensor.lower.recurrence import recurrence
+from symtensor.lower.step import Step
 from symtensor.lower.step_sizes import StepSizes
-from symtensor.ops.control import Scan
-from symtensor.ops.loop import Loop
 from symtensor.ops.size import size_of
 
 if TYPE_CHECKING:
@@ -43,23 +43,23 @@ def plan_loop(part: Part, node: Apply, device: int = 0) -> bool:
     planned = _LoopPlan(part, node, device)
     if not planned.has_known_sizes():
         return False
-    planned.run()
+    kernel = recurrence(planned.step, part.needs)
+    if isinstance(kernel, Refusal):
+        planned.run()
+    else:
+        part.launch(*kernel, node, device)
     return True
 
 
 class _LoopPlan:
     def __init__(self, part: Part, node: Apply, device: int) -> None:
-        assert isinstance(node.op, Scan)
         self.around = part
         self.node = node
         self.device = device
-        self.loop = loop = Loop.of(node)
-        stop = [] if loop.stop is None else [loop.stop]
-        results = [*(stack.value for stack in loop.stacks), *stop, *(carry.new for carry in loop.carries)]
-        self.graph = Graph([*loop.rows, *loop.others, *(carry.own for carry in loop.carries)], results)
-        self.graph.settle_sizes()
-        self.given = len(loop.rows) + len(loop.others)
-        self.sizes = StepSizes(part.sizes, self.graph, node.op.sizes_of(node.inputs))
+        self.step = step = Step(node, device)
+        self.loop, self.graph = step.loop, step.graph
+        self.given = len(self.loop.rows) + len(self.loop.others)
+        self.sizes = StepSizes(part.sizes, step.graph, step.outside)
         self.rows: list[LoopRow] = []
         self.carries: list[LoopCarry] = []
         self.copies: list[tuple[Variable, int]] = []
@@ -75,8 +75,7 @@ class _LoopPlan:
 
     def run(self) -> None:
         """Copies of what is changed in place, the Loop, and the instructions of its step."""
-        flow = Flow(self.graph, self.given, range(len(self.loop.carries)), lambda variable: self.device)
-        self.part = self.around.inner(flow, self.sizes)
+        self.part = self.around.inner(self.step.flow, self.sizes)
         self.memory = self.part.buffers
         self._give_others()
         own = [self._give_carry(number) for number in range(len(self.loop.carries))]

@@ -28,7 +28,7 @@ from symtensor.ir.node import Apply, Op, Variable, describe
 from symtensor.ir.routine import RoutineCall
 from symtensor.lower.access import puts_elements, reshaped_base, starts_from
 from symtensor.lower.assembly import Assembly, Origin
-from symtensor.lower.buffers import Memory
+from symtensor.lower.buffers import Memory, Results
 from symtensor.lower.build import build
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group
@@ -40,7 +40,7 @@ from symtensor.lower.program import Call, Copy, Instruction, Launch, Routine
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.step_sizes import StepSizes
-from symtensor.lower.target import PrintedKernel
+from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.transfer import Transfer, untransferred
@@ -94,7 +94,7 @@ class Part:
     def unit(self, unit: Group) -> None:
         """The instructions for one group."""
         if unit.fused:
-            self._run(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit, unit.device)
+            self.launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit, unit.device)
         else:
             self._alone(unit.nodes[-1], unit.device)
 
@@ -104,7 +104,7 @@ class Part:
         if start is not None:
             self._start(node, start, device)
         if puts_elements(node):
-            self._run(*scatter_kernel(node), node, device)
+            self.launch(*scatter_kernel(node), node, device)
         elif call is not None:
             self._routine(node, call, device)
         elif isinstance(node.op, Transfer):
@@ -116,25 +116,24 @@ class Part:
         """Add an instruction for a unit, a node or a variable; its number."""
         return self.assembly.emit(instruction, self._origin(origin))
 
-    def _run(self, kernel: Kernel, variables: Sequence[Variable], origin: Any, device: int) -> None:
+    def launch(self, kernel: Kernel, variables: Sequence[Variable | Partial], origin: Any, device: int) -> None:
         """Run a kernel on the buffers of variables."""
         self._launch(self.assembly.kernels_of(kernel, device), variables, origin, device)
 
-    def _launch(self, kernels: Iterable[tuple[int, PrintedKernel]], variables: Sequence[Variable], origin: Any,
-                device: int) -> None:
+    def _launch(self, kernels: Iterable[tuple[int, PrintedKernel]], variables: Sequence[Variable | Partial],
+                origin: Any, device: int) -> None:
         """Launch kernels, whose slots are variables, one after the other."""
         for number, printed in kernels:
             keys = [variables[buffer] if isinstance(buffer, int) else buffer for buffer in printed.buffers]
-            number_of = self.sizes.number
+            units, work, scratch = self.sizes.numbers((printed.units, printed.work, printed.scratch))
             self.emit(Launch(number, tuple(self.buffers.of(key, device) for key in keys),
-                             self.sizes.numbers(printed.parameters), number_of(printed.units), number_of(printed.work),
-                             number_of(printed.scratch), printed.block, printed.fails,
-                             bool(device) and self._commits(origin)), origin)
+                             self.sizes.numbers(printed.parameters), units, work, scratch, printed.in_order,
+                             printed.block, printed.fails, bool(device) and self._commits(origin)), origin)
 
     def _commits(self, origin: Any) -> bool:
         """Whether a unit or node writes a storage in place."""
         made = [v for node in (origin.nodes if isinstance(origin, Group) else [origin]) for v in node.outputs]
-        return any(self.places.of(v) in self.flow.shared for v in made)
+        return isinstance(self.buffers, Results) and any(self.places.of(v) in self.flow.shared for v in made)
 
     def _call(self, node: Apply) -> None:
         """Call the NumPy meaning of an op."""

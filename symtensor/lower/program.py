@@ -107,6 +107,9 @@ class Launch:
     int64_t end, void *scratch)`; nonzero is an error status. `work` is the size number of an estimate of
     the launch's total cost in elements; `scratch` that of the bytes of scratch a thread needs.
 
+    With `in_order` the last two sizes are 0 and the number of rounds that the kernel goes through in order. It may then
+    be run for stretches of rounds, one after the other, given their bounds as those sizes; the first has 64 at least,
+    or all. The status -1 says that no more rounds are to be run.
     On a device, where its buffers are, there are `units` blocks of `block` threads; the kernel's parameters are the
     buffers, then the sizes, and if it `fails` a pointer to its status; `scratch` is the shared memory of a block. One
     that `commits` writes a storage in place: those before it must not have failed.
@@ -118,6 +121,7 @@ class Launch:
     units: int
     work: int
     scratch: int
+    in_order: bool = False
     block: int = 0
     fails: bool = False
     commits: bool = False

@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symtensor.lower.kernel import (
+    Carried,
+    Carry,
     Compute,
     Kernel,
     Literal,
     Load,
+    Recurrence,
     Reduction,
     Result,
     Scope,
@@ -59,9 +62,15 @@ class Relocation:
         return Store(self._slot(store.slot), self.size(store.offset), self.value(store.value), store.accumulate)
 
     def kernel(self, kernel: Kernel) -> Kernel:
-        """The kernel with its reductions and stores carried over; its loops stay."""
+        """The kernel with its reductions, recurrence and stores carried over; its loops stay."""
+        recurrence = None if kernel.recurrence is None else self._recurrence(kernel.recurrence)
         return replace(kernel, reductions=[Reduction(r.kind, self.value(r.value)) for r in kernel.reductions],
-                       stores=[self.store(store) for store in kernel.stores])
+                       stores=[self.store(store) for store in kernel.stores], recurrence=recurrence)
+
+    def _recurrence(self, old: Recurrence) -> Recurrence:
+        carries = (Carry(*map(self.value, (carry.first, carry.kept, carry.new))) for carry in old.carries)
+        return Recurrence(tuple(carries), tuple(map(self.store, old.last)),
+                          None if old.stop is None else self.value(old.stop))
 
     def size(self, size: Size) -> Size:
         """An index expression with its counters, and the values inside it, replaced."""
@@ -85,6 +94,8 @@ class Relocation:
             return self.scope.literal(value.value, value.dtype)
         if isinstance(value, Result):
             return self.scope.result(value.reduction, value.dtype)
+        if isinstance(value, Carried):
+            return self.scope.carried(value.number, value.dtype)
         assert isinstance(value, Compute)
         return self.scope.compute(value.op, *(self._made[a] for a in value.arguments))
 
@@ -92,6 +103,6 @@ class Relocation:
 def with_used_slots(kernel: Kernel) -> tuple[Kernel, Sequence[int]]:
     """The kernel with slots numbered anew for the buffers it uses, and what slots they had."""
     loaded = [value.slot for value in kernel.values() if isinstance(value, Load)]
-    used = list(dict.fromkeys(loaded + [store.slot for store in kernel.stores]))
+    used = list(dict.fromkeys(loaded + [store.slot for store in kernel.all_stores]))
     fresh = Relocation(Scope(), {}, {slot: number for number, slot in enumerate(used)})
     return replace(fresh.kernel(kernel), dtypes=[kernel.dtypes[slot] for slot in used]), used

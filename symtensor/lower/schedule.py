@@ -22,6 +22,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from symtensor.lower.kernel import (
+    Carried,
     Compute,
     Kernel,
     Literal,
@@ -86,6 +87,8 @@ class Schedule:
             level = stage = 0
             for symbol in loop_symbols(value):
                 level = max(level, 2 if symbol in self.inside else 1 if symbol in loops else 0)
+            if isinstance(value, Carried):
+                level = 2
             if isinstance(value, Result):
                 level, stage = 1, self.stage_of[self.kernel.reductions[value.reduction].value] + 1
             for operand in operands(value):

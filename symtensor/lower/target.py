@@ -34,6 +34,9 @@ class PrintedKernel:
     A buffer is that of a slot of the kernel printed, or a partial result. On a device the units are blocks of `block`
     threads, and scratch is the dynamic shared memory of a block; `fails` says that the kernel takes a place, behind its
     parameters, where it puts a number other than 0 if it fails.
+
+    `in_order` says of a recurrence that its last two parameters are the rounds from and up to which it goes, and may be
+    changed (see `program.Launch`).
     """
 
     name: str
@@ -45,6 +48,7 @@ class PrintedKernel:
     buffers: tuple[int | Partial, ...]
     block: int = 0
     fails: bool = False
+    in_order: bool = False
 
 
 Printer = Callable[[Kernel], Sequence[PrintedKernel]]

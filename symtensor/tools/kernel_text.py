@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symtensor.lower.form import form_of
-from symtensor.lower.kernel import Compute, Kernel, Literal, Load, Loop, Result, SizeScalar, Value
+from symtensor.lower.kernel import Carried, Compute, Kernel, Literal, Load, Loop, Result, SizeScalar, Store, Value
 
 __all__ = ["kernel_text"]
 
@@ -30,9 +30,19 @@ def kernel_text(kernel: Kernel) -> str:
     lines = [f"kernel {kernel.name}: {type(form_of(kernel)).__name__.lower()}{_loops('parallel', kernel.parallel)}"
              f"{_loops('reduce', kernel.reduce)}"]
     lines += [f"  {name}: {value.dtype} = {_expression(value, kernel, names)}" for value, name in names.items()]
-    for store in kernel.stores:
-        lines.append(f"  b{store.slot}[{store.offset}] {'+=' if store.accumulate else '='} {names[store.value]}")
+    lines += [_store(store, names) for store in kernel.stores]
+    if kernel.recurrence is not None:
+        for number, carry in enumerate(kernel.recurrence.carries):
+            first, kept, new = (names[value] for value in (carry.first, carry.kept, carry.new))
+            lines.append(f"  c{number} = {new}; {first} in round 0, {kept} where a stretch of rounds begins")
+        if kernel.recurrence.stop is not None:
+            lines.append(f"  until {names[kernel.recurrence.stop]}")
+        lines += [f"{_store(store, names)} after a stretch" for store in kernel.recurrence.last]
     return "\n".join(lines)
+
+
+def _store(store: Store, names: dict[Value, str]) -> str:
+    return f"  b{store.slot}[{store.offset}] {'+=' if store.accumulate else '='} {names[store.value]}"
 
 
 def _loops(kind: str, loops: Sequence[Loop]) -> str:
@@ -51,5 +61,7 @@ def _expression(value: Value, kernel: Kernel, names: dict[Value, str]) -> str:
         reduction = kernel.reductions[value.reduction]
         over = ", ".join(str(loop.symbol) for loop in kernel.reduce)
         return f"{reduction.kind} of {names[reduction.value]} over {over}"
+    if isinstance(value, Carried):
+        return f"c{value.number}"
     assert isinstance(value, Compute)
     return f"{value.op}({', '.join(names[argument] for argument in value.arguments)})"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import symtensor as st
 import symtensor.tensor as T
 from symtensor.codegen.cuda import kernels as cuda
 from symtensor.ir.graph import Graph, leaves
@@ -106,6 +107,20 @@ def concatenate():
 def integers():
     i, j = T.ivectors("i", "j")
     return (i // j) % 7 + T.maximum(i, j)
+
+
+@case
+def recurrence():
+    x, h = T.fmatrix("x"), T.fvector("h")
+    hs, _ = st.scan(lambda row, h: T.tanh(row + 0.5 * h), x, h)
+    return [hs, T.grad(T.sqr(hs).sum(), x)]
+
+
+@case
+def recurrence_of_numbers():
+    first, n = dict(initial=T.ones(2), taps=[-2, -1]), T.lscalar("n")
+    numbers, _ = st.scan(lambda a, b: a + b, outputs_info=first, n_steps=n)
+    return numbers
 
 
 def check(path: Path, text: str, update: bool) -> None:

@@ -14,15 +14,17 @@ from symtensor.ir.interpret import evaluate
 from symtensor.base.errors import ShapeError
 from symtensor.runtime.function import function
 from symtensor.testing.random_graphs import random_graph
-for seed in range(2000, 2025):
-    graph = random_graph(random.Random(seed), steps=16)
+from symtensor.testing.random_loops import random_loops
+graphs = [random_graph(random.Random(seed), steps=16) for seed in range(2000, 2025)]
+graphs += [graph for graph in (random_loops(random.Random(seed)) for seed in range(2000, 2030)) if not graph.updates]
+for graph in graphs:
     try:
         expected = evaluate(graph.outputs, dict(zip(graph.inputs, graph.values)))
-    except ShapeError:
+    except (ShapeError, IndexError):
         continue
     f = function(graph.inputs, graph.outputs, on_unused_input="ignore")
     for got, want in zip(f(*graph.values), expected):
-        np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 print("done")
 """
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"

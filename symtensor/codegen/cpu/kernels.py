@@ -20,10 +20,11 @@ from collections.abc import Sequence
 
 from symtensor.codegen.cpu.columns import print_column
 from symtensor.codegen.cpu.points import print_map, print_scatter
+from symtensor.codegen.cpu.recurrences import print_recurrence
 from symtensor.codegen.cpu.rows import print_row, scratch_bytes
 from symtensor.codegen.dialect import C
 from symtensor.codegen.scalar_printer import ScalarPrinter
-from symtensor.lower.form import Column, Map, Row, form_of
+from symtensor.lower.form import Column, Map, Row, Sequential, form_of
 from symtensor.lower.kernel import Compute, Kernel, product
 from symtensor.lower.split import is_divisible, split
 from symtensor.lower.target import Partial, PrintedKernel
@@ -57,16 +58,19 @@ def _rows_of_block(kernel: Kernel) -> Size:
 def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     printer = ScalarPrinter(kernel, C)
     units = _realise(printer)
-    written = {store.slot for store in kernel.stores}
+    in_order = kernel.recurrence is not None
+    written = {store.slot for store in kernel.all_stores}
+    parameters = list(printer.parameters.values()) + (["from", "to"] if in_order else [])
     header = ["int KERNEL(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {"]
     header += [f"  {C.pointer(slot, dtype, slot not in written)} = buffers[{slot}];"
                for slot, dtype in enumerate(kernel.dtypes)]
-    header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(printer.parameters.values())]
+    header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(parameters)]
     header.append("  int status = 0;")
     functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
     text = "".join(functions) + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
-    return PrintedKernel(kernel.name, text, tuple(printer.parameters), units, _work(kernel),
-                         scratch_bytes(printer.schedule), buffers)
+    rounds = (0, product(kernel.reduce)) if in_order else ()
+    return PrintedKernel(kernel.name, text, (*printer.parameters, *rounds), units, _work(kernel),
+                         scratch_bytes(printer.schedule), buffers, in_order=in_order)
 
 
 def _realise(printer: ScalarPrinter) -> Size:
@@ -78,6 +82,8 @@ def _realise(printer: ScalarPrinter) -> Size:
         return print_row(printer, form)
     if isinstance(form, Column):
         return print_column(printer, form)
+    if isinstance(form, Sequential):
+        return print_recurrence(printer, form)
     return print_scatter(printer, form)
 
 

@@ -33,10 +33,11 @@ from collections.abc import Sequence
 from symtensor.codegen.cuda.columns import print_column
 from symtensor.codegen.cuda.grid import BLOCK, kernel_text
 from symtensor.codegen.cuda.points import print_map, print_scatter
+from symtensor.codegen.cuda.recurrences import print_recurrence
 from symtensor.codegen.cuda.rows import print_row
 from symtensor.codegen.dialect import CUDA
 from symtensor.codegen.scalar_printer import ScalarPrinter
-from symtensor.lower.form import Column, Map, Row, form_of
+from symtensor.lower.form import Column, Map, Row, Sequential, form_of
 from symtensor.lower.kernel import Compute, Kernel, product
 from symtensor.lower.split import is_divisible, split
 from symtensor.lower.target import Partial, PrintedKernel
@@ -62,16 +63,19 @@ def print_kernel(kernel: Kernel) -> Sequence[PrintedKernel]:
 def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     printer = ScalarPrinter(kernel, CUDA)
     units = _realise(printer)
-    written = {store.slot for store in kernel.stores}
+    in_order = kernel.recurrence is not None
+    written = {store.slot for store in kernel.all_stores}
     parameters = [CUDA.pointer(slot, dtype, slot not in written) for slot, dtype in enumerate(kernel.dtypes)]
-    parameters += [f"long {name}" for name in printer.parameters.values()]
+    parameters += [f"long {name}" for name in (*printer.parameters.values(), *(["from", "to"] if in_order else ()))]
     lines = printer.lines
     if printer.fails:
         parameters.append("int *failed")
         lines = ["  int status = 0;", *lines, "  if (status) *failed = 1;"]
     functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
     text = "".join(functions) + kernel_text(parameters, lines, bool(kernel.reductions))
-    return PrintedKernel(kernel.name, text, tuple(printer.parameters), units, 0, 0, buffers, BLOCK, printer.fails)
+    rounds = (0, product(kernel.reduce)) if in_order else ()
+    return PrintedKernel(kernel.name, text, (*printer.parameters, *rounds), units, 0, 0, buffers, BLOCK, printer.fails,
+                         in_order)
 
 
 def _realise(printer: ScalarPrinter) -> Size:
@@ -83,4 +87,6 @@ def _realise(printer: ScalarPrinter) -> Size:
         return print_row(printer, form)
     if isinstance(form, Column):
         return print_column(printer, form)
+    if isinstance(form, Sequential):
+        return print_recurrence(printer, form)
     return print_scatter(printer, form)
