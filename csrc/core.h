@@ -10,7 +10,7 @@
  * Device     memory and queued work of a device, and arrays that are there        device.c value.c
  *
  * run.c goes through the instructions, loop.c through the steps of loops; call.c calls Python; routines.c has
- * the routines of libraries (gemm.c, linear.c), whose functions libraries.c finds; parallel.c spreads chunks over
+ * the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds; parallel.c spreads chunks over
  * threads; pool.c holds memory freed all at once.
  *
  * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.

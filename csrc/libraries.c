@@ -8,7 +8,11 @@ const LibraryName library_names[LIBRARY_FUNCTIONS] = {
     [STRSM] = {"blas", "strsm"}, [DTRSM] = {"blas", "dtrsm"},
     [SPOTRF] = {"lapack", "spotrf"}, [DPOTRF] = {"lapack", "dpotrf"},
     [SGETRF] = {"lapack", "sgetrf"}, [DGETRF] = {"lapack", "dgetrf"},
-    [SGETRS] = {"lapack", "sgetrs"}, [DGETRS] = {"lapack", "dgetrs"},
+    [SGETRI] = {"lapack", "sgetri"}, [DGETRI] = {"lapack", "dgetri"},
+    [SGELQF] = {"lapack", "sgelqf"}, [DGELQF] = {"lapack", "dgelqf"},
+    [SORGLQ] = {"lapack", "sorglq"}, [DORGLQ] = {"lapack", "dorglq"},
+    [SSYEVD] = {"lapack", "ssyevd"}, [DSYEVD] = {"lapack", "dsyevd"},
+    [SGESDD] = {"lapack", "sgesdd"}, [DGESDD] = {"lapack", "dgesdd"},
     [GET_THREADS] = {"openblas", "get_num_threads"}, [SET_THREADS] = {"openblas", "set_num_threads"},
 };
 

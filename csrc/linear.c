@@ -1,43 +1,34 @@
-/* Linear algebra of LAPACK: factors and solutions, each for a batch of matrices of one shape.
- *
- * Matrices are row-major. LAPACK is column-major, where a row-major matrix is its own transpose, and its lower
- * triangle the upper one.
- */
-#include "routines.h"
+/* Linear algebra of LAPACK: Cholesky factors and solutions, each for a batch of matrices of one shape. */
+#include "linear.h"
 
 #include <math.h>
 
 #define SHARED_SIZE 512          /* rows from which BLAS divides the work on one matrix */
 #define WORK_RATE 8              /* multiplications done in the time of one element of work */
 #define CALL_WORK 50             /* elements of work that calling a routine takes */
-
-/* What is done to each matrix of a batch. */
-typedef struct Task {
-    int (*work)(const struct Task *task, char *matrix, char *result, void *scratch); /* a status */
-    enum Element element;
-    const int *flags;
-    int n, columns;              /* the matrix is n by n, the result n by columns */
-    int64_t stride, result_stride; /* in bytes */
-    char *matrices, *results;
-} Task;
+#define TILE 16                  /* rows and columns whose exchange stays in the nearest cache */
 
 /* A kernel for a parallel-for: matrices begin..end of the batch. */
 static int run_part(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
 {
     (void)sizes;
     const Task *task = buffers[0];
-    int status = 0;
-    for (int64_t i = begin; i < end && status == 0; i++)
-        status = task->work(task, task->matrices + i * task->stride, task->results + i * task->result_stride, scratch);
+    int status = 0, count = task->arguments->input_count + task->arguments->output_count;
+    for (int64_t i = begin; i < end && status == 0; i++) {
+        char *at[ROUTINE_BUFFERS];
+        for (int buffer = 0; buffer < count; buffer++)
+            at[buffer] = (char *)task->arguments->buffers[buffer] + i * task->strides[buffer];
+        status = task->work(task, at, scratch);
+    }
     return status;
 }
 
-/* One matrix at a time where BLAS does better to divide it; else our threads divide the batch. */
-static int run_batch(const Arguments *arguments, Task *task, int64_t batch)
+int run_batch(Task *task, int64_t batch, int64_t multiplications)
 {
+    const Arguments *arguments = task->arguments;
     void *buffers[] = {task};
-    int64_t one = multiply_saturating((int64_t)task->n * task->n, task->columns) / WORK_RATE + CALL_WORK;
-    bool shared = task->n >= SHARED_SIZE;
+    int64_t one = multiplications / WORK_RATE + CALL_WORK;
+    bool shared = task->m >= SHARED_SIZE;
     int threads = shared ? 1 : threads_for(multiply_saturating(one, batch), batch);
     threads = threads < arguments->threads ? threads : arguments->threads;
     int before = blas_threads_take(shared ? arguments->threads : 1);
@@ -48,9 +39,67 @@ static int run_batch(const Arguments *arguments, Task *task, int64_t batch)
     return status;
 }
 
-static bool counts_in_int(int64_t n, int64_t columns)
+Task task_of(const Arguments *arguments, int64_t m, int64_t n)
 {
-    return n <= INT_MAX && columns <= INT_MAX;
+    return (Task){.arguments = arguments, .flags = arguments->flags, .element = element_of(arguments->types),
+                  .itemsize = arguments->types->itemsize, .m = (int)m, .n = (int)n};
+}
+
+bool counts_in_int(int64_t m, int64_t n)
+{
+    return m <= INT_MAX && n <= INT_MAX;
+}
+
+int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+bool scratch_holds(const Arguments *arguments, const Type *type, int64_t items, int64_t integers)
+{
+    int64_t bytes = add_saturating(multiply_saturating(items, type->itemsize),
+                                   multiply_saturating(integers, sizeof(int)));
+    return bytes <= arguments->scratch_bytes;
+}
+
+#define EXCHANGES(name, type)                                                                          \
+    static void name(const type *from, type *to, int64_t rows, int64_t columns)                        \
+    {                                                                                                  \
+        for (int64_t top = 0; top < rows; top += TILE)                                                 \
+            for (int64_t left = 0; left < columns; left += TILE)                                       \
+                for (int64_t i = top; i < smaller(top + TILE, rows); i++)                              \
+                    for (int64_t j = left; j < smaller(left + TILE, columns); j++)                     \
+                        to[j * rows + i] = from[i * columns + j];                                      \
+    }                                                                                                  \
+    static void name##_in_place(type *matrix, int64_t n)                                               \
+    {                                                                                                  \
+        for (int64_t top = 0; top < n; top += TILE)                                                    \
+            for (int64_t left = 0; left <= top; left += TILE)                                          \
+                for (int64_t i = top; i < smaller(top + TILE, n); i++)                                 \
+                    for (int64_t j = left; j < smaller(left + TILE, i); j++) {                         \
+                        type kept = matrix[i * n + j];                                                 \
+                        matrix[i * n + j] = matrix[j * n + i];                                         \
+                        matrix[j * n + i] = kept;                                                      \
+                    }                                                                                  \
+    }
+
+EXCHANGES(exchange_float, float)
+EXCHANGES(exchange_double, double)
+
+void exchange_axes(const char *from, char *to, int64_t rows, int64_t columns, int itemsize)
+{
+    if (itemsize == sizeof(float))
+        exchange_float((const float *)from, (float *)to, rows, columns);
+    else
+        exchange_double((const double *)from, (double *)to, rows, columns);
+}
+
+void exchange_in_place(char *matrix, int64_t n, int itemsize)
+{
+    if (itemsize == sizeof(float))
+        exchange_float_in_place((float *)matrix, n);
+    else
+        exchange_double_in_place((double *)matrix, n);
 }
 
 /* Cholesky factors, in the place of the matrices; sizes n, batch. What is above the diagonal (below, for an upper
@@ -73,10 +122,10 @@ typedef void (*Potrf)(const char *, const int *, void *, const int *, int *);
 FACTOR_FINISHED(finish_float, float)
 FACTOR_FINISHED(finish_double, double)
 
-static int factor(const Task *task, char *matrix, char *result, void *scratch)
+static int factor(const Task *task, char *const *at, void *scratch)
 {
-    (void)matrix;
     (void)scratch;
+    char *result = at[0];
     bool lower = task->flags[CHOLESKY_LOWER];
     int info = 0;
     ((Potrf)library[SPOTRF + task->element])(lower ? "U" : "L", &task->n, result, &task->n, &info);
@@ -94,9 +143,10 @@ static int run_cholesky(const Arguments *arguments)
     int64_t n = arguments->sizes[0], batch = arguments->sizes[1], bytes = n * n * arguments->types->itemsize;
     if (n == 0 || batch == 0)
         return 0;
-    Task task = {.work = factor, .element = element_of(arguments->types), .flags = arguments->flags, .n = (int)n,
-                 .columns = (int)n, .result_stride = bytes, .results = arguments->buffers[0]};
-    return run_batch(arguments, &task, batch);
+    Task task = task_of(arguments, n, n);
+    task.work = factor;
+    task.strides[0] = bytes;
+    return run_batch(&task, batch, multiply_saturating(n * n, n));
 }
 
 static bool cholesky_fits(const Arguments *arguments)
@@ -119,64 +169,53 @@ enum { TRIANGLE_LOWER, TRIANGLE_TRANSPOSED, TRIANGLE_UNIT, TRIANGLE_ONE };
 typedef void (*Trsm)(const char *, const char *, const char *, const char *, const int *, const int *, const void *,
                      const void *, const int *, void *, const int *);
 
-static bool has_zero(const Task *task, const char *matrix)
+bool has_zero(const Task *task, const char *matrix)
 {
-    for (int64_t i = 0, step = task->n + 1; i < task->n; i++)
+    for (int64_t i = 0, step = task->m + 1; i < task->m; i++)
         if (task->element == FLOAT ? ((const float *)matrix)[i * step] == 0 : ((const double *)matrix)[i * step] == 0)
             return true;
     return false;
 }
 
 /* To LAPACK, x' op(a)' = b'. */
-static int solve_triangle(const Task *task, char *matrix, char *result, void *scratch)
+void solve_triangle(const Task *task, const char *matrix, char *right, struct Triangle triangle)
 {
-    (void)scratch;
     static const float one_float = 1;
     static const double one_double = 1;
-    const int *flags = task->flags;
-    if (!flags[TRIANGLE_UNIT] && has_zero(task, matrix))
-        return 1;
     ((Trsm)library[STRSM + task->element])(
-        "R", flags[TRIANGLE_LOWER] ? "U" : "L", flags[TRIANGLE_TRANSPOSED] ? "T" : "N",
-        flags[TRIANGLE_UNIT] ? "U" : "N", &task->columns, &task->n,
-        task->element == FLOAT ? (const void *)&one_float : &one_double, matrix, &task->n, result, &task->columns);
+        "R", triangle.lower ? "U" : "L", triangle.transposed ? "T" : "N", triangle.unit ? "U" : "N", &task->n, &task->m,
+        task->element == FLOAT ? (const void *)&one_float : &one_double, matrix, &task->m, right, &task->n);
+}
+
+static int solve_one_triangle(const Task *task, char *const *at, void *scratch)
+{
+    (void)scratch;
+    const int *flags = task->flags;
+    if (!flags[TRIANGLE_UNIT] && has_zero(task, at[0]))
+        return 1;
+    solve_triangle(task, at[0], at[1], (struct Triangle){.lower = flags[TRIANGLE_LOWER], .unit = flags[TRIANGLE_UNIT],
+                                                         .transposed = flags[TRIANGLE_TRANSPOSED]});
     return 0;
-}
-
-/* The task of solving: input the matrices (`one` for the whole batch), output the right sides that become solutions. */
-static Task solving_task(const Arguments *arguments, bool one)
-{
-    int64_t n = arguments->sizes[0], columns = arguments->sizes[1], itemsize = arguments->types->itemsize;
-    return (Task){.element = element_of(arguments->types), .flags = arguments->flags, .n = (int)n,
-                  .columns = (int)columns, .stride = one ? 0 : n * n * itemsize,
-                  .result_stride = n * columns * itemsize, .matrices = arguments->buffers[0], .results = arguments->buffers[1]};
-}
-
-static bool nothing_to_solve(const Arguments *arguments)
-{
-    return arguments->sizes[0] == 0 || arguments->sizes[1] == 0 || arguments->sizes[2] == 0;
 }
 
 static int run_solve_triangular(const Arguments *arguments)
 {
-    if (nothing_to_solve(arguments))
-        return 0;
-    Task task = solving_task(arguments, arguments->flags[TRIANGLE_ONE]);
-    task.work = solve_triangle;
-    return run_batch(arguments, &task, arguments->sizes[2]);
-}
-
-static bool solving_fits(const Arguments *arguments, bool one)
-{
     int64_t n = arguments->sizes[0], columns = arguments->sizes[1], batch = arguments->sizes[2];
-    const Type *type = arguments->types;
-    return counts_in_int(n, columns) && matrices_fit(arguments->bytes[0], type, one ? 1 : batch, n, n)
-        && matrices_fit(arguments->bytes[1], type, batch, n, columns);
+    if (n == 0 || columns == 0 || batch == 0)
+        return 0;
+    Task task = task_of(arguments, n, columns);
+    task.work = solve_one_triangle;
+    task.strides[0] = arguments->flags[TRIANGLE_ONE] ? 0 : n * n * task.itemsize;
+    task.strides[1] = n * columns * task.itemsize;
+    return run_batch(&task, batch, multiply_saturating(n * n, columns));
 }
 
 static bool triangular_fits(const Arguments *arguments)
 {
-    return solving_fits(arguments, arguments->flags[TRIANGLE_ONE]);
+    int64_t n = arguments->sizes[0], columns = arguments->sizes[1], batch = arguments->sizes[2];
+    const Type *type = arguments->types;
+    return counts_in_int(n, columns) && matrices_fit(arguments->bytes[1], type, batch, n, columns)
+        && matrices_fit(arguments->bytes[0], type, arguments->flags[TRIANGLE_ONE] ? 1 : batch, n, n);
 }
 
 static const enum LibraryFunction triangular_functions[] = {STRSM, DTRSM, NO_FUNCTION};
@@ -185,66 +224,3 @@ const RoutineKind solve_triangular_kind = {
     .name = "solve_triangular", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 4,
     .kinds = "f", .functions = triangular_functions, .needs_them = true, .fits = triangular_fits,
     .run = run_solve_triangular};
-
-/* Solutions x of op(a) x = b, in the place of b; sizes n, columns, batch. Scratch holds the factors of a, the right
- * side in LAPACK's order, and the exchanged rows. A singular matrix is a failure. */
-
-enum { SQUARE_TRANSPOSED, SQUARE_ONE };
-
-typedef void (*Getrf)(const int *, const int *, void *, const int *, int *, int *);
-typedef void (*Getrs)(const char *, const int *, const int *, const void *, const int *, const int *, void *,
-                      const int *, int *);
-
-static int64_t square_scratch(int64_t n, int64_t columns, int itemsize)
-{
-    return add_saturating(multiply_saturating(multiply_saturating(n, add_saturating(n, columns)), itemsize),
-                          multiply_saturating(n, sizeof(int)));
-}
-
-static void exchange_axes(const char *from, char *to, int64_t rows, int64_t columns, int itemsize)
-{
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            memcpy(to + (j * rows + i) * itemsize, from + (i * columns + j) * itemsize, itemsize);
-}
-
-static int solve_square(const Task *task, char *matrix, char *result, void *scratch)
-{
-    int64_t n = task->n, columns = task->columns;
-    int itemsize = task->element == FLOAT ? sizeof(float) : sizeof(double), info = 0;
-    char *factors = scratch, *right = factors + n * n * itemsize;
-    int *exchanged = (int *)(right + n * columns * itemsize);
-    memcpy(factors, matrix, n * n * itemsize);
-    ((Getrf)library[SGETRF + task->element])(&task->n, &task->n, factors, &task->n, exchanged, &info);
-    if (info != 0)
-        return 1;
-    exchange_axes(result, right, n, columns, itemsize);
-    ((Getrs)library[SGETRS + task->element])(task->flags[SQUARE_TRANSPOSED] ? "N" : "T", &task->n, &task->columns,
-                                             factors, &task->n, exchanged, right, &task->n, &info);
-    exchange_axes(right, result, columns, n, itemsize);
-    return 0;
-}
-
-static int run_solve(const Arguments *arguments)
-{
-    if (nothing_to_solve(arguments))
-        return 0;
-    Task task = solving_task(arguments, arguments->flags[SQUARE_ONE]);
-    task.work = solve_square;
-    return run_batch(arguments, &task, arguments->sizes[2]);
-}
-
-static bool square_fits(const Arguments *arguments)
-{
-    int64_t n = arguments->sizes[0], columns = arguments->sizes[1];
-    return solving_fits(arguments, arguments->flags[SQUARE_ONE])
-        && (nothing_to_solve(arguments)
-            || square_scratch(n, columns, arguments->types->itemsize) <= arguments->scratch_bytes);
-}
-
-static const enum LibraryFunction square_functions[] = {
-    SGETRF, DGETRF, SGETRS, DGETRS, NO_FUNCTION};
-
-const RoutineKind solve_kind = {
-    .name = "solve", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 2, .kinds = "f",
-    .functions = square_functions, .needs_them = true, .fits = square_fits, .run = run_solve};

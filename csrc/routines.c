@@ -2,8 +2,10 @@
 #include "routines.h"
 #include "decode.h"
 
-static const RoutineKind *const routine_kinds[] = {&gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind,
-                                                  &sparse_dot_kind, &sparse_dot_transposed_kind, &sampled_dot_kind};
+static const RoutineKind *const routine_kinds[] = {
+    &gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind, &lu_kind, &lu_solve_kind, &inverse_kind,
+    &lu_inverse_kind, &slogdet_kind, &qr_kind, &eigh_kind, &svd_kind, &sparse_dot_kind, &sparse_dot_transposed_kind,
+    &sampled_dot_kind};
 
 #define KINDS (int)(sizeof(routine_kinds) / sizeof(routine_kinds[0]))
 
@@ -47,23 +49,30 @@ static int read_counted(const Reader *reader, PyObject *item, const char *attrib
     return 0;
 }
 
-/* All buffers but those of positions have one dtype, and the routine takes it. */
+/* Whether the routine takes a buffer of this type; `own` is that of the first that holds no positions: all of these have
+ * one dtype. */
+static bool is_taken(const RoutineKind *kind, int number, const Type *type, const Type **own)
+{
+    if (kind->positions >> number & 1)
+        return type->kind == 'i' && type->itemsize == sizeof(int32_t);
+    if (*own == NULL)
+        *own = type;
+    return strchr(kind->kinds, type->kind) != NULL && type->itemsize >= 4 && type->kind == (*own)->kind
+        && type->itemsize == (*own)->itemsize;
+}
+
 static int read_types(const Reader *reader, Routine *routine)
 {
     Type *types = pool_take(&reader->machine->pool, routine->inputs.count + routine->outputs.count, sizeof(Type));
     if (types == NULL)
         return -1;
     routine->types = types;
+    const Type *own = NULL;
     const Numbers *const lists[] = {&routine->inputs, &routine->outputs};
     for (int list = 0, next = 0; list < 2; list++)
         for (int i = 0; i < lists[list]->count; i++, next++) {
             types[next] = reader->machine->buffers[lists[list]->items[i]].type;
-            const Type *own = &types[next], *first = &types[routine->kind->position_inputs];
-            bool positions = next < routine->kind->position_inputs;
-            bool taken = positions ? own->kind == 'i' && own->itemsize == 4
-                                   : strchr(routine->kind->kinds, own->kind) != NULL && own->itemsize >= 4
-                                         && own->kind == first->kind && own->itemsize == first->itemsize;
-            if (!taken)
+            if (!is_taken(routine->kind, next, &types[next], &own))
                 return refuse(reader, list == 0 ? "inputs" : "outputs", "have the wrong dtype");
         }
     return 0;
@@ -76,9 +85,10 @@ int routine_read(const Reader *reader, PyObject *item, Routine *routine)
     if (kind == NULL)
         return -1;
     int outputs = kind->outputs, sizes = kind->sizes, flags = kind->flags;
+    int least_outputs = kind->least_outputs > 0 ? kind->least_outputs : outputs;
     if (read_counted(reader, item, "inputs", machine->buffer_count, kind->least_inputs, kind->most_inputs,
                      &routine->inputs) < 0
-        || read_counted(reader, item, "outputs", machine->buffer_count, outputs, outputs, &routine->outputs) < 0
+        || read_counted(reader, item, "outputs", machine->buffer_count, least_outputs, outputs, &routine->outputs) < 0
         || read_counted(reader, item, "sizes", machine->size_count, sizes, sizes, &routine->sizes) < 0
         || read_counted(reader, item, "flags", INT_MAX, flags, flags, &routine->flags) < 0
         || read_number(reader, item, "work", machine->size_count, &routine->work) < 0

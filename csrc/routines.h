@@ -26,7 +26,8 @@ typedef struct {
 struct RoutineKind {
     const char *name;
     int least_inputs, most_inputs, outputs, sizes, flags; /* how many of each it takes */
-    int position_inputs;         /* so many of its inputs, the first ones, hold int32 numbers */
+    int least_outputs;           /* 0 where that is as many as `outputs` */
+    int positions;               /* a bit for each buffer that holds int32 numbers */
     const char *kinds;           /* NumPy's letters of the dtypes that the others may have */
     const enum LibraryFunction *functions; /* those it may call, ended by NO_FUNCTION */
     bool needs_them;             /* whether it does nothing without */
@@ -42,7 +43,8 @@ enum Element element_of(const Type *type);
 /* Whether so many matrices of so many elements each, none of them negative, are in so many bytes. */
 bool matrices_fit(int64_t bytes, const Type *type, int64_t matrices, int64_t rows, int64_t columns);
 
-extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, sparse_dot_kind,
+extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, lu_solve_kind,
+    inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, sparse_dot_kind,
     sparse_dot_transposed_kind, sampled_dot_kind;
 
 #endif

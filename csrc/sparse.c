@@ -187,7 +187,7 @@ static bool sampled_fits(const Arguments *arguments)
 static const enum LibraryFunction none[] = {NO_FUNCTION};
 
 #define SPARSE_KIND(own, function)                                                                      \
-    {.name = own, .least_inputs = 4, .most_inputs = 4, .outputs = 1, .sizes = 4, .position_inputs = 2, \
+    {.name = own, .least_inputs = 4, .most_inputs = 4, .outputs = 1, .sizes = 4, .positions = 3, \
      .kinds = "f", .functions = none, .fits = function##_fits, .run = run_##function}
 
 const RoutineKind sparse_dot_kind = SPARSE_KIND("sparse_dot", dot);

@@ -17,11 +17,14 @@ import numpy as np
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Constant, Op, Variable, equal_sizes
 from symtensor.ir.routine import RoutineCall
-from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle
+from symtensor.ops.reduce import sum_axes
+from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle, expand_dims, reshape
+from symtensor.ops.size import shape_of
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["MatMul", "Gemm", "Matrices", "batch_of", "matmul", "matrices_behind", "is_swap", "swap_last"]
+__all__ = ["MatMul", "Gemm", "Kron", "Matrices", "batch_of", "blocks_of", "matmul", "matrices_behind", "is_swap",
+           "swap_last"]
 
 
 def swap_last(x: Variable) -> Variable:
@@ -156,6 +159,44 @@ class Gemm(Op):
 
     def __repr__(self) -> str:
         return "gemm"
+
+
+class Kron(Op):
+    """The Kronecker product of matrices: the right one times every element of the left, in blocks.
+
+    The axes before the last two are a batch and must agree. Rules know it as what it is, and make of the rest of them
+    products of elements.
+    """
+
+    def infer(self, a: Variable, b: Variable) -> TensorType:
+        if a.type.ndim != b.type.ndim or a.type.ndim < 2:
+            raise ShapeError("matrices of one rank, at least 2, are multiplied")
+        if a.type.dtype != b.type.dtype:
+            raise TypeMismatch("matrices of one dtype are multiplied", fix="cast one of them")
+        batch = [equal_sizes(x, y, f"sizes of batch axis {axis}")
+                 for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2]))]
+        return TensorType.of(a.type.dtype, (*batch, *(x * y for x, y in zip(a.type.shape[-2:], b.type.shape[-2:]))))
+
+    def evaluate(self, a: np.ndarray, b: np.ndarray) -> Any:
+        blocks = a[..., :, None, :, None] * b[..., None, :, None, :]
+        return blocks.reshape(*blocks.shape[:-4], a.shape[-2] * b.shape[-2], a.shape[-1] * b.shape[-1])
+
+    def pullback(self, a: Variable, b: Variable, y: Variable, dy: Variable) -> Any:
+        (m, n), (p, q) = shape_of(a)[-2:], shape_of(b)[-2:]
+        last = a.type.ndim - 2
+        blocks = reshape(dy, [*shape_of(a)[:-2], m, p, n, q])
+        da = sum_axes(blocks * expand_dims(b, [last, last + 2]), [last + 1, last + 3])
+        return da, sum_axes(blocks * expand_dims(a, [last + 1, last + 3]), [last, last + 2])
+
+    def __repr__(self) -> str:
+        return "kron"
+
+
+def blocks_of(a: Variable, b: Variable) -> Variable:
+    """The Kronecker product as products of elements."""
+    last, sizes = a.type.ndim - 2, zip(shape_of(a)[-2:], shape_of(b)[-2:])
+    blocks = expand_dims(a, [last + 1, last + 3]) * expand_dims(b, [last, last + 2])
+    return reshape(blocks, [*shape_of(blocks)[:-4], *(x * y for x, y in sizes)])
 
 
 def matmul(a: Variable, b: Variable) -> Variable:

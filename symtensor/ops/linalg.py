@@ -11,6 +11,7 @@ Each works on the last two axes, for every matrix of the batch before them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,15 @@ from symtensor.ir.node import Op, Variable, equal_sizes
 from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
 from symtensor.ops.contract import batch_of, matmul, matrices_behind, swap_last
-from symtensor.ops.elementwise import zeros_like
+from symtensor.ops.elementwise import cast, zeros_like
 from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Cholesky", "Solve", "SolveTriangular", "triangle"]
+__all__ = ["Cholesky", "Solve", "SolveTriangular", "adjoint_triangle", "diagonal_only", "each_matrix", "floats_only",
+           "identity_like", "on_diagonal", "square_size", "triangle"]
 
 NOT_DEFINITE = "a matrix is not positive definite"
 SINGULAR = "a matrix is singular"
@@ -41,18 +43,56 @@ def triangle(x: Variable, lower: bool, diagonal: bool = True) -> Variable:
     return scalar.switch((scalar.ge if diagonal else scalar.gt)(first, second), x, zeros_like(x))
 
 
-def _square(a: Variable) -> Size:
-    """The size of square matrices."""
+def each_matrix(function: Callable[..., np.ndarray], result: np.ndarray, *operands: np.ndarray) -> np.ndarray:
+    """`result` filled with what a function gives for the matrices of each place of a batch."""
+    for index in np.ndindex(result.shape[:-2]):
+        result[index] = function(*(operand[index] for operand in operands))
+    return result
+
+
+def on_diagonal(x: Variable) -> Variable:
+    """For matrices like `x`, whether an element is on the diagonal; without the axes of the batch."""
+    rows, columns = (Iota()(dimension(x, axis)) for axis in (x.type.ndim - 2, x.type.ndim - 1))
+    return scalar.eq(expand_dims(rows, [1]), columns)
+
+
+def identity_like(x: Variable) -> Variable:
+    """One identity of the sizes and dtype of the matrices of `x`."""
+    return cast(on_diagonal(x), x.type.dtype)
+
+
+def diagonal_only(x: Variable) -> Variable:
+    """Square matrices with the vectors in the last axis of `x` on their diagonals."""
+    size = dimension(x, x.type.ndim - 1)
+    places = Iota()(size)
+    return scalar.switch(scalar.eq(expand_dims(places, [1]), places), expand_dims(x, [x.type.ndim]), zeros_like(x))
+
+
+def adjoint_triangle(whole: Variable, lower: bool) -> Variable:
+    """The cotangent of a symmetric matrix of which one triangle is read, which so stands for both."""
+    both = triangle(whole, True) + triangle(swap_last(whole), True, diagonal=False)
+    return both if lower else swap_last(both)
+
+
+def floats_only(a: Variable) -> None:
+    """Raise TypeMismatch for what LAPACK does not work on, ShapeError for what has no matrices."""
     if a.type.ndim < 2:
-        raise ShapeError("square matrices are needed")
+        raise ShapeError("matrices are needed")
     if a.type.dtype not in ("float32", "float64"):
         raise TypeMismatch(f"LAPACK works on float32 and float64, not {a.type.dtype}", fix="cast the matrices")
+
+
+def square_size(a: Variable) -> Size:
+    """The size of square matrices. Raises ShapeError, TypeMismatch."""
+    if a.type.ndim < 2:
+        raise ShapeError("square matrices are needed")
+    floats_only(a)
     return equal_sizes(a.type.shape[-2], a.type.shape[-1], "rows and columns of a square matrix")
 
 
 def _solution_type(a: Variable, b: Variable) -> TensorType:
     """The type of x where a x = b."""
-    n = _square(a)
+    n = square_size(a)
     if b.type.ndim != a.type.ndim or b.type.dtype != a.type.dtype:
         raise TypeMismatch("the right side must have the rank and dtype of the matrices")
     for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2])):
@@ -72,21 +112,20 @@ class Cholesky(Op):
     nan: bool
 
     def infer(self, a: Variable) -> TensorType:
-        _square(a)
+        square_size(a)
         return a.type
 
     def evaluate(self, a: np.ndarray) -> Any:
-        result = np.empty_like(a)
-        for index in np.ndindex(a.shape[:-2]):
-            own = a[index] if self.lower else a[index].T
-            try:
-                factor = np.linalg.cholesky(own)
-            except np.linalg.LinAlgError as error:
-                if not self.nan:
-                    raise LinearAlgebraError(f"{self}: {NOT_DEFINITE}", fix=JITTER) from error
-                factor = np.full_like(own, np.nan)
-            result[index] = factor if self.lower else factor.T
-        return result
+        return each_matrix(self._factor, np.empty_like(a), a)
+
+    def _factor(self, a: np.ndarray) -> np.ndarray:
+        try:
+            factor = np.linalg.cholesky(a if self.lower else a.T)
+        except np.linalg.LinAlgError as error:
+            if not self.nan:
+                raise LinearAlgebraError(f"{self}: {NOT_DEFINITE}", fix=JITTER) from error
+            factor = np.full_like(a, np.nan)
+        return factor if self.lower else factor.T
 
     def pullback(self, a: Variable, factor: Variable, cotangent: Variable) -> Any:
         """Murray, Differentiation of the Cholesky decomposition (2016), for the triangle that is read."""
@@ -95,8 +134,7 @@ class Cholesky(Op):
         half = inner - triangle(triangle(inner, False), True) * np.asarray(0.5, a.type.dtype)
         transposed = SolveTriangular(True, True, False)
         both = transposed(lower, swap_last(transposed(lower, swap_last(half))))
-        da = triangle(both, True) + triangle(swap_last(both), True, diagonal=False)
-        return da if self.lower else swap_last(da)
+        return adjoint_triangle(both, self.lower)
 
     def routine(self, a: Variable, factor: Variable) -> RoutineCall:
         """LAPACK's potrf."""
@@ -160,13 +198,13 @@ class Solve(Op):
         return -matmul(db, swap_last(x)), db
 
     def routine(self, a: Variable, b: Variable, x: Variable) -> RoutineCall:
-        """LAPACK's getrf and getrs."""
+        """LAPACK's getrf and BLAS's trsm."""
         matrices = matrices_behind(a)
         n, columns, batch = *b.type.shape[-2:], batch_of(b)
         itemsize = np.dtype(a.type.dtype).itemsize
         return RoutineCall("solve", (matrices.variable,), sizes=(n, columns, batch),
                            flags=(matrices.transposed, matrices.one), starts_from=b,
-                           work=n * n * (n + columns) * batch, scratch=n * (n + columns) * itemsize + n * 4,
+                           work=n * n * (n + columns) * batch, scratch=n * n * itemsize + n * 4,
                            failure=SINGULAR)
 
     def __repr__(self) -> str:

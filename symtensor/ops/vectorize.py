@@ -22,16 +22,20 @@ from symtensor.ir import provenance
 from symtensor.ir.function import Function
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Apply, Op, Variable, describe
+from symtensor.ops.assume import Assume
 from symtensor.ops.branch import Branch, IfElse
-from symtensor.ops.contract import MatMul
+from symtensor.ops.contract import Kron, MatMul
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet
+from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.ordering import Argsort, Cumulate, Sort
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle, reshape
 from symtensor.ops.size import Dimension, dimension, shape_of, size_of
+from symtensor.ops.spectra import Eig, Eigh, Qr, Svd
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
@@ -177,6 +181,22 @@ def _(op: MatMul, operands: Sequence[Operand]) -> Variable:
         count, m, k = shape_of(a.value)
         return reshape(op.make(reshape(a.value, (count * m, k)), b.value)[0], (count, m, dimension(b.value, 1)))
     return op.make(a.spread(), b.spread())[0]
+
+
+@vectorizes(Assume, Cholesky, Eig, Eigh, Inverse, Kron, Lu, LuInverse, LuSolve, Pinv, Qr, SlogDet, Svd)
+def _(op: Op, operands: Sequence[Operand]) -> Sequence[Variable]:
+    """Matrices of one more axis in the batch."""
+    return op.make(*(operand.spread() for operand in operands))
+
+
+@vectorizes(Solve, SolveTriangular)
+def _(op: Solve | SolveTriangular, operands: Sequence[Operand]) -> Variable:
+    a, b = operands
+    if a.many or a.ndim != 2:
+        return op.make(a.spread(), b.spread())[0]
+    count, n, columns = shape_of(b.value)  # the columns of all right sides, for the one matrix
+    solved = op.make(a.value, reshape(dimshuffle(b.value, [1, 0, 2]), (n, count * columns)))[0]
+    return dimshuffle(reshape(solved, (n, count, columns)), [1, 0, 2])
 
 
 @vectorizes(Gather)

@@ -7,8 +7,9 @@ TensorType(float64, (batch, 10))
 
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions),
 `complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
-`linear` (products), `linalg` (factors, linear systems), `einsum`, `random`, `shared_randomstreams`, `nnet` (neural
-networks); `variable` has the methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
+`linear` (products), `systems`, `decompositions` and `matrix_functions` (linear algebra, all of it in `linalg`),
+`einsum`, `random`, `shared_randomstreams`, `nnet` (neural networks); `variable` has the methods; `extra_ops`,
+`nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
 """
 
 from importlib import import_module

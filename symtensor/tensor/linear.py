@@ -16,7 +16,7 @@ import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
-from symtensor.ops.contract import MatMul
+from symtensor.ops.contract import Kron, MatMul
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import broadcast_shapes, cast
 from symtensor.ops.reduce import sum_axes
@@ -229,17 +229,20 @@ def matrix_dot(*args: Any) -> Variable:
 
 
 def kron(a: Any, b: Any) -> Variable:
-    """The Kronecker product of two matrices: `b` times every element of `a`, in blocks. Raises TypeMismatch.
+    """The Kronecker product: `b` times every element of `a`, in blocks; of vectors, matrices or tensors, as in NumPy.
 
     >>> kron([[1, 2]], [[1], [2]]).eval()
     array([[1, 2],
            [2, 4]])
     """
-    a, b = as_variable(a), as_variable(b)
-    if a.type.ndim != 2 or b.type.ndim != 2:
-        raise complaint(TypeMismatch, "kron takes two matrices", a, b, fix="use shape_padleft on a vector")
-    blocks = dimshuffle(a, [0, "x", 1, "x"]) * dimshuffle(b, ["x", 0, "x", 1])
-    return reshape(blocks, [product([dimension(a, axis), dimension(b, axis)]) for axis in (0, 1)])
+    a, b = _one_dtype(a, b)
+    if a.type.ndim == b.type.ndim == 2:
+        return Kron()(a, b)
+    rank = max(a.type.ndim, b.type.ndim)
+    a, b = (pad_left(v, rank - v.type.ndim) for v in (a, b))
+    blocks = (dimshuffle(a, [e for axis in range(rank) for e in (axis, "x")])
+              * dimshuffle(b, [e for axis in range(rank) for e in ("x", axis)]))
+    return reshape(blocks, [product([dimension(a, axis), dimension(b, axis)]) for axis in range(rank)])
 
 
 def cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None,

@@ -28,7 +28,6 @@ from symtensor.ops.derivative import OwnDerivative
 from symtensor.ops.effects import Assert, PdbBreakpoint, Print
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
-from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.rejection import Sample
@@ -69,6 +68,7 @@ def examples_for(cls: type[Op]) -> Callable[[Generator], Generator]:
 
 def examples_of(op: Op | type[Op], seed: int = 0) -> Iterator[Example]:
     """Examples of an op, or of all ops of a class. Raises CheckFailed when none are known."""
+    from symtensor.testing import matrix_examples as matrix_examples  # which uses what is here
     rng = np.random.default_rng(seed)
     cls = op if isinstance(op, type) else type(op)
     if isinstance(op, Elementwise) and not isinstance(op, Cast):
@@ -391,32 +391,6 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         yield Example(Gemm(), arrays, False)
     unread = np.full((2, 2), np.nan)
     yield Example(Gemm(), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)
-
-
-@examples_for(Cholesky)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for shape, lower in itertools.product(((1, 1), (3, 3), (2, 3, 3), (0, 0), (0, 2, 2)), (False, True)):
-        root = _normal(rng, *shape)
-        own = root @ np.swapaxes(root, -1, -2) + 2 * np.eye(shape[-1])
-        yield Example(Cholesky(lower, False), ((np.tril if lower else np.triu)(own),))
-    bad = np.stack([np.eye(2), -np.eye(2)])
-    yield Example(Cholesky(True, True), (bad,), False)
-    yield Example(Cholesky(False, True), (bad.astype("float32"),), False)
-
-
-_SYSTEMS = [((1, 1), (1, 1)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1)), ((0, 0), (0, 2)), ((2, 2), (2, 0))]
-
-
-@examples_for(SolveTriangular)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for (matrix, right), flags in itertools.product(_SYSTEMS, itertools.product((False, True), repeat=3)):
-        yield Example(SolveTriangular(*flags), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
-
-
-@examples_for(Solve)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for matrix, right in _SYSTEMS:
-        yield Example(Solve(), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
 
 
 _COMPRESSED = [([0, 2, 2, 5], [1, 3, 0, 3, 2]), ([0, 0], []), ([0], []), ([0, 1, 2], [2, 2])]

@@ -21,6 +21,7 @@ from dataclasses import dataclass, fields
 from importlib import import_module
 from itertools import chain, groupby
 from pathlib import Path
+from types import ModuleType
 
 from symtensor import ops as ops_package
 from symtensor import tensor as tensor_package
@@ -29,7 +30,7 @@ from symtensor.ir.node import Op, Variable
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.rewrite.phases import PIPELINE
 from symtensor.rewrite.rule import KEEPS, Equation, GraphPass, Phase, Rule
-from symtensor.tensor import extra_ops
+from symtensor.tensor import extra_ops, nlinalg, slinalg
 from symtensor.types.tensor import TensorType
 
 __all__ = ["TABLES", "Table", "files", "ops", "rules", "vocabulary", "written"]
@@ -108,7 +109,7 @@ def _class(cls: type[Op]) -> tuple[str, ...]:
 
 # -- the vocabulary ---------------------------------------------------------------------------------------
 
-_ADDRESSES = ("arguments", "extra_ops", "inplace", "nlinalg", "variable")
+_ADDRESSES = ("arguments", "extra_ops", "inplace", "linalg", "nlinalg", "slinalg", "variable")
 """Modules of the vocabulary whose functions are defined in others."""
 
 
@@ -123,9 +124,16 @@ def vocabulary() -> list[Table]:
         module = import_module(f"symtensor.sparse.{name}")
         tables.append(Table(f"sparse.{name}", _first_line(module), ("function", "gives"),
                             [_function(module, own) for own in module.__all__]))
-    made = [_function(extra_ops, name) for name in extra_ops.__all__ if name[0].isupper()]
-    tables.append(Table("extra_ops", "Theano's ops that are made with parameters.", ("function", "gives"), made))
+    for home in (extra_ops, nlinalg, slinalg):
+        made = [_function(home, name) for name in home.__all__ if name[0].isupper() and _is_own(home, name)]
+        tables.append(Table(home.__name__.rpartition(".")[2], "Theano's ops that are made with parameters.",
+                            ("function", "gives"), made))
     return [*tables, Table("Methods of variables", "Beside Python's operators.", ("method", "gives"), list(_methods()))]
+
+
+def _is_own(home: ModuleType, name: str) -> bool:
+    """Whether a module defines a name, and not another for it."""
+    return bool(getattr(home, name).__module__ == home.__name__)
 
 
 def _function(home: object, name: str) -> tuple[str, str]:

@@ -89,7 +89,7 @@ def test_what_is_not_selected_stays_zero():
 @pytest.mark.parametrize("cls", [cls for cls in _rules if cls.__name__ not in ("Elementwise", "Cast")],
                          ids=lambda cls: cls.__name__)
 def test_every_rule_gives_what_one_by_one_gives(cls):
-    """Each example of the class, with float operands given three at once, alone and together."""
+    """Each example of the class, with float operands near its own given three at once, alone and together."""
     rng = np.random.default_rng(4)
     for example in examples_of(cls):
         inputs = variables_for(example.arrays)
@@ -98,7 +98,8 @@ def test_every_rule_gives_what_one_by_one_gives(cls):
             continue  # would end at different steps: refused
         floats = [i for i, array in enumerate(example.arrays) if array.dtype.kind == "f"]
         for chosen in {tuple(floats), tuple(floats[:1]), tuple(floats[-1:])} - {()}:
-            arrays = {i: rng.normal(size=(3, *example.arrays[i].shape)).astype(example.arrays[i].dtype) for i in chosen}
+            arrays = {i: (example.arrays[i] + 0.1 * rng.normal(size=(3, *example.arrays[i].shape)))
+                      .astype(example.arrays[i].dtype) for i in chosen}
             many = dict(zip((inputs[i] for i in chosen), variables_for(list(arrays.values()))))
             values = dict(zip(inputs, example.arrays))
             found = evaluate(vectorize(outputs, many), {**values, **dict(zip(many.values(), arrays.values()))})

@@ -166,7 +166,6 @@ MISUSES = {
         lambda x: T.batched_tensordot(x, x, [[0], [1]]),
     "batched_dot: a scalar has no first axis": lambda x: T.batched_dot(x, 2),
     "cov takes a vector or a matrix, not 3 axes": lambda x: T.cov(T.tensor3("c")),
-    "kron takes two matrices": lambda x: T.kron(x, x[0]),
 }
 
 

@@ -1,0 +1,264 @@
+"""Inverses and determinants of square matrices, and the factors with exchanges from which they are computed.
+
+>>> from symtensor.ir.interpret import evaluate
+>>> a = Variable(TensorType("float64", (2, 2)), name="a")
+>>> evaluate([Inverse()(a), *SlogDet()(a)], {a: [[0.0, 2.0], [1.0, 0.0]]})
+[array([[0. , 1. ],
+       [0.5, 0. ]]), array(-1.), array(0.69314718)]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import LinearAlgebraError, TypeMismatch
+from symtensor.ir.node import Op, Variable, equal_sizes
+from symtensor.ir.routine import RoutineCall
+from symtensor.ops import scalar
+from symtensor.ops.contract import batch_of, matmul, matrices_behind, swap_last
+from symtensor.ops.elementwise import cast
+from symtensor.ops.index import Iota
+from symtensor.ops.linalg import SINGULAR, SolveTriangular, floats_only, square_size, triangle
+from symtensor.ops.shape import broadcast_to, expand_dims
+from symtensor.ops.size import shape_of
+from symtensor.types.dim import Size
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Inverse", "Pinv", "SlogDet", "Lu", "LuSolve", "LuInverse"]
+
+_BLOCK = 64
+"""Rows that LAPACK works on at once, at most (csrc/lu.c)."""
+
+
+def _itemsize(a: Variable) -> int:
+    return np.dtype(a.type.dtype).itemsize
+
+
+class Inverse(Op):
+    """The inverse of square matrices."""
+
+    def infer(self, a: Variable) -> TensorType:
+        square_size(a)
+        return a.type
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        try:
+            return np.linalg.inv(a)
+        except np.linalg.LinAlgError as error:
+            raise LinearAlgebraError(f"{self}: {SINGULAR}") from error
+
+    def pullback(self, a: Variable, y: Variable, dy: Variable) -> Any:
+        across = swap_last(y)
+        return -matmul(matmul(across, dy), across)
+
+    def routine(self, a: Variable, y: Variable) -> RoutineCall:
+        """LAPACK's getrf and getri."""
+        n, batch = a.type.shape[-1], batch_of(a)
+        return RoutineCall("inverse", (), sizes=(n, batch), starts_from=a, work=2 * n * n * n * batch,
+                           scratch=_BLOCK * n * _itemsize(a) + n * 4, failure=SINGULAR)
+
+    def __repr__(self) -> str:
+        return "inverse"
+
+
+class Pinv(Op):
+    """The Moore-Penrose inverse; singular values of at most `rcond` times the largest count as zeros.
+
+    Rules make it of singular values and vectors; it is an op of its own for its derivative, which they have not where
+    singular values are equal.
+    """
+
+    rcond: float
+
+    def infer(self, a: Variable) -> TensorType:
+        floats_only(a)
+        *batch, m, n = a.type.shape
+        return TensorType(a.type.dtype, (*batch, n, m))
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        try:
+            return np.linalg.pinv(a, self.rcond)
+        except np.linalg.LinAlgError as error:
+            raise LinearAlgebraError(f"{self}: the iteration did not converge") from error
+
+    def pullback(self, a: Variable, y: Variable, dy: Variable) -> Any:
+        """Golub and Pereyra, The differentiation of pseudo-inverses (1973), for matrices of constant rank."""
+        across, dacross = swap_last(y), swap_last(dy)
+        left, right = matmul(y, across), matmul(across, y)
+        beside = matmul(dacross, left) - matmul(a, matmul(y, matmul(dacross, left)))
+        below = matmul(right, dacross) - matmul(matmul(matmul(right, dacross), y), a)
+        return beside + below - matmul(matmul(across, dy), across)
+
+    def __repr__(self) -> str:
+        return "pinv"
+
+
+class SlogDet(Op):
+    """The sign of the determinant of square matrices, and the logarithm of its absolute value.
+
+    Of a singular matrix, 0 and minus infinity.
+    """
+
+    def infer(self, a: Variable) -> list[TensorType]:
+        square_size(a)
+        return [TensorType(a.type.dtype, a.type.shape[:-2])] * 2
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        with np.errstate(all="ignore"):
+            return tuple(np.linalg.slogdet(a))
+
+    def pullback(self, a: Variable, sign: Variable, value: Variable, dsign: Any, dvalue: Any) -> Any:
+        if dvalue is None:
+            return None
+        return expand_dims(dvalue, [dvalue.type.ndim, dvalue.type.ndim + 1]) * swap_last(Inverse()(a))
+
+    def routine(self, a: Variable, sign: Variable, value: Variable) -> RoutineCall:
+        """LAPACK's getrf."""
+        matrices = matrices_behind(a)
+        n, batch = a.type.shape[-1], batch_of(a)
+        return RoutineCall("slogdet", (matrices.variable,), sizes=(n, batch), flags=(matrices.one,),
+                           work=n * n * n * batch, scratch=n * n * _itemsize(a) + n * 4)
+
+    def __repr__(self) -> str:
+        return "slogdet"
+
+
+class Lu(Op):
+    """Factors of square matrices: a lower triangle times an upper one with ones on its diagonal, columns exchanged.
+
+    Both triangles in one matrix; and for each position from the first on the one it was exchanged with, a right side's
+    rows from the last on. It is LAPACK's factorisation of the transpose, which a row-major matrix is to LAPACK. Rules
+    make it of solutions, inverses and determinants of one matrix, to compute it once.
+    """
+
+    def infer(self, a: Variable) -> list[TensorType]:
+        square_size(a)
+        return [a.type, TensorType("int32", a.type.shape[:-1])]
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        from scipy.linalg import lapack
+        packed, exchanges = np.empty(a.shape, a.dtype), np.empty(a.shape[:-1], "int32")
+        getrf = lapack.sgetrf if a.dtype == "float32" else lapack.dgetrf
+        for index in np.ndindex(a.shape[:-2]) if a.shape[-1] else ():
+            factors, exchanges[index], _ = getrf(a[index].T)
+            packed[index] = factors.T
+        return packed, exchanges
+
+    def pullback(self, a: Variable, packed: Variable, exchanges: Variable, dpacked: Any, dexchanges: Any) -> Any:
+        """For b = l u, db = l'^-1 (lower triangle of l' dl + upper one of du u') u'^-1; then columns are exchanged."""
+        if dpacked is None:
+            return None
+        left = SolveTriangular(True, True, False)(packed, _within(packed, dpacked))
+        across = SolveTriangular(False, False, True)(packed, swap_last(left))
+        return swap_last(_exchanged(exchanges, across, False))
+
+    def routine(self, a: Variable, packed: Variable, exchanges: Variable) -> RoutineCall:
+        """LAPACK's getrf."""
+        n, batch = a.type.shape[-1], batch_of(a)
+        return RoutineCall("lu", (), sizes=(n, batch), starts_from=a, work=n * n * n * batch)
+
+    def __repr__(self) -> str:
+        return "lu"
+
+
+class LuSolve(Op):
+    """x with a x = b, or a' x = b if `transposed`, from the factors of a by `Lu` and the exchanges."""
+
+    transposed: bool
+
+    def infer(self, packed: Variable, exchanges: Variable, b: Variable) -> TensorType:
+        n = _factored_size(packed, exchanges)
+        if b.type.ndim != packed.type.ndim or b.type.dtype != packed.type.dtype:
+            raise TypeMismatch("the right side must have the rank and dtype of the matrices")
+        for axis, (x, y) in enumerate(zip(packed.type.shape[:-2], b.type.shape[:-2])):
+            equal_sizes(x, y, f"sizes of batch axis {axis}")
+        equal_sizes(n, b.type.shape[-2], "rows of the matrix and of the right side")
+        return b.type
+
+    def evaluate(self, packed: np.ndarray, exchanges: np.ndarray, b: np.ndarray) -> Any:
+        if (np.diagonal(packed, axis1=-2, axis2=-1) == 0).any():
+            raise LinearAlgebraError(f"{self}: {SINGULAR}")
+        from scipy.linalg import lapack
+        getrs = lapack.sgetrs if b.dtype == "float32" else lapack.dgetrs
+        result = b.copy()
+        for index in np.ndindex(b.shape[:-2]) if b.size else ():
+            result[index] = getrs(packed[index].T, exchanges[index], b[index], trans=not self.transposed)[0]
+        return result
+
+    def pullback(self, packed: Variable, exchanges: Variable, b: Variable, x: Variable, dx: Variable) -> Any:
+        db = LuSolve(not self.transposed)(packed, exchanges, dx)
+        left, right = (x, db) if self.transposed else (db, x)
+        return _by_factors(packed, -matmul(left, swap_last(_exchanged(exchanges, right, True)))), None, db
+
+    def routine(self, packed: Variable, exchanges: Variable, b: Variable, x: Variable) -> RoutineCall:
+        """BLAS's trsm, twice."""
+        n, columns, batch = *b.type.shape[-2:], batch_of(b)
+        return RoutineCall("lu_solve", (packed, exchanges), sizes=(n, columns, batch), flags=(self.transposed,),
+                           starts_from=b, work=2 * n * n * columns * batch, scratch=n * 4, failure=SINGULAR)
+
+    def __repr__(self) -> str:
+        return "lu_solve[transposed]" if self.transposed else "lu_solve"
+
+
+class LuInverse(Op):
+    """The inverse of a, from its factors by `Lu` and the exchanges."""
+
+    def infer(self, packed: Variable, exchanges: Variable) -> TensorType:
+        _factored_size(packed, exchanges)
+        return packed.type
+
+    def evaluate(self, packed: np.ndarray, exchanges: np.ndarray) -> Any:
+        identity = np.broadcast_to(np.eye(packed.shape[-1], dtype=packed.dtype), packed.shape)
+        try:
+            return LuSolve(False).evaluate(packed, exchanges, identity)
+        except LinearAlgebraError as error:
+            raise LinearAlgebraError(f"{self}: {SINGULAR}") from error
+
+    def pullback(self, packed: Variable, exchanges: Variable, y: Variable, dy: Variable) -> Any:
+        across = swap_last(y)
+        da = -matmul(matmul(across, dy), across)
+        return _by_factors(packed, swap_last(_exchanged(exchanges, swap_last(da), True))), None
+
+    def routine(self, packed: Variable, exchanges: Variable, y: Variable) -> RoutineCall:
+        """LAPACK's getri."""
+        n, batch = packed.type.shape[-1], batch_of(packed)
+        return RoutineCall("lu_inverse", (exchanges,), sizes=(n, batch), starts_from=packed, work=2 * n * n * n * batch,
+                           scratch=_BLOCK * n * _itemsize(packed) + n * 4, failure=SINGULAR)
+
+    def __repr__(self) -> str:
+        return "lu_inverse"
+
+
+def _factored_size(packed: Variable, exchanges: Variable) -> Size:
+    n = square_size(packed)
+    if exchanges.type.dtype != "int32" or exchanges.type.ndim != packed.type.ndim - 1:
+        raise TypeMismatch("the exchanges are those of the factors")
+    for own, other in zip(exchanges.type.shape, packed.type.shape[:-1]):
+        equal_sizes(own, other, "sizes of factors and exchanges")
+    return n
+
+
+def _exchanged(exchanges: Variable, right: Variable, forward: bool) -> Variable:
+    """`right` with its rows exchanged, from the last exchange on, or `forward` from the first: p' right, or p right."""
+    sizes = shape_of(exchanges)
+    places = Iota()(sizes[-1])
+    identity = cast(scalar.eq(expand_dims(places, [1]), places), right.type.dtype)
+    return LuSolve(forward)(broadcast_to(identity, [*sizes, sizes[-1]]), exchanges, right)  # type: ignore[no-any-return]
+
+
+def _within(packed: Variable, dpacked: Variable) -> Variable:
+    """The lower triangle of l' dl and the upper one of du u', for the two factors in one matrix."""
+    lower, upper = triangle(packed, True), triangle(packed, False, diagonal=False)
+    left = matmul(swap_last(lower), triangle(dpacked, True))
+    above = triangle(dpacked, False, diagonal=False)
+    right = above + matmul(above, swap_last(upper))
+    return triangle(left, True) + triangle(right, False, diagonal=False)
+
+
+def _by_factors(packed: Variable, db: Variable) -> Variable:
+    """The cotangent of two factors in one matrix from that of their product l u."""
+    lower, upper = triangle(packed, True), triangle(packed, False, diagonal=False)
+    by_lower = db + matmul(db, swap_last(upper))
+    return triangle(by_lower, True) + triangle(matmul(swap_last(lower), db), False, diagonal=False)

@@ -1,0 +1,282 @@
+"""Orthogonal factors of matrices: QR, eigenvectors, singular vectors.
+
+>>> from symtensor.ir.interpret import evaluate
+>>> a = Variable(TensorType("float64", (2, 2)), name="a")
+>>> evaluate([Eigh(True, False)(a)], {a: [[2.0, 0.0], [1.0, 2.0]]})
+[array([1., 3.])]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import LinearAlgebraError
+from symtensor.ir.node import Op, Unknown, Variable
+from symtensor.ir.routine import RoutineCall
+from symtensor.ops import scalar
+from symtensor.ops.contract import batch_of, matmul, swap_last
+from symtensor.ops.elementwise import zeros_like
+from symtensor.ops.index import join, subtensor
+from symtensor.ops.linalg import (
+    SolveTriangular,
+    adjoint_triangle,
+    diagonal_only,
+    floats_only,
+    on_diagonal,
+    square_size,
+    triangle,
+)
+from symtensor.ops.reduce import reduce_axes
+from symtensor.ops.shape import broadcast_to, expand_dims
+from symtensor.ops.size import shape_of, size_value
+from symtensor.types import dim as dims
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Qr", "Eigh", "Svd", "Eig", "over_singular"]
+
+ENDLESS = "the iteration did not converge"
+_BLOCK = 64
+"""Rows that LAPACK works on at once, at most (csrc/spectra.c)."""
+
+
+def _itemsize(a: Variable) -> int:
+    return np.dtype(a.type.dtype).itemsize
+
+
+def _columns(x: Variable, start: Any, stop: Any) -> Variable:
+    """Some columns of matrices."""
+    return subtensor(x, [*[slice(None)] * (x.type.ndim - 1), slice(start, stop)])
+
+
+def _summed(*parts: Variable | None) -> Variable | None:
+    """The sum of what is there."""
+    given = [part for part in parts if part is not None]
+    return sum(given[1:], given[0]) if given else None
+
+
+class Qr(Op):
+    """q with orthonormal columns and an upper triangle r, with q r = a; without `vectors`, r alone.
+
+    q has min(m, n) columns for matrices of m rows and n columns, or with `complete` m.
+    """
+
+    complete: bool
+    vectors: bool
+
+    def infer(self, a: Variable) -> list[TensorType]:
+        floats_only(a)
+        *batch, m, n = a.type.shape
+        columns = m if self.complete else dims.minimum(m, n)
+        sizes = [(m, columns), (columns, n)] if self.vectors else [(columns, n)]
+        return [TensorType(a.type.dtype, (*batch, *size)) for size in sizes]
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        q, r = np.linalg.qr(a, "complete" if self.complete else "reduced")
+        return (q, r) if self.vectors else r
+
+    def pullback(self, a: Variable, *values: Any) -> Any:
+        """Walter and Lehmann, On evaluating higher-order derivatives of the QR decomposition (2018): for the columns
+        that make q; those of a wide matrix beyond are q times the rest of r."""
+        dq, dr = values[-2:] if self.vectors else (None, values[-1])
+        if all(d is None for d in (dq, dr)):
+            return None
+        *_, m, n = a.type.shape
+        inner = dims.minimum(m, n)
+        if self.complete and inner != m:
+            if dq is not None:
+                return Unknown("columns of q beyond those of a matrix are any that are orthogonal; qr(a) has the rest")
+            dr = subtensor(dr, [*[slice(None)] * (a.type.ndim - 2), slice(None, size_value(inner))])
+        q, r = values[:2] if self.vectors and (not self.complete or inner == m) else Qr(False, True)(a)
+        if inner == n:
+            return _by_tall(q, r, dq, dr)
+        k = size_value(inner)
+        rest = None if dr is None else _columns(dr, k, None)
+        by_rest = None if rest is None else matmul(_columns(a, k, None), swap_last(rest))
+        first = _by_tall(q, _columns(r, None, k), _summed(dq, by_rest), None if dr is None else _columns(dr, None, k))
+        beyond = _columns(a, k, None) * zeros_like(a) if rest is None else matmul(q, rest)
+        return join(a.type.ndim - 1, [first, beyond])
+
+    def routine(self, a: Variable, *outputs: Variable) -> RoutineCall:
+        """LAPACK's gelqf and orglq, for the transpose that a row-major matrix is to it."""
+        m, n = a.type.shape[-2:]
+        columns = m if self.complete else dims.minimum(m, n)
+        items = m * dims.maximum(columns, n) + dims.minimum(m, n) + _BLOCK * dims.maximum(m, n)
+        return RoutineCall("qr", (a,), sizes=(m, n, batch_of(a)), flags=(self.vectors, self.complete),
+                           work=4 * m * n * columns * batch_of(a), scratch=items * _itemsize(a))
+
+    def __repr__(self) -> str:
+        return f"qr{_options(complete=self.complete, r_alone=not self.vectors)}"
+
+
+def _by_tall(q: Variable, r: Variable, dq: Variable | None, dr: Variable | None) -> Variable:
+    """The cotangent of a with a = q r, for a square r."""
+    inner = _summed(None if dr is None else matmul(r, swap_last(dr)), None if dq is None else -matmul(swap_last(dq), q))
+    assert inner is not None
+    both = triangle(inner, True) + swap_last(triangle(inner, True, diagonal=False))
+    whole = _summed(dq, matmul(q, both))
+    assert whole is not None
+    return swap_last(SolveTriangular(False, False, False)(r, swap_last(whole)))
+
+
+def _options(**given: bool) -> str:
+    """The options that hold, as they are written behind the name of an op."""
+    names = [name.replace("_", " ") for name, holds in given.items() if holds]
+    return f"[{', '.join(names)}]" if names else ""
+
+
+class Eigh(Op):
+    """The eigenvalues w of symmetric matrices, from the least on, and unit eigenvectors, the columns of v.
+
+    Only the lower triangle is read, or else the upper one. Without `vectors`, w alone.
+    """
+
+    lower: bool
+    vectors: bool
+
+    def infer(self, a: Variable) -> list[TensorType]:
+        square_size(a)
+        values = TensorType(a.type.dtype, a.type.shape[:-1])
+        return [values, a.type] if self.vectors else [values]
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        compute = np.linalg.eigh if self.vectors else np.linalg.eigvalsh
+        try:
+            found = compute(a, "L" if self.lower else "U")
+        except np.linalg.LinAlgError as error:
+            raise LinearAlgebraError(f"{self}: {ENDLESS}") from error
+        return tuple(found) if self.vectors else found
+
+    def pullback(self, a: Variable, *values: Any) -> Any:
+        """v (diag(dw) + (v' dv) / (w_j - w_i)) v', for the triangle that is read."""
+        w, v, dw, dv = values if self.vectors else (*Eigh(self.lower, True)(a), values[1], None)
+        inner = None if dw is None else diagonal_only(dw)
+        if dv is not None:
+            gaps = expand_dims(w, [w.type.ndim - 1]) - expand_dims(w, [w.type.ndim])
+            inner = _summed(inner, _over_gaps(matmul(swap_last(v), dv), gaps))
+        if inner is None:
+            return None
+        whole = matmul(matmul(v, inner), swap_last(v))
+        return adjoint_triangle((whole + swap_last(whole)) * np.asarray(0.5, a.type.dtype), self.lower)
+
+    def routine(self, a: Variable, *outputs: Variable) -> RoutineCall:
+        """LAPACK's syevd."""
+        n, batch = a.type.shape[-1], batch_of(a)
+        items = 1 + n * (6 + _BLOCK + (2 * n if self.vectors else n))
+        return RoutineCall("eigh", (a,), sizes=(n, batch), flags=(self.lower, self.vectors),
+                           work=10 * n * n * n * batch, scratch=items * _itemsize(a) + 4 * (3 + 5 * n), failure=ENDLESS)
+
+    def __repr__(self) -> str:
+        return f"eigh{_options(upper=not self.lower, values=not self.vectors)}"
+
+
+def _over_gaps(x: Variable, gaps: Variable) -> Variable:
+    """`x` divided by `gaps` beside the diagonal, where these are zero anyway, and zero on it."""
+    diagonal = on_diagonal(x)
+    own = scalar.switch(diagonal, np.asarray(1, x.type.dtype), gaps)
+    return scalar.switch(diagonal, zeros_like(x), x / own)  # type: ignore[no-any-return]
+
+
+class Svd(Op):
+    """u, s and v' with u diag(s) v' = a: orthonormal columns and rows, and singular values from the largest on.
+
+    There are min(m, n) columns and rows, or with `full` as many as a has rows and columns. Without `vectors`, s alone.
+    """
+
+    full: bool
+    vectors: bool
+
+    def infer(self, a: Variable) -> list[TensorType]:
+        floats_only(a)
+        *batch, m, n = a.type.shape
+        inner = dims.minimum(m, n)
+        sizes: list[tuple[Any, ...]] = [(inner,)]
+        if self.vectors:
+            sizes = [(m, m if self.full else inner), (inner,), (n if self.full else inner, n)]
+        return [TensorType(a.type.dtype, (*batch, *size)) for size in sizes]
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        try:
+            found: Any = np.linalg.svd(a, self.full, self.vectors)  # type: ignore[call-overload]
+        except np.linalg.LinAlgError as error:
+            raise LinearAlgebraError(f"{self}: {ENDLESS}") from error
+        return tuple(found) if self.vectors else found
+
+    def pullback(self, a: Variable, *values: Any) -> Any:
+        """Townsend, Differentiating the singular value decomposition (2016)."""
+        m, n = a.type.shape[-2:]
+        if not self.vectors:
+            return _by_singular(Svd(False, True)(a), (None, values[1], None))
+        outputs, cotangents = values[:3], values[3:]
+        if self.full and m != n:
+            if cotangents[0] is not None or cotangents[2] is not None:
+                return Unknown("vectors beyond the singular values are any that are orthogonal; those of the others are"
+                               " svd(a, full_matrices=False)")
+            outputs = Svd(False, True)(a)
+        return _by_singular(outputs, cotangents)
+
+    def routine(self, a: Variable, *outputs: Variable) -> RoutineCall:
+        """LAPACK's gesdd."""
+        m, n = a.type.shape[-2:]
+        inner = dims.minimum(m, n)
+        items = m * n + (m + n) * (_BLOCK + 10)
+        if self.vectors:
+            items = items + 4 * inner * inner + (m * m + n * n if self.full else (m + n) * inner)
+        return RoutineCall("svd", (a,), sizes=(m, n, batch_of(a)), flags=(self.vectors, self.full),
+                           work=20 * m * n * inner * batch_of(a), scratch=items * _itemsize(a) + 32 * inner,
+                           failure=ENDLESS)
+
+    def __repr__(self) -> str:
+        return f"svd{_options(full=self.full, values=not self.vectors)}"
+
+
+def _by_singular(outputs: Any, cotangents: Any) -> Variable | None:
+    """The cotangent of a from those of u, s, v'."""
+    (u, s, across), (du, ds, dacross) = outputs, cotangents
+    last = s.type.ndim
+    row, column = expand_dims(s, [last - 1]), expand_dims(s, [last])
+    gaps = row * row - column * column
+    inner = None if ds is None else diagonal_only(ds)
+    beside = []
+    if du is not None:
+        turn = matmul(swap_last(u), du)
+        inner = _summed(inner, _over_gaps(turn - swap_last(turn), gaps) * row)
+        beside.append(matmul((du - matmul(u, turn)) / row, across))
+    if dacross is not None:
+        turn = matmul(across, swap_last(dacross))
+        inner = _summed(inner, column * _over_gaps(turn - swap_last(turn), gaps))
+        beside.append(matmul(u, (dacross - matmul(swap_last(turn), across)) / column))
+    return _summed(None if inner is None else matmul(matmul(u, inner), across), *beside)
+
+
+def over_singular(values: Variable, rcond: Any) -> tuple[Variable, Variable]:
+    """Which singular values are more than `rcond` times the largest, and one over each of them, zero for the others."""
+    last = values.type.ndim - 1
+    zero = broadcast_to(zeros_like(values), [*shape_of(values)[:-1], 1])
+    largest = reduce_axes("max", join(last, [values, zero]), [last])  # there may be none
+    counts = scalar.gt(values, expand_dims(largest, [last]) * rcond)
+    return counts, scalar.switch(counts, 1 / scalar.switch(counts, values, 1), zeros_like(values))
+
+
+class Eig(Op):
+    """The eigenvalues w and unit eigenvectors, the columns of v, of square matrices: complex numbers.
+
+    A call of NumPy: generated code has no complex numbers beside products. It has no derivative.
+    """
+
+    def infer(self, a: Variable) -> list[TensorType]:
+        square_size(a)
+        dtype = "complex64" if a.type.dtype == "float32" else "complex128"
+        return [TensorType(dtype, a.type.shape[:-1]), TensorType(dtype, a.type.shape)]
+
+    def evaluate(self, a: np.ndarray) -> Any:
+        try:
+            w, v = np.linalg.eig(a)
+        except np.linalg.LinAlgError as error:
+            raise LinearAlgebraError(f"{self}: {ENDLESS}") from error
+        dtype = "complex64" if a.dtype == "float32" else "complex128"
+        return w.astype(dtype), v.astype(dtype)
+
+    def __repr__(self) -> str:
+        return "eig"
