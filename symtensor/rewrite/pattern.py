@@ -188,6 +188,8 @@ def build(pattern: Any, bindings: Mapping[Hole, Any]) -> Any:
     """The expression `pattern` is for what its holes stand for; numbers stay numbers."""
     if isinstance(pattern, Hole):
         return bindings[pattern]
+    if isinstance(pattern, list):  # the outputs of an op of several
+        return [build(p, bindings) for p in pattern]
     if not isinstance(pattern, Applied):
         return pattern
     arguments = [build(p, bindings) for p in pattern.inputs]

@@ -21,11 +21,13 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from symtensor.base.errors import RewriteError
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.rewrite.facts import holds
 from symtensor.rewrite.pattern import Applied, Bindings, Hole, Pattern, build, head, match, orders
 from symtensor.types.dtype import ALL
 
@@ -106,7 +108,7 @@ class Equation(Rule):
     """A rule whose two sides are expressions with holes."""
 
     def __init__(self, function: Callable[..., Any], keeps: str, when: Callable[..., bool] | None,
-                 dtypes: Collection[str], examples: dict[str, Sequence[Any]]) -> None:
+                 dtypes: Collection[str], facts: Mapping[str, str], examples: dict[str, Sequence[Any]]) -> None:
         self.holes = [Hole(name) for name in inspect.signature(function).parameters]
         self.left, self.right = function(*self.holes)
         if not isinstance(self.left, Applied):
@@ -114,6 +116,7 @@ class Equation(Rule):
         super().__init__(function, (), keeps)
         self.when = when
         self.dtypes = dtypes
+        self.facts = facts
         self.examples = examples
         self._asked = list(inspect.signature(when).parameters) if when else []
 
@@ -137,6 +140,9 @@ class Equation(Rule):
             first = next(bindings[hole] for hole in self.holes if isinstance(bindings[hole], Variable))
             if first.type.dtype not in self.dtypes:
                 return False
+        if not all(holds(self.facts[str(hole.name)], bound) for hole, bound in bindings.items()
+                   if str(hole.name) in self.facts):
+            return False
         if self.when is None or (context is None and "context" in self._asked):
             return True
         named: dict[str, Any] = {str(hole.name): bound for hole, bound in bindings.items()}
@@ -160,16 +166,18 @@ class GraphPass:
 
 
 def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dtypes: Collection[str] = ALL,
+         facts: Mapping[str, str] = MappingProxyType({}),
          **examples: Sequence[Any]) -> Callable[[Callable[..., Any]], Equation]:
     """Decorator: an equation `left, right` between expressions of the holes the function is given.
 
     `keeps` is one of `KEEPS`. `when` is asked with what the holes of its parameters' names stand for, and
-    with the `Context` if a parameter has that name. `dtypes` are those of the first hole the rule is for.
+    with the `Context` if a parameter has that name. `dtypes` are those of the first hole the rule is for. `facts` say
+    what must be known of the matrices that holes stand for (`rewrite.facts`).
     `examples` give, for holes that are parameters of an op, values to check the rule with. Raises
     RewriteError for a rule that makes no sense.
     """
     def register(function: Callable[..., Any]) -> Equation:
-        made = Equation(function, keeps, when, dtypes, examples)
+        made = Equation(function, keeps, when, dtypes, facts, examples)
         for phase in phases:
             phase.rules.append(made)
         return made

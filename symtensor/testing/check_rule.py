@@ -39,6 +39,7 @@ from symtensor.ops.shape import broadcast_like
 from symtensor.rewrite.pattern import Applied, Bindings, build, match, orders
 from symtensor.rewrite.rule import Equation
 from symtensor.testing.exact import DIGITS, as_exact, exact_values
+from symtensor.testing.matrix_rules import check_on_matrices, is_about_matrices, matrix_candidates
 from symtensor.types.dtype import FLOATS, numpy_dtype
 from symtensor.types.tensor import TensorType
 
@@ -55,7 +56,7 @@ def check_rule(rule: Equation) -> None:
     applied = False
     for bindings in instances(rule):
         applied = True
-        _check_instance(rule, bindings)
+        (check_on_matrices if is_about_matrices(rule) else _check_instance)(rule, bindings)
     if not applied:
         raise CheckFailed(f"rule {rule.name} applies to no variables of any dtype: {rule!r}",
                           fix="`examples` must give values for the holes that are parameters of ops")
@@ -65,7 +66,8 @@ def check_rule(rule: Equation) -> None:
 
 def instances(rule: Equation) -> Iterator[Bindings]:
     """What the holes of a rule may stand for, so that it applies: variables, and parameters from its examples."""
-    return (bindings for bindings in _candidates(rule) if _applies(rule, bindings))
+    candidates = matrix_candidates(rule) if is_about_matrices(rule) else _candidates(rule)
+    return (bindings for bindings in candidates if _applies(rule, bindings))
 
 
 def _candidates(rule: Equation) -> Iterator[Bindings]:
@@ -98,7 +100,8 @@ def _applies(rule: Equation, bindings: Bindings) -> bool:
         left = build(rule.left, bindings)
     except (SymtensorError, TypeError):
         return False
-    found = [b for b in (match(p, left) for p in orders(rule.left)) if b is not None]
+    root = left[0] if isinstance(left, list) else left
+    found = [b for b in (match(p, root) for p in orders(rule.left)) if b is not None]
     if not any(all(b[hole] is bindings[hole] or b[hole] == bindings[hole] for hole in b) for b in found):
         return False
     return rule.admits(bindings)
