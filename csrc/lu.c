@@ -250,7 +250,7 @@ enum { DETERMINANT_ONE };
         for (int64_t i = 0; i < n; i++) {                                           \
             type own = factors[i * (n + 1)];                                        \
             product *= exchanged[i] == i + 1 ? 1 : -1;                              \
-            product *= own > 0 ? 1 : own < 0 ? -1 : own;                            \
+            product *= own < 0 ? -1 : own != 0;                                     \
             sum += logarithm(absolute(own));                                        \
         }                                                                           \
         *sign = product;                                                            \

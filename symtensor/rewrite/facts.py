@@ -120,8 +120,8 @@ def _of(x: Variable) -> Facts:
 
 def _of_constant(x: Constant) -> set[str]:
     data = x.data
-    if data.ndim != 2 or data.size > _LARGEST_CONSTANT or x.type.dtype not in FLOATS:
-        return set()
+    if data.ndim != 2 or data.size > _LARGEST_CONSTANT or x.type.dtype not in FLOATS or not np.diagonal(data).all():
+        return set()  # with a zero on its diagonal, a triangle is singular: that is to be said when it is solved
     own = {"symmetric": (data == data.T).all(), "lower_triangular": not np.triu(data, 1).any(),
            "upper_triangular": not np.tril(data, -1).any(), "positive_diagonal": (np.diagonal(data) > 0).all(),
            "identity": (data == np.eye(len(data))).all()}

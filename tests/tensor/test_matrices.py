@@ -165,7 +165,8 @@ SINGULAR, NAN = np.array([[1.0, 2.0], [2.0, 4.0]]), np.full((2, 2), np.nan)
 FAILURES = {
     "inverse: a matrix is singular": (T.linalg.inv, np.zeros((2, 2))),
     "lu_inverse: a matrix is singular": (lambda a: T.linalg.inv(a) + T.linalg.slogdet(a)[1], SINGULAR),
-    "lu_solve: a matrix is singular": (lambda a: T.linalg.solve(a, a) + T.linalg.inv(a), np.zeros((2, 2))),
+    "lu_solve: a matrix is singular": (lambda a: T.linalg.solve(a, T.exp(a)) + T.linalg.slogdet(a)[1],
+                                       np.zeros((2, 2))),
     "svd: the iteration did not converge": (lambda a: T.linalg.svd(a, False)[0] + a, NAN),
     "svd[values]: the iteration did not converge": (T.linalg.svdvals, NAN),
 }
@@ -179,6 +180,15 @@ def test_what_has_no_result_names_the_line_and_the_operands(message):
         st.function([a], build(a))(array)
     assert caught.value.what == message and isinstance(caught.value, np.linalg.LinAlgError)
     assert "test_matrices.py" in caught.value.where[0] and "float64 (a.0, a." in caught.value.operands[0]
+
+
+def test_a_zero_on_a_diagonal_matrix_gives_infinity():
+    v, b = T.dvector("v"), T.dvector("b")
+    f = st.function([v, b], [T.linalg.solve(T.diag(v), b), T.linalg.det(T.diag(v))])
+    x, value = f([2.0, 0.0], [1.0, -1.0])
+    assert x.tolist() == [0.5, -np.inf] and value == 0
+    with pytest.raises(LinearAlgebraError, match="solve: a matrix is singular"):
+        T.linalg.solve(np.diag([2.0, 0.0]), [1.0, 2.0]).eval()
 
 
 def test_determinants_of_singular_matrices():

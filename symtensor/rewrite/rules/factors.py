@@ -89,5 +89,6 @@ def _determinant(packed: Variable, exchanges: Variable) -> list[Variable]:
     last = packed.type.ndim - 1
     places = Iota()(dimension(packed, last))
     diagonal = gather(packed, {last - 1: places, last: places})
-    signs = scalar.sign(diagonal) * cast(scalar.switch(scalar.eq(exchanges, places), 1, -1), packed.type.dtype)
-    return [reduce_axes("prod", signs, [last - 1]), sum_axes(scalar.log(scalar.abs_(diagonal)), [last - 1])]
+    signs = scalar.switch(scalar.isnan(diagonal), 1.0, scalar.sign(diagonal))
+    exchanged = cast(scalar.switch(scalar.eq(exchanges, places), 1, -1), packed.type.dtype)
+    return [reduce_axes("prod", signs * exchanged, [last - 1]), sum_axes(scalar.log(scalar.abs_(diagonal)), [last - 1])]
