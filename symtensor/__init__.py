@@ -40,6 +40,7 @@ _HOMES = {
     "map": "symtensor.control.views", "reduce": "symtensor.control.views", "foldl": "symtensor.control.views",
     "foldr": "symtensor.control.views", "scan_checkpoints": "symtensor.control.views",
     "ifelse": "symtensor.control.branches", "OpFromGraph": "symtensor.control.from_graph",
+    "COp": "symtensor.control.c_op", "ExternalCOp": "symtensor.control.c_op",
     "Print": "symtensor.ops.effects",
     "clone": "symtensor.cloning", "map_variables": "symtensor.cloning", "vectorize": "symtensor.cloning",
     "dot": "symtensor.tensor.linear",

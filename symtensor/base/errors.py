@@ -63,6 +63,10 @@ class AssertionFailed(SymtensorError, AssertionError):
     """A condition that the user asserted does not hold."""
 
 
+class OpFailed(SymtensorError, RuntimeError):
+    """A function that the user wrote in C returned that it failed."""
+
+
 class LinearAlgebraError(SymtensorError, np.linalg.LinAlgError):
     """A matrix that has no such factors, or a system without one solution."""
 

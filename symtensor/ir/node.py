@@ -334,6 +334,10 @@ class Op:
     """`routine(*inputs, *outputs)`: the call of a library's routine that computes the outputs; None where there is none
     for these types. Optional, instead of `element`."""
 
+    kernel_text: ClassVar[Callable[..., str] | None] = None
+    """`kernel_text()`: the C text of a kernel of one unit, whose buffers are the inputs and outputs, and whose sizes
+    are those of all their axes. Optional, instead of `element`."""
+
     def library_call(self, node: Apply) -> RoutineCall | None:
         """How a library computes an application of this op, if one does."""
         return None if self.routine is None else self.routine(*node.inputs, *node.outputs)

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,7 @@ from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.transfer import Transfer, untransferred
+from symtensor.types.dim import Size
 
 __all__ = ["Evaluate", "Part"]
 
@@ -107,6 +109,8 @@ class Part:
             self.launch(*scatter_kernel(node), node, device)
         elif call is not None:
             self._routine(node, call, device)
+        elif node.op.kernel_text is not None:
+            self._own_kernel(node, node.op.kernel_text())
         elif isinstance(node.op, Transfer):
             self._start(node, node.inputs[0], self.flow.device_of(node.inputs[0]))
         elif not (isinstance(node.op, Scan) and plan_loop(self, node, device)):
@@ -134,6 +138,14 @@ class Part:
         """Whether a unit or node writes a storage in place."""
         made = [v for node in (origin.nodes if isinstance(origin, Group) else [origin]) for v in node.outputs]
         return isinstance(self.buffers, Results) and any(self.places.of(v) in self.flow.shared for v in made)
+
+    def _own_kernel(self, node: Apply, text: str) -> None:
+        """Launch a kernel that the op wrote itself: one unit, given its inputs, its outputs and all their sizes."""
+        variables = [*map(reshaped_base, node.inputs), *node.outputs]
+        sizes = tuple(size for v in (*node.inputs, *node.outputs) for size in v.type.shape)
+        work: Size = sum((math.prod(v.type.shape, start=1) for v in node.outputs), 0)
+        printed = PrintedKernel(str(node.op), text, sizes, 1, work, 0, tuple(range(len(variables))))
+        self._launch(self.assembly.numbered([printed], 0), variables, node, 0)
 
     def _call(self, node: Apply) -> None:
         """Call the NumPy meaning of an op."""

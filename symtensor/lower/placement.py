@@ -120,6 +120,8 @@ def _lacks(node: Apply, device: Device) -> str | None:
         return None if is_there else f"there is no {call.name} of {dtypes[-1]} on {device.name}"
     if isinstance(node.op, Scan):
         return _lacks_in_step(node.op, device)
+    if node.op.kernel_text is not None:
+        return "its kernel is written in C"
     return "it has no code: it runs in Python"
 
 

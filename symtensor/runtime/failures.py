@@ -20,6 +20,7 @@ from symtensor.base.errors import (
     DeviceError,
     IndexOutOfRange,
     LinearAlgebraError,
+    OpFailed,
     OutOfMemory,
     ShapeError,
     SymtensorError,
@@ -88,8 +89,10 @@ class Failures:
                 raise LinearAlgebraError(f"{during}{names}: {instruction.failure}", where=where, operands=operands,
                                          fix=instruction.fix)
             found = self._offence([self.places[place] for place in places], arrays) if step is None else None
-            if isinstance(found, AssertionFailed) or (found is None and "Assert" in names):
+            if isinstance(found, AssertionFailed) or (found is None and "assert[" in names):
                 raise AssertionFailed(during + (names if found is None else found.what), where=where, operands=operands)
+            if found is None and "wrap_index" not in names:
+                raise OpFailed(f"{during}the C function {names} says that it failed", where=where, operands=operands)
             raise IndexOutOfRange(during + ("an index is out of range" if found is None else found.what), where=where,
                                   operands=operands, fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)
