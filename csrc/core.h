@@ -7,7 +7,7 @@
  * Function   the Python callable: arguments, results, updates, a pool of          function.c argument.c result.c
  *            workspaces
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
- * Device     memory and queued work of a device, and arrays that are there        device.c value.c
+ * Device     memory and queued work of a device, and arrays that are there        device.c queue.c value.c dlpack.c
  *
  * run.c goes through the instructions, loop.c through the steps of loops; call.c calls Python; routines.c has
  * the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds; parallel.c spreads chunks over

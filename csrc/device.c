@@ -6,6 +6,7 @@
 #define SMALL_PIECE 512
 #define LARGE_PIECE (1 << 20)
 #define OUT_OF_MEMORY 2          /* CUDA_ERROR_OUT_OF_MEMORY */
+#define DEVICE_ORDINAL 9         /* CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL */
 
 Driver driver;
 
@@ -224,9 +225,10 @@ static int make_stream(Device *device)
 
 static PyObject *device_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"name", "context", NULL};
+    static char *names[] = {"name", "ordinal", "context", NULL};
     PyObject *name, *context;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "UO!:Device", names, &name, &PyLong_Type, &context))
+    int ordinal;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "UiO!:Device", names, &name, &ordinal, &PyLong_Type, &context))
         return NULL;
     if (driver.cuCtxPushCurrent_v2 == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "set_driver must be called first");
@@ -236,6 +238,7 @@ static PyObject *device_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     if (device == NULL)
         return NULL;
     device->name = Py_NewRef(name);
+    device->ordinal = ordinal;
     device->context = PyLong_AsVoidPtr(context);
     if (make_stream(device) < 0)
         Py_CLEAR(device);
@@ -305,6 +308,41 @@ static PyObject *device_kernel(PyObject *self, PyObject *args)
     return PyLong_FromVoidPtr(kernel);
 }
 
+/* Have its later work wait for what another library has queued on a stream of its own. */
+static PyObject *device_wait_for(PyObject *self, PyObject *stream)
+{
+    Device *device = (Device *)self;
+    long long handle = PyLong_AsLongLong(stream);
+    if (handle == -1 && PyErr_Occurred())
+        return NULL;
+    Status status = device_enter(device);
+    if (status == 0) {
+        status = driver.cuEventRecord(device->event, (void *)(intptr_t)handle);
+        if (status == 0)
+            status = driver.cuStreamWaitEvent(device->stream, device->event, 0);
+        device_leave();
+    }
+    if (status != 0)
+        return device_raise(device, status, "another stream was waited for"), NULL;
+    Py_RETURN_NONE;
+}
+
+/* Whether an address is of this device. */
+static PyObject *device_holds(PyObject *self, PyObject *address)
+{
+    Device *device = (Device *)self;
+    int ordinal = -1;
+    Address wanted = (Address)PyLong_AsUnsignedLongLong(address);
+    if (PyErr_Occurred())
+        return NULL;
+    if (device_enter(device) == 0) {
+        if (driver.cuPointerGetAttribute(&ordinal, DEVICE_ORDINAL, wanted) != 0)
+            ordinal = -1;
+        device_leave();
+    }
+    return PyBool_FromLong(ordinal == device->ordinal);
+}
+
 static PyObject *device_trim(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -345,6 +383,7 @@ static PyGetSetDef device_attributes[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef device_members[] = {
+    {"ordinal", T_INT, offsetof(Device, ordinal), READONLY, "The driver's number of it."},
     {"name", T_OBJECT, offsetof(Device, name), READONLY, "What programs call it."},
     {"held_bytes", T_LONGLONG, offsetof(Device, held_bytes), READONLY, "Bytes in use."},
     {"unused_bytes", T_LONGLONG, offsetof(Device, unused_bytes), READONLY, "Bytes kept to be used again."},
@@ -357,6 +396,8 @@ static PyMethodDef device_methods[] = {
     {"synchronize", device_synchronize, METH_NOARGS, "synchronize()\n--\n\nWait for all its work."},
     {"load", device_load, METH_O, "load(module)\n--\n\nLoad the bytes of a module, for good; its handle."},
     {"kernel", device_kernel, METH_VARARGS, "kernel(module, name)\n--\n\nThe handle of a loaded module's kernel."},
+    {"wait_for", device_wait_for, METH_O, "wait_for(stream)\n--\n\nWait for what is queued on another stream."},
+    {"holds", device_holds, METH_O, "holds(address)\n--\n\nWhether memory at an address is this device's."},
     {"trim", device_trim, METH_NOARGS, "trim()\n--\n\nGive back memory that is kept to be used again."},
     {NULL, NULL, 0, NULL}};
 
@@ -365,7 +406,7 @@ PyTypeObject DeviceType = {
     .tp_name = "symtensor._core.Device",
     .tp_basicsize = sizeof(Device),
     .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Device(name, context)\n--\n\n"
+    .tp_doc = "Device(name, ordinal, context)\n--\n\n"
               "A device: `context` is the address of a context of the driver, which must live as long as the process.",
     .tp_new = device_new,
     .tp_dealloc = device_dealloc,

@@ -36,6 +36,7 @@ typedef uint64_t Address;        /* CUdeviceptr */
     X(cuMemcpyPeerAsync, (Address target, void *to, Address source, void *from, size_t bytes, void *stream)) \
     X(cuMemsetD8Async, (Address target, unsigned char value, size_t bytes, void *stream)) \
     X(cuMemsetD32Async, (Address target, unsigned value, size_t count, void *stream)) \
+    X(cuPointerGetAttribute, (void *value, int attribute, Address address)) \
     X(cuModuleLoadData, (void **module, const void *data)) \
     X(cuModuleGetFunction, (void **kernel, void *module, const char *name)) \
     X(cuGetErrorName, (Status status, const char **name)) \
@@ -59,6 +60,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *name;
+    int ordinal;                 /* the driver's number of it */
     void *context, *stream, *event; /* the event orders its work and that of other devices */
     Piece *unused;               /* memory that nobody holds, to be used again */
     int unused_count, unused_room;
@@ -86,6 +88,9 @@ Status device_wait(Device *device);
 /* Raise what a status means. Returns -1. */
 int device_raise(const Device *device, Status status, const char *doing);
 const char *device_error_name(Status status);
+
+PyObject *dlpack_export(PyObject *array, PyObject *args, PyObject *keywords);
+PyObject *dlpack_device(PyObject *array, PyObject *unused);
 
 PyObject *driver_set(PyObject *module, PyObject *addresses);
 

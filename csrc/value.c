@@ -298,6 +298,8 @@ static PyMethodDef array_methods[] = {
     {"get", array_to_numpy, METH_NOARGS, "get()\n--\n\nThe elements as an array of NumPy."},
     {"over", array_over_foreign, METH_VARARGS | METH_STATIC,
      "over(device, owner, address, dtype, shape)\n--\n\nContiguous memory of another library, which `owner` keeps alive."},
+    {"__dlpack__", (PyCFunction)(void (*)(void))dlpack_export, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"__dlpack_device__", dlpack_device, METH_NOARGS, NULL},
     {"__array__", (PyCFunction)(void (*)(void))array_as_numpy, METH_VARARGS | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL}};
 

@@ -47,7 +47,7 @@ _HOMES = {
     "debugprint": "symtensor.printing", "pp": "symtensor.printing", "pprint": "symtensor.printing",
 }
 """The module each public name lives in."""
-_MODULES = ("tensor", "sparse", "gradient", "graph", "printing")
+_MODULES = ("tensor", "sparse", "gradient", "graph", "printing", "cuda")
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

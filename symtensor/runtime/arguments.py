@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir.disagreement import declaration_error
 from symtensor.ir.node import Variable, describe
-from symtensor.runtime.shared import Container, SharedVariable
+from symtensor.runtime.shared import Container, SharedVariable, is_foreign
 from symtensor.types.dtype import numpy_dtype
 from symtensor.types.tensor import TensorType
 
@@ -153,6 +154,8 @@ def converted(declared: In, value: Any, label: str) -> np.ndarray:
                            fix="give an array; variable.eval() computes one")
     if declared.strict and not (isinstance(value, np.ndarray) and type.accepts(value)):
         raise TypeMismatch(f"{label!r} is strict: it takes arrays of {type.describe()} only")
+    if is_foreign(value):
+        value = import_module("symtensor.runtime.cuda.border").over(value)
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -27,7 +27,7 @@ from symtensor.runtime.core import core
 from symtensor.types.dtype import ALL, numpy_dtype
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Container", "SharedVariable", "is_movable", "living", "shared"]
+__all__ = ["Container", "SharedVariable", "is_foreign", "is_movable", "living", "shared"]
 
 
 class _PlainStorage:
@@ -89,6 +89,8 @@ class SharedVariable(Variable):
 
         With `borrow` the array itself is kept where it can be, and must not be changed from outside.
         """
+        if is_foreign(new_value):
+            new_value = import_module("symtensor.runtime.cuda.border").over(new_value)
         if core is not None and isinstance(new_value, core.DeviceArray):
             self.storage.value = _admitted_there(new_value, self.type, repr(self), borrow)
         else:
@@ -159,6 +161,12 @@ def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarr
     return kept if borrow or kept is not array and not np.shares_memory(kept, array) else kept.copy()
 
 
+def is_foreign(value: Any) -> bool:
+    """Whether a value is an array on a device that another library made."""
+    return hasattr(value, "__cuda_array_interface__") and not (
+        core is not None and isinstance(value, core.DeviceArray))
+
+
 def _check_sizes(shape: tuple[int, ...], type: TensorType, name: str) -> None:
     for axis, (wanted, size) in enumerate(zip(type.static_shape, shape)):
         if wanted is not None and wanted != size:
@@ -190,6 +198,8 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
                            fix="give an array; variable.eval() computes one")
     if hasattr(value, "tocsr"):  # a scipy.sparse matrix
         return import_module("symtensor.sparse").sparse_shared(value, name)  # type: ignore[no-any-return]
+    if is_foreign(value):
+        value = import_module("symtensor.runtime.cuda.border").over(value)
     if core is not None and isinstance(value, core.DeviceArray):
         value = value.get()
     array = np.asarray(value)

@@ -24,10 +24,11 @@ from symtensor.runtime.core import core
 from symtensor.runtime.cuda.names import canonical, ordinal
 from symtensor.runtime.memory import out_of_memory
 
-__all__ = ["OpenDevice", "open_device", "opened", "uploaded"]
+__all__ = ["OpenDevice", "count", "open_device", "opened", "uploaded"]
 
 _INSTALL = ("install NVIDIA's driver and `pip install pycuda nvidia-cuda-nvrtc`; device=cpu does without, and"
             " cuda_driver=software runs the same kernels on the processor")
+_LIBRARY = "libcuda.so.1"
 _open: dict[str, OpenDevice] = {}
 _lock = threading.RLock()
 
@@ -80,6 +81,11 @@ def uploaded(name: str, array: Any, label: str | None = None) -> Any:
         raise out_of_memory(device.core, array.nbytes, f"the shared variable {label or 'being made'}") from None
 
 
+def count() -> int:
+    """How many devices there are. Raises DeviceError where there is no driver."""
+    return int(_pycuda().Device.count())
+
+
 def opened() -> list[OpenDevice]:
     """The devices in use."""
     return list(_open.values())
@@ -87,15 +93,22 @@ def opened() -> list[OpenDevice]:
 
 def _opened(name: str) -> OpenDevice:
     cuda, number = _pycuda(), ordinal(name)
-    count = cuda.Device.count()
-    if number >= count:
-        raise DeviceError(f"there is no device {name}", fix="there are " + ", ".join(f"cuda{n}" for n in range(count))
-                          if count else "device=cpu")
+    if number >= count():
+        there = ", ".join(f"cuda{n}" for n in range(count()))
+        raise DeviceError(f"there is no device {name}", fix=f"there are {there}" if there else "device=cpu")
     device = cuda.Device(number)
-    context = device.retain_primary_context()
-    made = core.Device(name, context.handle)
+    context = _held_for_good(device.retain_primary_context())
+    made = core.Device(name, number, context.handle)
     made.synchronous = config.cuda_synchronous
     return OpenDevice(name, made, context, _architecture(device))
+
+
+def _held_for_good(context: Any) -> Any:
+    """The context, attached once more: PyCUDA detaches it when any of its objects for it goes, though others use it."""
+    context.push()
+    ctypes.CDLL(_LIBRARY).cuCtxAttach(ctypes.byref(ctypes.c_void_p()), 0)
+    context.pop()
+    return context
 
 
 def _architecture(device: Any) -> str:
@@ -122,7 +135,7 @@ def _pycuda() -> Any:
         from symtensor.runtime.cuda import software
         software.load()
     try:
-        library = ctypes.CDLL("libcuda.so.1")
+        library = ctypes.CDLL(_LIBRARY)
     except OSError:
         raise DeviceError("there is no CUDA driver on this machine: libcuda.so.1 was not found", fix=_INSTALL) from None
     try:

@@ -1,0 +1,79 @@
+"""Arrays on devices that other libraries share with us, without a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symtensor as st
+import symtensor.tensor as T
+from symtensor.base.errors import TypeMismatch
+
+A = np.arange(12, dtype="float32").reshape(3, 4)
+X = T.fmatrix("x")
+
+
+class Foreign:
+    """Another library's array: it has nothing but the interface."""
+
+    def __init__(self, array: Any, **facts: Any) -> None:
+        self.array = array
+        self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **facts}
+
+
+def test_pycuda_computes_in_the_memory_of_a_result() -> None:
+    result = st.function([X], (X + 1).transfer("cuda0"))(A)
+    view = st.cuda.gpuarray(result)
+    assert view.shape == A.shape and view.dtype == "float32" and int(view.gpudata) == result.gpudata
+    import pycuda.driver as cuda
+    context = cuda.Device(0).retain_primary_context()
+    context.push()
+    try:
+        np.testing.assert_array_equal(view.get(), A + 1)
+        view.set(np.full_like(A, 7))
+    finally:
+        context.pop()
+    st.cuda.device("cuda0").wait_for(1)
+    assert (result.get() == 7).all()
+
+
+def test_arrays_of_others_are_taken() -> None:
+    foreign = Foreign(st.cuda.array(A, "cuda0"))
+    np.testing.assert_array_equal(st.function([X], X * 2, device="cuda")(foreign), A * 2)
+    np.testing.assert_array_equal(st.function([X], X * 2)(foreign), A * 2)
+    weights = st.shared(np.zeros((1, 1), "float32"), target="cuda0")
+    weights.set_value(foreign, borrow=True)
+    assert weights.storage.value.gpudata == foreign.array.gpudata
+    st.function([], updates=[(weights, weights + 1)])()  # in memory of its own: others do not see it change
+    np.testing.assert_array_equal(weights.get_value(), A + 1)
+    np.testing.assert_array_equal(foreign.array.get(), A)
+
+
+def test_what_is_not_contiguous_is_refused() -> None:
+    foreign = Foreign(st.cuda.array(A, "cuda0"), strides=(4, 12))
+    with pytest.raises(TypeMismatch, match="must be contiguous"):
+        st.cuda.array(foreign, "cuda0")
+
+
+def test_dlpack() -> None:
+    result = st.cuda.array(A, "cuda1")
+    assert result.__dlpack_device__() == (2, 1)
+    capsule = result.__dlpack__(stream=None)
+    assert '"dltensor"' in repr(capsule)
+    address = result.gpudata
+    del result
+    held = st.cuda.device("cuda1").held_bytes
+    del capsule
+    assert st.cuda.device("cuda1").held_bytes < held and address
+    with pytest.raises(BufferError, match="shared, not copied"):
+        st.cuda.array(A, "cuda1").__dlpack__(copy=True)
+
+
+def test_devices_and_their_memory() -> None:
+    assert st.cuda.count() == 2
+    left, total = st.cuda.device("cuda0").memory
+    assert 0 < left <= total
+    with pytest.raises(AttributeError):
+        st.cuda.device("cuda0").memory = 1
