@@ -1,6 +1,6 @@
 # Everything a fresh clone needs: Python 3.10 or later, gcc (or clang) and pip.
 #   make demo     train a network on real digits; under a minute, and as much to install
-#   make test     the test suite and the examples in docstrings
+#   make test     the test suite and the examples in docstrings; builds pycuda, a minute, for tests of CUDA without a GPU
 #   make lint types   style and type checks
 #   make bench    symtensor beside PyTorch, JAX, PyTensor and NumPy, on this machine (installs about 1 GB)
 
@@ -10,13 +10,17 @@ BENCH = .venv-bench/bin
 SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
 WORKERS ?= 2
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test pycuda-suite lint types bench clean
 
 demo: .venv/.demo
 	$(IN)/python examples/mnist_mlp.py
 
-test: .venv/.test
+test: .venv/.test .venv/.pycuda
 	$(IN)/python -m pytest -n $(WORKERS)
+
+# pycuda's own tests on the software driver
+pycuda-suite: .venv/.test .venv/.pycuda
+	$(IN)/python tests/cuda/pycuda_suite.py -n $(WORKERS)
 
 lint: .venv/.lint
 	$(IN)/ruff check
@@ -36,6 +40,10 @@ clean:
 # One stamp for each set of extras that was installed, older than what it was built from when that changes.
 .venv/.%: .venv/bin/python $(SOURCES)
 	$(IN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+.venv/.pycuda: .venv/.cuda-test
+	$(IN)/symtensor install-pycuda
 	touch $@
 
 .venv-bench/bin/python:

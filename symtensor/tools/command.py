@@ -14,7 +14,8 @@ from typing import Any
 
 from symtensor.base.config import config
 from symtensor.base.errors import SymtensorError
-from symtensor.tools import cached, compare, doctor, stages, tables
+from symtensor.runtime.cuda import software
+from symtensor.tools import cached, compare, cuda_check, doctor, install_pycuda, stages, tables
 
 __all__ = ["main"]
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="symtensor", description="A symbolic tensor expression compiler.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for add in (_add_doctor, _add_cache, _add_config, _add_tables, _add_stages, _add_compare):
+    for add in (_add_doctor, _add_cache, _add_config, _add_tables, _add_stages, _add_compare,
+                _add_cuda_check, _add_install_pycuda):
         add(commands)
     return parser
 
@@ -80,6 +82,26 @@ def _add_compare(commands: Commands) -> None:
                         help="the value of a symbol; may be given several times")
     parser.add_argument("--seed", type=int, default=0, help="of the random arguments")
     parser.set_defaults(run=lambda chosen: compare.compared(chosen.graph.read(), dict(chosen.size), chosen.seed))
+
+
+def _add_cuda_check(commands: Commands) -> None:
+    parser = commands.add_parser("cuda-check", help="a program that uses CUDA, on the software driver: what is wrong"
+                                                    " with its kernels, and what they ask of memory")
+    parser.add_argument("--mode", default="check", choices=software.MODES,
+                        help="; ".join(f"{name}: {meaning}" for name, meaning in software.MODES.items()))
+    parser.add_argument("--devices", type=int, help="how many devices there are")
+    parser.add_argument("--memory", type=int, help="the bytes of each device")
+    parser.add_argument("--seed", type=int, help="of the orders in the mode shuffled")
+    parser.add_argument("program", help="the Python program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    parser.set_defaults(run=lambda chosen: cuda_check.checked(
+        chosen.program, chosen.arguments, mode=chosen.mode, devices=chosen.devices, memory=chosen.memory,
+        seed=chosen.seed))
+
+
+def _add_install_pycuda(commands: Commands) -> None:
+    parser = commands.add_parser("install-pycuda", help="build pycuda and install it; needs no CUDA toolkit, no GPU")
+    parser.set_defaults(run=lambda chosen: install_pycuda.install())
 
 
 def _size(text: str) -> tuple[str, int]:

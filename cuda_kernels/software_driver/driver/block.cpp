@@ -1,6 +1,6 @@
 // Running a block: a plain loop over its threads, or, where they meet at barriers or exchange values in a warp, a
 // fiber for each. In the mode shuffled, warps and threads take turns in an order of chance.
-#include "block.h"
+#include "shadow.h"
 
 #include <cstring>
 
@@ -272,8 +272,10 @@ void Worker::run_block(size_t number) {
     simt_thread.fiber = nullptr;
     running = nullptr;
     if (context->mode != Mode::fast) fill_shared();
+    if (checker) checker->begin_block();
     if (launch->function->kernel->uses_barriers) run_fibers();
     else run_loop();
+    if (checker) checker->end_block();
 }
 
 }  // namespace software
@@ -314,4 +316,13 @@ RUNTIME void simt_yield() {
     if (!worker || !worker->running) return;
     worker->yielded = true;
     switch_to(&worker->running->position, worker->scheduler);
+}
+
+// All lanes of the warp that go on come here before one writes, and again before one reads what was written.
+RUNTIME void simt_lockstep(int writing) {
+    if (!worker || !worker->running) return;
+    Fiber &fiber = *worker->running;
+    if (!writing && !fiber.wrote_volatile) return;
+    switch_to(&fiber.position, worker->scheduler);
+    fiber.wrote_volatile = writing;
 }

@@ -12,6 +12,7 @@ enum class State : unsigned char { ready, at_barrier, at_vote, done };
 struct Fiber {
     Position position = nullptr;
     State state = State::ready;
+    bool wrote_volatile = false;        // since the lanes were last in step
     uint3 thread{};
     unsigned number = 0;
     simt::Place place{};                // of the barrier it waits at
@@ -21,6 +22,8 @@ struct Fiber {
     unsigned long long value = 0, answer = 0;
     unsigned barriers = 0, votes = 0;   // passed so far
 };
+
+struct Checker;
 
 struct Fault {
     CUresult code = CUDA_SUCCESS;
@@ -45,6 +48,7 @@ struct Worker {
     std::vector<unsigned> order;
     sigjmp_buf escape;
     bool yielded = false;
+    std::shared_ptr<Checker> checker;  // in the mode check
     bool inside = false;      // a kernel: a signal is its fault
     Fault fault;
 

@@ -1,5 +1,5 @@
 // Launches: the arguments of a kernel, the blocks of its grid spread over workers, and the entries that start them.
-#include "block.h"
+#include "shadow.h"
 #include "fault.h"
 
 #include <atomic>
@@ -41,6 +41,8 @@ struct Grid {
         own.shared = shared_of_worker(*launch.function->module);
         own.dynamic_capacity = launch.function->module->symbols.at("simt_dynamic_shared").size;
         own.fault = Fault{};
+        own.checker = context.mode == Mode::check ? std::make_shared<Checker>() : nullptr;
+        if (own.checker) own.checker->begin_launch();
         FaultGuard guard(own, settings.seconds);
         if (sigsetjmp(own.escape, 1) == 0) {
             own.inside = true;

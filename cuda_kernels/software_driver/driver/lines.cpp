@@ -6,24 +6,36 @@
 
 namespace software {
 
+namespace {
+
+// Of the lines that one instruction was inlined from, innermost first, the first that is the user's.
+std::string users_line(FILE *output) {
+    char text[1024];
+    std::string found;
+    while (fgets(text, sizeof text, output)) {
+        text[strcspn(text, " \n")] = '\0';  // without the discriminator
+        const char *number = strrchr(text, ':');
+        if (!number || number[1] == '?' || text[0] == '?') continue;
+        const char *name = strrchr(text, '/');
+        if (!strstr(text, "/simt/")) return name ? name + 1 : text;
+    }
+    return found;
+}
+
+}  // namespace
+
 std::string source_line(const Module &module, const void *address) {
     auto at = static_cast<const char *>(address);
     static std::map<std::pair<std::string, size_t>, std::string> known;
     if (!address || at < module.base || module.path.empty()) return "";
-    std::string &line = known[{module.path, size_t(at - module.base)}];
-    if (!line.empty()) return line == "?" ? "" : line;
-    line = "?";
-    std::string command = format("addr2line -s -e %s 0x%zx 2>/dev/null", module.path.c_str(), size_t(at - module.base));
-    FILE *output = popen(command.c_str(), "r");
-    if (!output) return "";
-    char text[512] = "";
-    if (fgets(text, sizeof text, output) && text[0] != '?') {
-        text[strcspn(text, " \n")] = '\0';  // without the discriminator
-        const char *number = strrchr(text, ':');
-        if (number && number[1] != '?') line = text;
+    auto [kept, added] = known.try_emplace({module.path, size_t(at - module.base)});
+    if (!added) return kept->second;
+    std::string command = format("addr2line -i -e %s 0x%zx 2>/dev/null", module.path.c_str(), size_t(at - module.base));
+    if (FILE *output = popen(command.c_str(), "r")) {
+        kept->second = users_line(output);
+        pclose(output);
     }
-    pclose(output);
-    return line == "?" ? "" : line;
+    return kept->second;
 }
 
 }  // namespace software

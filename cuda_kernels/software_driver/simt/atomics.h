@@ -3,13 +3,17 @@
 
 namespace simt {
 
-#ifdef SIMT_CHECKED  // told to the driver as one access, and not instrumented
+#if defined SIMT_CHECKED || defined SIMT_LOCKSTEP
 #define SIMT_ATOMIC __attribute__((noinline, no_sanitize("thread")))
-template <typename T> inline void touched(T *address) {
-    simt_access(address, sizeof(T), access_read | access_write | access_atomic, __builtin_return_address(0));
-}
 #else
 #define SIMT_ATOMIC inline
+#endif
+
+#ifdef SIMT_CHECKED  // told to the driver as one access
+template <typename T> inline void touched(T *address) {
+    simt_access(address, sizeof(T), access_write | access_atomic, __builtin_return_address(0));
+}
+#else
 template <typename T> inline void touched(T *) {}
 #endif
 
@@ -36,7 +40,7 @@ template <typename T, typename Change> SIMT_ATOMIC T exchange_by(T *address, Cha
 #define SIMT_INTEGER(X, ...) X(int, __VA_ARGS__) X(unsigned, __VA_ARGS__) X(unsigned long long, __VA_ARGS__) \
     X(long long, __VA_ARGS__) X(unsigned long, __VA_ARGS__)
 #define SIMT_ATOMICS(type, name, result) \
-    inline type name(type *address, type value) { \
+    SIMT_INLINE type name(type *address, type value) { \
         return simt::exchange_by(address, [=](type old) -> type { return result; }); \
     }
 #define SIMT_ALL_SUFFIXES(X, name, result) \
@@ -55,7 +59,7 @@ SIMT_ATOMICS(unsigned, atomicInc, old >= value ? 0 : old + 1)
 SIMT_ATOMICS(unsigned, atomicDec, old == 0 || old > value ? value : old - 1)
 
 #define SIMT_SWAPS(type, name) \
-    inline type name(type *address, type compare, type value) { \
+    SIMT_INLINE type name(type *address, type compare, type value) { \
         return simt::exchange_by(address, [=](type old) -> type { return old == compare ? value : old; }); \
     }
 SIMT_INTEGER(SIMT_SWAPS, atomicCAS)

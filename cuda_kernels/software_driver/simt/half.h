@@ -102,7 +102,7 @@ inline float to_odd(double value) {
     inline type hfloor(type a) { return type(floorf(a)); } \
     inline type htrunc(type a) { return type(truncf(a)); } \
     inline type hrint(type a) { return type(nearbyintf(a)); } \
-    inline type atomicAdd(type *address, type value) { \
+    SIMT_INLINE type atomicAdd(type *address, type value) { \
         return simt::exchange_by(address, [=](type old) { return old + value; }); \
     }
 SIMT_SHORT_FLOAT(__half, half_bits, half_value)

@@ -195,16 +195,16 @@ inline float erfinvf(float y) { return float(simt::inverse_erf(double(y))); }
 
 // -- loads and stores with a hint about caches --------------------------------------------------------------------
 
-template <typename T> inline T __ldg(const T *address) { return *address; }
-template <typename T> inline T __ldcg(const T *address) { return *address; }
-template <typename T> inline T __ldca(const T *address) { return *address; }
-template <typename T> inline T __ldcs(const T *address) { return *address; }
-template <typename T> inline T __ldlu(const T *address) { return *address; }
-template <typename T> inline T __ldcv(const T *address) { return *const_cast<const volatile T *>(address); }
-template <typename T> inline void __stwb(T *address, T value) { *address = value; }
-template <typename T> inline void __stcg(T *address, T value) { *address = value; }
-template <typename T> inline void __stcs(T *address, T value) { *address = value; }
-template <typename T> inline void __stwt(T *address, T value) { *address = value; }
+template <typename T> SIMT_INLINE T __ldg(const T *address) { return *address; }
+template <typename T> SIMT_INLINE T __ldcg(const T *address) { return *address; }
+template <typename T> SIMT_INLINE T __ldca(const T *address) { return *address; }
+template <typename T> SIMT_INLINE T __ldcs(const T *address) { return *address; }
+template <typename T> SIMT_INLINE T __ldlu(const T *address) { return *address; }
+template <typename T> SIMT_INLINE T __ldcv(const T *address) { return *const_cast<const volatile T *>(address); }
+template <typename T> SIMT_INLINE void __stwb(T *address, T value) { *address = value; }
+template <typename T> SIMT_INLINE void __stcg(T *address, T value) { *address = value; }
+template <typename T> SIMT_INLINE void __stcs(T *address, T value) { *address = value; }
+template <typename T> SIMT_INLINE void __stwt(T *address, T value) { *address = value; }
 
 // Time stands still here: what it measures would say nothing about a GPU.
 inline long long clock64() { return 0; }

@@ -78,6 +78,7 @@ unsigned long long simt_warp(simt::Vote vote, unsigned mask, unsigned long long 
 unsigned simt_active_mask();
 void simt_fence();                                   // __threadfence
 void simt_yield();                                   // __nanosleep, and spinning
+void simt_lockstep(int writing);                     // before an access to what is volatile
 void simt_access(const void *address, unsigned long size, unsigned access, const void *at);
 [[noreturn]] void simt_fail(unsigned code, const char *text, const char *file, unsigned line);
 int simt_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -10,6 +10,9 @@ template <unsigned... I> struct Count<0, I...> { using type = Indices<I...>; };
 template <typename T> struct Value { using type = T; };
 template <typename T> struct Value<const T> { using type = T; };
 
+// The driver hands arguments over in its own memory, which is no kernel's to be watched.
+#define SIMT_UNWATCHED __attribute__((no_sanitize("thread")))
+
 template <auto function> struct Entry;
 
 // The parameters of a kernel, and how it is called with pointers to its arguments.
@@ -18,14 +21,14 @@ template <typename... P, void (*function)(P...)> struct Entry<function> {
     static constexpr Parameter parameters[count + 1] = {{sizeof(P), alignof(P)}..., {0, 1}};
 
     template <unsigned... I>
-    static inline void call(void **arguments, Indices<I...>) {
+    SIMT_UNWATCHED static void call(void **arguments, Indices<I...>) {
         (void)arguments;
         function(*static_cast<typename Value<P>::type *>(arguments[I])...);
     }
 
-    static void thread(void **arguments) { call(arguments, typename Count<count>::type{}); }
+    SIMT_UNWATCHED static void thread(void **arguments) { call(arguments, typename Count<count>::type{}); }
 
-    static void loop(void **arguments) {
+    SIMT_UNWATCHED static void loop(void **arguments) {
         const uint3 size = simt_thread.threads;
         unsigned number = 0;
         for (unsigned z = 0; z < size.z; z++) {
@@ -40,7 +43,7 @@ template <typename... P, void (*function)(P...)> struct Entry<function> {
     }
 };
 
-inline char *dynamic_shared() { return simt_dynamic_shared; }
+SIMT_UNWATCHED inline char *dynamic_shared() { return simt_dynamic_shared; }
 
 }  // namespace simt
 

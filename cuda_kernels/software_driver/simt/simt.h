@@ -6,6 +6,11 @@
 //   A line SYMTENSOR_KERNEL(name, uses_barriers) behind the text registers a kernel.
 #pragma once
 
+#define __CUDA_ARCH__ 800
+#define __CUDACC__ 1
+#define __CUDACC_VER_MAJOR__ 11  // the last with references to textures
+#define __CUDACC_VER_MINOR__ 0
+
 #ifdef SIMT_SCAN  // to find kernels by their words, not to compile them
 #else
 
@@ -18,10 +23,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define __CUDA_ARCH__ 800
-#define __CUDACC__ 1
-#define __CUDACC_VER_MAJOR__ 11  // the last with references to textures
-#define __CUDACC_VER_MINOR__ 0
 #define SYMTENSOR_SOFTWARE_DRIVER 1
 
 #define __global__
@@ -34,7 +35,8 @@
 #define __launch_bounds__(...)
 #define __maxnreg__(...)
 #define __cluster_dims__(...)
-#define __forceinline__ inline __attribute__((always_inline))
+#define SIMT_INLINE inline __attribute__((always_inline))
+#define __forceinline__ SIMT_INLINE
 #define __noinline__ __attribute__((noinline))
 #define __align__(n) __attribute__((aligned(n)))
 #ifndef __restrict__
@@ -47,10 +49,7 @@
 #define gridDim (simt_thread.blocks)
 constexpr int warpSize = int(simt::warp_size);
 
-#ifndef SIMT_DYNAMIC_SHARED
-#define SIMT_DYNAMIC_SHARED 16
-#endif
-extern "C" { __thread char simt_dynamic_shared[SIMT_DYNAMIC_SHARED] __attribute__((aligned(128))); }
+extern "C" { extern __thread char simt_dynamic_shared[]; }
 
 #include "vector_types.h"
 
@@ -64,8 +63,8 @@ extern "C" { __thread char simt_dynamic_shared[SIMT_DYNAMIC_SHARED] __attribute_
 
 #include "textures.h"
 
-#ifdef SIMT_CHECKED
-#include "checked.h"
+#if defined SIMT_CHECKED || defined SIMT_LOCKSTEP
+#include "instrumented.h"
 #endif
 
 #include "registration.h"

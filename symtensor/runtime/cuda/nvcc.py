@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-__all__ = ["kernels", "shared_names", "uses_barriers", "registered", "command", "main"]
+__all__ = ["kernels", "shared_names", "uses_barriers", "registered", "flags", "command", "preprocess", "main"]
 
 _BOUNDS = r"(?:__launch_bounds__\s*\((?:[^()]|\([^()]*\))*\)\s*)?"
 _KERNEL = re.compile(rf"(template\s*<[^;{{}}]*>\s*)?(?:static\s+|inline\s+)*"
@@ -26,10 +26,13 @@ _SHARED = re.compile(r"\b(?:extern\b[^;{}()]*\b__shared__|__shared__\b[^;{}()]*\
 _BARRIER = re.compile(r"\b__(syncthreads|syncwarp|shfl|ballot|any|all|match|reduce|nanosleep)")
 _INSTANCE = re.compile(r"\bSYMTENSOR_KERNEL\b")
 
-FLAGS = ("-std=gnu++17", "-O2", "-g1", "-w", "-fPIC", "-shared", "-fno-gnu-unique", "-fno-extern-tls-init",
-         "-fno-strict-aliasing", "-fwrapv", "-fvisibility-inlines-hidden", "-Wl,-z,defs", "-pipe")
-_CHECKED = ("-DSIMT_CHECKED", "-O1", "-fno-inline-small-functions", "-fsanitize=thread", "-nodefaultlibs",
-            "--param=tsan-instrument-func-entry-exit=0", "--param=tsan-distinguish-volatile=1")
+_FLAGS = ("-std=gnu++17", "-O2", "-g1", "-w", "-fPIC", "-fno-gnu-unique", "-fno-extern-tls-init",
+         "-fno-strict-aliasing", "-fwrapv", "-fvisibility-inlines-hidden", "-pipe")
+_INSTRUMENTED = ("-fsanitize=thread", "-nodefaultlibs", "--param=tsan-instrument-func-entry-exit=0",
+                 "--param=tsan-distinguish-volatile=1")
+_CHECKED = ("-DSIMT_CHECKED", "-O1", "-g", *_INSTRUMENTED)
+_IN_STEP = ("-DSIMT_LOCKSTEP", *_INSTRUMENTED)
+_MOST_SHARED = 166912  # bytes of dynamic shared memory of a block
 _LIBRARIES = ("-lm", "-lc", "-lgcc")
 
 
@@ -56,20 +59,26 @@ def registered(text: str, scanned: str) -> str:
     return text + "".join(f"\nSYMTENSOR_KERNEL({name}, {barriers})" for name in kernels(scanned)) + "\n"
 
 
-def command(compiler: Sequence[str], headers: str, driver: str, source: str, target: str, *, shared: Sequence[str] = (),
-            checked: bool = False, options: Sequence[str] = ()) -> list[str]:
-    """The call of g++ that makes a module; `headers` is the folder of simt.h, `driver` the driver's file."""
-    dynamic = ["-DSIMT_DYNAMIC_SHARED=166912"] if shared else []
+def flags(kind: str) -> list[str]:
+    """The flags of a kind of module: plain, checked, or in_step for text that relies on lanes running in step."""
+    instrumented = {"plain": (), "checked": _CHECKED, "in_step": _IN_STEP}[kind]
+    return [*_FLAGS, *instrumented]
+
+
+def command(compiler: Sequence[str], tools: str, driver: str, source: str, target: str, *, shared: Sequence[str] = (),
+            kind: str = "plain", options: Sequence[str] = ()) -> list[str]:
+    """The call of g++ that makes a module; `tools` is the folder of the headers, `driver` the driver's file."""
+    dynamic = f"-DSIMT_DYNAMIC_SHARED={_MOST_SHARED if shared else 16}"
     names = [f"-Wl,--defsym={name}=simt_dynamic_shared" for name in shared]
-    return [*compiler, *FLAGS, *(_CHECKED if checked else ()), *dynamic, f"-I{headers}/include", *options,
-            "-include", f"{headers}/simt.h", "-x", "c++", source, "-x", "none", driver, "-o", target, *names,
-            *_LIBRARIES]
+    return [*compiler, *flags(kind), dynamic, f"-I{tools}/simt/include", *options, "-include", f"{tools}/{kind}/simt.h",
+            "-include", f"{tools}/simt/dynamic_shared.h", "-x", "c++", source, "-x", "none", driver, "-o", target,
+            "-shared", "-Wl,-z,defs", "-Wl,-Bsymbolic", *names, *_LIBRARIES]
 
 
-def preprocess(compiler: Sequence[str], headers: str, source: str, options: Sequence[str]) -> str:
+def preprocess(compiler: Sequence[str], tools: str, source: str, options: Sequence[str]) -> str:
     """A text with its includes, CUDA's words left in it as they are."""
-    line = [*compiler, "-E", "-P", "-std=gnu++17", "-DSIMT_SCAN", f"-I{headers}/include", *options,
-            "-include", f"{headers}/simt.h", "-x", "c++", source]
+    line = [*compiler, "-E", "-P", "-std=gnu++17", "-DSIMT_SCAN", f"-I{tools}/simt/include", *options,
+            "-include", f"{tools}/simt/simt.h", "-x", "c++", source]
     return subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True, errors="replace").stdout
 
 
@@ -97,42 +106,43 @@ def _options(words: Sequence[str]) -> tuple[list[str], list[str], dict[str, str]
 
 
 def main(words: Sequence[str]) -> int:
-    """What nvcc does, as far as pycuda asks for it. The folder of the driver is the first word."""
-    place, *words = words
-    with open(f"{place}/compiler", encoding="utf-8") as file:
-        headers, version, *compiler = file.read().splitlines()
+    """What nvcc does, as far as pycuda asks for it. The folder of the tools is the first word."""
+    tools, *words = words
+    with open(f"{tools}/compiler", encoding="utf-8") as file:
+        driver, *compiler = file.read().splitlines()
     mode = os.environ.get("SYMTENSOR_SOFTWARE_MODE", "fast")
     passed, sources, asked = _options(words)
     if "version" in asked:
-        print(f"nvcc: the compiler of symtensor's software CUDA driver, {version}, {mode}")
+        print(f"nvcc: the compiler of symtensor's software CUDA driver, {os.path.basename(tools)}, {mode}")
         return 0
     if len(sources) != 1:
         print("nvcc of the software CUDA driver: one source, please", file=sys.stderr)
         return 1
     try:
-        scanned = preprocess(compiler, headers, sources[0], passed)
+        scanned = preprocess(compiler, tools, sources[0], passed)
         if "preprocess" in asked or "E" in asked:
             print(scanned)
             return 0
-        _make(compiler, headers, f"{place}/libcuda.so.1", sources[0], scanned, passed, mode == "check", asked)
+        in_step = uses_barriers(scanned) and "volatile" in scanned
+        kind = "checked" if mode == "check" else "in_step" if in_step else "plain"
+        _make(compiler, tools, driver, sources[0], scanned, passed, kind, asked)
     except subprocess.CalledProcessError as error:
         return error.returncode
     return 0
 
 
-def _make(compiler: Sequence[str], headers: str, driver: str, source: str, scanned: str, passed: Sequence[str],
-          checked: bool, asked: dict[str, str]) -> None:
-    kind = next((kind for kind in ("cubin", "ptx", "fatbin") if kind in asked), "cubin")
-    root = os.path.splitext(source)[0]
-    text_path = f"{root}.registered.cu"
+def _make(compiler: Sequence[str], tools: str, driver: str, source: str, scanned: str, passed: Sequence[str], kind: str,
+          asked: dict[str, str]) -> None:
+    root, folder = os.path.splitext(source)[0], os.path.dirname(source) or "."
+    target = next((word for word in ("cubin", "ptx", "fatbin") if word in asked), "cubin")
     with open(source, encoding="utf-8") as file:
         text = file.read()
+    text_path = f"{root}.registered.cu"
     with open(text_path, "w", encoding="utf-8") as file:
         file.write(registered(f'#line 1 "{os.path.basename(source)}"\n{text}', scanned))
     try:
-        folder = f"-I{os.path.dirname(source) or '.'}"
-        line = command(compiler, headers, driver, text_path, asked.get("output", f"{root}.{kind}"),
-                       shared=shared_names(scanned), checked=checked, options=[*passed, folder])
+        line = command(compiler, tools, driver, text_path, asked.get("output", f"{root}.{target}"),
+                       shared=shared_names(scanned), kind=kind, options=[*passed, f"-I{folder}"])
         subprocess.run(line, check=True)
     finally:
         os.unlink(text_path)
