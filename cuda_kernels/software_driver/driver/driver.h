@@ -197,6 +197,7 @@ struct Symbol {
 
 struct Module {
     Context *context;
+    const unsigned number = next_number();  // of all there ever were
     void *library = nullptr;
     const simt::ModuleTable *table = nullptr;
     std::string path;               // of the file, while it is open
@@ -209,6 +210,7 @@ struct Module {
     std::map<std::string, std::unique_ptr<Function>> functions;
     std::map<std::string, std::unique_ptr<Texture>> textures;
     ~Module();
+    static unsigned next_number();
 };
 
 struct Function {

@@ -26,9 +26,9 @@ std::string users_line(FILE *output) {
 
 std::string source_line(const Module &module, const void *address) {
     auto at = static_cast<const char *>(address);
-    static std::map<std::pair<std::string, size_t>, std::string> known;
+    static std::map<std::pair<unsigned, size_t>, std::string> known;
     if (!address || at < module.base || module.path.empty()) return "";
-    auto [kept, added] = known.try_emplace({module.path, size_t(at - module.base)});
+    auto [kept, added] = known.try_emplace({module.number, size_t(at - module.base)});
     if (!added) return kept->second;
     std::string command = format("addr2line -i -e %s 0x%zx 2>/dev/null", module.path.c_str(), size_t(at - module.base));
     if (FILE *output = popen(command.c_str(), "r")) {

@@ -126,6 +126,11 @@ void load(Module &module, const void *image) {
     modules.insert(&module);
 }
 
+unsigned Module::next_number() {
+    static unsigned last = 0;
+    return ++last;
+}
+
 Module::~Module() {
     modules.erase(this);
     if (library) dlclose(library);
