@@ -10,7 +10,7 @@
 /* EXTENT rows of a, or columns of b, and K steps of the sum; `ALONG`: neighbours in memory are along the extent. Each
  * thread carries elements that lie in one row or column of the panel. */
 template <class T, class Wide, int EXTENT, int K, bool ALONG> struct Panel {
-  static constexpr int INNER = ALONG ? EXTENT : K, APART = 256 / INNER, EACH = EXTENT * K / 256;
+  static constexpr int STEPS = K, INNER = ALONG ? EXTENT : K, APART = 256 / INNER, EACH = EXTENT * K / 256;
   struct Shared {
     Wide at[K][EXTENT + 4];
   };
@@ -49,19 +49,17 @@ template <class T, class Wide, int EXTENT, int K, bool ALONG> struct Panel {
 /* Which row of a tile, or column, a thread's `i`-th one is: `number` is the thread's place, 0 to 15. */
 inline int tile_place(int number, int i) { return i / 4 * 64 + number * 4 + i % 4; }
 
-template <class T, class Wide, int TILE, bool A_ALONG, bool B_ALONG>
-void gemm_tile(const T *a, const T *b, T *c, long m, long n, long k, long row, long column,
-               const Wide *alpha, const Wide *beta) {
-  constexpr int K = 1024 / TILE, EACH = TILE / 16, UNROLLED = 16 / EACH; /* more would spill registers */
-  using Rows = Panel<T, Wide, TILE, K, A_ALONG>;
-  using Columns = Panel<T, Wide, TILE, K, B_ALONG>;
+/* A tile of the product of `next_rows` and `next_columns`, which are panels, over `k` steps, to c[0], c[1]... by rows
+ * that lie `stride` apart, up to `m` rows and `n` columns. */
+template <int TILE, class T, class Wide, class Rows, class Columns>
+void product_tile(Rows next_rows, Columns next_columns, long k, T *c, long stride, long m, long n, const Wide *alpha,
+                  const Wide *beta) {
+  constexpr int K = Rows::STEPS, EACH = TILE / 16, UNROLLED = 16 / EACH; /* more would spill registers */
   __shared__ typename Rows::Shared rows;
   __shared__ typename Columns::Shared columns;
   const int down = threadIdx.x / 16, across = threadIdx.x % 16;
-  Rows next_rows(a, row, m, k);
-  Columns next_columns(b, column, n, k);
   Wide sum[EACH][EACH] = {};
-  const int panels = int((k + K - 1) / K), last = int(k - (panels - 1L) * K);
+  const int panels = k > 0 ? int((k + K - 1) / K) : 0, last = panels ? int(k - (panels - 1L) * K) : 0;
   next_rows.load(panels > 1 ? K : last);
   next_columns.load(panels > 1 ? K : last);
   for (int panel = 1; panel <= panels; ++panel) {
@@ -87,15 +85,14 @@ void gemm_tile(const T *a, const T *b, T *c, long m, long n, long k, long row, l
     }
   }
   const Wide scale = alpha ? *alpha : Wide(1), keep = beta ? *beta : Wide(0);
-  const int rows_left = int(m - row < TILE ? m - row : TILE) - down * 4;
-  const int columns_left = int(n - column < TILE ? n - column : TILE) - across * 4;
-  c += (row + down * 4) * n + column + across * 4;
+  const int rows_left = int(m < TILE ? m : TILE) - down * 4, columns_left = int(n < TILE ? n : TILE) - across * 4;
+  c += down * 4 * stride + across * 4;
 #pragma unroll
   for (int i = 0; i < EACH; ++i)
 #pragma unroll
     for (int j = 0; j < EACH; ++j) {
       if (tile_place(0, i) >= rows_left || tile_place(0, j) >= columns_left) continue;
-      T &place = c[tile_place(0, i) * n + tile_place(0, j)];
+      T &place = c[tile_place(0, i) * stride + tile_place(0, j)];
       place = keep == 0 ? scale * sum[i][j] : scale * sum[i][j] + keep * place;
     }
 }
@@ -107,7 +104,10 @@ void gemm(const T *a, const T *b, T *c, long m, long n, long k, const Wide *alph
   const long tile = blockIdx.x % (down * across), number = blockIdx.x / (down * across);
   a += ONE_A ? 0 : number * m * k;
   b += ONE_B ? 0 : number * k * n;
-  gemm_tile<T, Wide, TILE, A_TRANSPOSED, !B_TRANSPOSED>(a, b, c + number * m * n, m, n, k, tile / across * TILE,
-                                                        tile % across * TILE, alpha, beta);
+  const long row = tile / across * TILE, column = tile % across * TILE;
+  using Rows = Panel<T, Wide, TILE, 1024 / TILE, A_TRANSPOSED>;
+  using Columns = Panel<T, Wide, TILE, 1024 / TILE, !B_TRANSPOSED>;
+  product_tile<TILE>(Rows(a, row, m, k), Columns(b, column, n, k), k, c + number * m * n + row * n + column, n, m - row,
+                     n - column, alpha, beta);
 }
 #endif

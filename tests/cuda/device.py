@@ -20,7 +20,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.plan import plan
 from symtensor.lower.program import BufferKind, Call, Copy, Launch, Program, Resize, Routine, SizeCode
-from symtensor.lower.target import PrintedKernel
+from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.cuda import software
 
@@ -195,11 +195,16 @@ class _Call:
         printed = print_routine(call, dtypes)
         if printed is None:
             raise NotImplementedError(routine.name)
+        places: dict[int | Partial, int] = dict(enumerate(buffers))
         texts = [(one.name, one.text) for one in printed]
         for one, kernel in zip(printed, compile_kernels(texts, self.device.compiler)):
+            for partial in one.buffers:
+                if isinstance(partial, Partial) and partial not in places:
+                    self.memory.append(cuda.mem_alloc(int(partial.length) * np.dtype(partial.dtype).itemsize + 1))
+                    places[partial] = int(self.memory[-1])
             if one.units:
-                self.device.launch(kernel, int(one.units), one.block,  # type: ignore[arg-type]
-                                   [buffers[slot] for slot in one.buffers], one.parameters)  # type: ignore
+                self.device.launch(kernel, int(one.units), one.block, [places[slot] for slot in one.buffers],
+                                   list(map(int, one.parameters)))
 
     def _host(self, call: Call) -> None:
         results = self.program.callables[call.callable](*(self._array(n) for n in call.inputs))

@@ -44,7 +44,7 @@ from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
-__all__ = ["print_kernel"]
+__all__ = ["print_kernel", "print_whole"]
 
 SPLIT, ROWS = 8192, 512
 """Elements that one block of a reduction over everything combines, and rows that one block of columns does: their
@@ -55,9 +55,14 @@ def print_kernel(kernel: Kernel) -> Sequence[PrintedKernel]:
     """A kernel as CUDA: one function, or two where a reduction is better split."""
     most, extent = ROWS if kernel.parallel else SPLIT, product(kernel.reduce)
     if not is_divisible(kernel) or (isinstance(extent, int) and extent <= most):
-        return [_print(kernel, tuple(range(len(kernel.dtypes))))]
+        return [print_whole(kernel)]
     rounds = dims.maximum(dims.floordiv(most, dims.maximum(product(kernel.reduce[1:]), 1)), 1)
     return [_print(part, buffers) for part, buffers in split(kernel, rounds)]
+
+
+def print_whole(kernel: Kernel) -> PrintedKernel:
+    """A kernel as one function."""
+    return _print(kernel, tuple(range(len(kernel.dtypes))))
 
 
 def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:

@@ -14,13 +14,17 @@ True
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from symtensor.codegen.cuda.grid import BLOCK, kernel_text
+from symtensor.codegen.cuda.kernels import print_whole
 from symtensor.codegen.cuda.preamble import kernel_source
 from symtensor.codegen.dialect import CUDA
 from symtensor.ir.routine import RoutineCall
-from symtensor.lower.target import PrintedKernel
+from symtensor.lower.kernel import Kernel, Loop, Reduction, Scope, Store
+from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
@@ -31,6 +35,8 @@ _Printer = Callable[[RoutineCall, Sequence[str]], "Sequence[PrintedKernel] | Non
 LARGE, SMALL, ENOUGH = 128, 64, 64
 """Rows and columns of the tiles of matrix products: large ones read less, small ones are used where there would not be
 enough large ones to keep a device busy."""
+MOST_PARTS, FEWEST_STEPS = 64, 512
+"""Parts of the sums for filters of a convolution, which are long where results are few; and steps of a part."""
 
 
 def print_routine(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] | None:
@@ -60,18 +66,62 @@ def _gemm(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] |
     return [_kernel("gemm", "gemm.cuh", dtypes, 1, (m, n, k, large), units, lines)]
 
 
+def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] | None:
+    dtype, c_type = dtypes[0], CUDA.types.get(dtypes[0])
+    if dtype not in ("float32", "float64"):
+        return None
+    batch, groups, channels, filters, *axes = call.sizes
+    pixels, taps, outs = (math.prod(axes[place::6]) for place in range(3))
+    sizes = "const Convolution sizes = {s0, s1, s2, s3, {%s}};" % ", ".join(
+        "{%s}" % ", ".join(f"(int)s{4 + 6 * axis + place}" for place in range(6)) for axis in range(3))
+    wanted = ("images", "filters", "output")[call.flags[0]]
+    if wanted == "filters":
+        return _convolution_by_filters(call, dtype, sizes, batch * outs, groups * filters * channels * taps)
+    rows, columns = (outs, filters) if wanted == "output" else (pixels, channels)
+    units = groups * _ceiling(batch * rows, SMALL) * _ceiling(columns, SMALL)
+    function = "convolve" if wanted == "output" else "convolve_images"
+    lines = [sizes, f"{function}<{c_type}>(b0, b1, b2, sizes);"]
+    return [_kernel(function, "convolution.cuh", dtypes, 1, call.sizes, units, lines)]
+
+
+def _convolution_by_filters(call: RoutineCall, dtype: str, sizes: str, steps: Size,
+                            elements: Size) -> Sequence[PrintedKernel]:
+    """Two kernels: parts of the long sum, computed side by side, and their sum, always in the same order."""
+    _, groups, channels, filters, *axes = call.sizes
+    parts = dims.maximum(1, dims.minimum(MOST_PARTS, dims.floordiv(steps, FEWEST_STEPS)))
+    part = _ceiling(steps, parts)
+    tiles = groups * _ceiling(filters, SMALL) * _ceiling(channels * math.prod(axes[1::6]), SMALL)
+    number = len(call.sizes)
+    lines = [sizes, f"convolve_filters<{CUDA.types[dtype]}>(b0, b1, b2, sizes, s{number});"]
+    first = _kernel("convolve_filters", "convolution.cuh", [dtype] * 3, 1, (*call.sizes, part), parts * tiles, lines)
+    partial = Partial(dtype, parts * elements)
+    return [replace(first, buffers=(0, 1, partial)), *_sum_of_parts(dtype, parts, elements, partial, 2)]
+
+
+def _sum_of_parts(dtype: str, parts: Size, elements: Size, partial: Partial, slot: int) -> list[PrintedKernel]:
+    """The kernel that adds up the rows of partial results into the buffer `slot`."""
+    scope, part, element = Scope(), Loop.make("part", parts), Loop.make("element", elements)
+    total = Reduction("sum", scope.load(0, part.counter * elements + element.counter, dtype))
+    kernel = Kernel("sum_of_parts", [part, element], [part], [total],
+                    [Store(1, element.counter, scope.result(0, dtype))], [dtype] * 2)
+    printed = print_whole(kernel)
+    return [replace(printed, buffers=tuple(partial if buffer == 0 else slot for buffer in printed.buffers))]
+
+
 def _ceiling(size: Size, step: Size) -> Size:
     return dims.floordiv(size + step - 1, step)
 
 
-def _kernel(name: str, file: str, dtypes: Sequence[str], outputs: int, parameters: tuple[Size, ...], units: Size,
+def _kernel(name: str, file: str, dtypes: Sequence[str], outputs: int, parameters: Sequence[Size], units: Size,
             lines: Sequence[str]) -> PrintedKernel:
     """A kernel that calls functions of a file."""
+    blocks = 1 if "float64" in dtypes and file == "convolution.cuh" else 2  # others would spill registers
     slots = range(len(dtypes))
     declared = [CUDA.pointer(slot, dtypes[slot], slot < len(dtypes) - outputs) for slot in slots]
     declared += [f"long s{number}" for number in range(len(parameters))]
-    text = kernel_source(file) + kernel_text(declared, [f"  {line}" for line in lines], True, blocks=2)
-    return PrintedKernel(name, text, parameters, units, 0, 0, tuple(slots), BLOCK)
+    sources = "".join(map(kernel_source, dict.fromkeys(("gemm.cuh", file))))
+    text = sources + kernel_text(declared, [f"  {line}" for line in lines], True, blocks)
+    return PrintedKernel(name, text, tuple(parameters), units, 0, 0, tuple(slots), BLOCK)
 
 
-_PRINTERS: dict[str, _Printer] = {"gemm": _gemm}
+_PRINTERS: dict[str, _Printer] = {"gemm": _gemm, "convolution": _convolution}
