@@ -45,6 +45,10 @@ def library_kernels() -> Iterator[str]:
         for kernel in print_routine(call, [dtype] * (5 if scaled else 3)):
             name = f"gemm__{dtype}_{'nt'[transposed[0]]}{'nt'[transposed[1]]}{'_scaled' * scaled}"
             yield with_name(kernel.text, name)
+    sizes = [symbol(f"s{number}") for number in range(22)]
+    for dtype, wanted in product(["float32", "float64"], range(3)):
+        for kernel in print_routine(RoutineCall("convolution", (), sizes, (wanted,)), [dtype] * 3):
+            yield with_name(kernel.text, f"convolution__{kernel.name}_{dtype}")
 
 
 @cache

@@ -192,19 +192,7 @@ class _Call:
         buffers = [self._pointer(number) for number in (*routine.inputs, *routine.outputs)]
         dtypes = [self.program.buffers[number].dtype for number in (*routine.inputs, *routine.outputs)]
         call = RoutineCall(routine.name, (), [self.sizes[number] for number in routine.sizes], routine.flags)
-        printed = print_routine(call, dtypes)
-        if printed is None:
-            raise NotImplementedError(routine.name)
-        places: dict[int | Partial, int] = dict(enumerate(buffers))
-        texts = [(one.name, one.text) for one in printed]
-        for one, kernel in zip(printed, compile_kernels(texts, self.device.compiler)):
-            for partial in one.buffers:
-                if isinstance(partial, Partial) and partial not in places:
-                    self.memory.append(cuda.mem_alloc(int(partial.length) * np.dtype(partial.dtype).itemsize + 1))
-                    places[partial] = int(self.memory[-1])
-            if one.units:
-                self.device.launch(kernel, int(one.units), one.block, [places[slot] for slot in one.buffers],
-                                   list(map(int, one.parameters)))
+        self.memory += run_routine(self.device, call, dtypes, buffers)
 
     def _host(self, call: Call) -> None:
         results = self.program.callables[call.callable](*(self._array(n) for n in call.inputs))
@@ -212,3 +200,20 @@ class _Call:
             if self.program.buffers[number].kind is BufferKind.DYNAMIC:
                 self.dynamic[number] = result
             self.device.put(self._pointer(number), result)
+
+
+def run_routine(here: Device, call: RoutineCall, dtypes: Sequence[str], buffers: Sequence[int]) -> list[Any]:
+    """Run a routine whose sizes are numbers on operands, then outputs; the memory of partial results."""
+    printed = print_routine(call, dtypes)
+    assert printed is not None, call.name
+    memory = []
+    places: dict[int | Partial, int] = dict(enumerate(buffers))
+    for one, kernel in zip(printed, compile_kernels([(p.name, p.text) for p in printed], here.compiler)):
+        for partial in one.buffers:
+            if isinstance(partial, Partial) and partial not in places:
+                memory.append(cuda.mem_alloc(int(partial.length) * np.dtype(partial.dtype).itemsize + 1))
+                places[partial] = int(memory[-1])
+        if one.units:
+            here.launch(kernel, int(one.units), one.block, [places[slot] for slot in one.buffers],
+                        list(map(int, one.parameters)))
+    return memory

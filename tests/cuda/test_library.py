@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from symtensor.ir.interpret import evaluate
+from symtensor.ir.routine import RoutineCall
 from symtensor.ops.contract import Gemm, MatMul, swap_last
 from symtensor.testing.check_op import check_op
 from symtensor.testing.verify_grad import variables_for
-from tests.cuda.device import Device, OnDevice, device
+from tests.cuda.device import Device, OnDevice, cuda, device, run_routine
 
 
 @pytest.fixture(scope="module", params=["fast", "shuffled"])
@@ -40,3 +41,35 @@ def test_matrix_products_of_many_sizes(here, dtype):
             [wanted] = evaluate([product], dict(zip((a, b), arrays)))
             [found] = multiply(*arrays)
             np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
+
+
+def trilinear(factors: list[np.ndarray], wanted: int, stride: int, dilation: int, low: int) -> np.ndarray:
+    """The derivative by one factor of the sum that convolution is: images (n, i, c), filters
+    (f, c, k), output (n, o, f)."""
+    images, filters, output = factors
+    result = np.zeros_like(factors[wanted])
+    for n, o, f, c, k in np.ndindex(*output.shape, *filters.shape[1:]):
+        i = o * stride + k * dilation - low
+        if 0 <= i < images.shape[1]:
+            places = [(n, i, c), (f, c, k), (n, o, f)]
+            others = [factor[place] for number, (factor, place) in enumerate(zip(factors, places)) if number != wanted]
+            result[places[wanted]] += np.prod(others)
+    return result
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2], ids=["images", "filters", "output"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("stride, dilation, low", [(1, 1, 0), (2, 1, 1), (1, 2, 3), (3, 2, 0)])
+def test_convolution(here, wanted, dtype, stride, dilation, low):
+    """Whole numbers: their sums are exact in any order."""
+    rng, (n, i, o, f, c, k) = np.random.default_rng(0), (2, 9, 6, 5, 3, 4)
+    factors = [rng.integers(-4, 5, size=shape).astype(dtype) for shape in ((n, i, c), (f, c, k), (n, o, f))]
+    memory = [cuda.mem_alloc(factor.nbytes) for factor in factors]
+    for place, factor in zip(memory, factors):
+        here.put(place, factor)
+    axes = [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, i, k, o, stride, dilation, low]
+    order = [number for number in range(3) if number != wanted] + [wanted]
+    run_routine(here, RoutineCall("convolution", (), (n, 1, c, f, *axes), (wanted,)), [dtype] * 3,
+                [int(memory[number]) for number in order])
+    found = here.get(memory[wanted], factors[wanted].shape, dtype)
+    np.testing.assert_array_equal(found, trilinear(factors, wanted, stride, dilation, low))

@@ -72,8 +72,7 @@ def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKe
         return None
     batch, groups, channels, filters, *axes = call.sizes
     pixels, taps, outs = (math.prod(axes[place::6]) for place in range(3))
-    sizes = "const Convolution sizes = {s0, s1, s2, s3, {%s}};" % ", ".join(
-        "{%s}" % ", ".join(f"(int)s{4 + 6 * axis + place}" for place in range(6)) for axis in range(3))
+    sizes = f"const Convolution sizes = {{s0, s1, s2, s3, {{{', '.join(map(_axis, range(3)))}}}}};"
     wanted = ("images", "filters", "output")[call.flags[0]]
     if wanted == "filters":
         return _convolution_by_filters(call, dtype, sizes, batch * outs, groups * filters * channels * taps)
@@ -82,6 +81,11 @@ def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKe
     function = "convolve" if wanted == "output" else "convolve_images"
     lines = [sizes, f"{function}<{c_type}>(b0, b1, b2, sizes);"]
     return [_kernel(function, "convolution.cuh", dtypes, 1, call.sizes, units, lines)]
+
+
+def _axis(number: int) -> str:
+    """The sizes of an axis of a convolution, from the parameters."""
+    return f"{{{', '.join(f'(int)s{4 + 6 * number + place}' for place in range(6))}}}"
 
 
 def _convolution_by_filters(call: RoutineCall, dtype: str, sizes: str, steps: Size,
