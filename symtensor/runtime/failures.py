@@ -113,7 +113,8 @@ class Failures:
         places = [place for n in concerned for place in self.origins[n][1]]
         where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
         what = "a kernel, one of" if len(names) > 1 else "the kernel" if concerned else "a call"
-        return DeviceError(f"{error} in {what} {', '.join(names)}".rstrip(), where=list(where)[:8],
+        devices = ", ".join(device.name for device in self.devices)
+        return DeviceError(f"{devices}: {error} in {what} {', '.join(names)}".rstrip(), where=list(where)[:8],
                            fix="cuda_synchronous=True tells which kernel it is" if len(names) > 1 else
                            "the process must be started anew: the device does nothing more for it")
 
