@@ -14,17 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.kernel import Scope, Value
+from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
+
+if TYPE_CHECKING:
+    from symtensor.lower.step import Step
 
 __all__ = ["Accesses", "Element", "Read", "has_code", "iteration_shape", "needed", "puts_elements", "reshaped_base",
            "starts_from", "whole_inputs"]
@@ -160,6 +164,8 @@ class Accesses:
         self._moves: dict[Variable, bool] = {}
         self._depth: dict[Variable, int] = {}
         self._inlined: dict[Apply, int] = {}
+        self._memory: dict[Apply, list[Variable]] = {}
+        self._steps: dict[Apply, Step] = {}
         self._inline(graph)
 
     def of(self, node: Apply) -> list[Read]:
@@ -177,9 +183,27 @@ class Accesses:
     def needs(self, node: Apply) -> list[Read]:
         """All that must be there before a node can run: what it reads, and what its sizes are made of."""
         if node not in self._needs:
-            found = self.of(node) if has_code(node) else [Read(v, None) for v in whole_inputs(node)]
+            found = self.of(node) if has_code(node) else [Read(v, None) for v in self.memory(node)]
             self._needs[node] = found + [Read(v, None) for v in self._size_sources(node)]
         return self._needs[node]
+
+    def memory(self, node: Apply) -> list[Variable]:
+        """The variables in memory that a node without code is given. A loop that is one kernel has no need of what it
+        can read, or compute, on the way."""
+        if not isinstance(node.op, Scan):
+            return whole_inputs(node)
+        if node not in self._memory:
+            from symtensor.lower.recurrence import read_by  # of which the step has accesses of its own
+            read = read_by(self.step(node), self)
+            self._memory[node] = whole_inputs(node) if read is None else read
+        return self._memory[node]
+
+    def step(self, node: Apply) -> Step:
+        """The step of a loop."""
+        from symtensor.lower.step import Step
+        if node not in self._steps:
+            self._steps[node] = Step(node)
+        return self._steps[node]
 
     def _size_sources(self, node: Apply) -> list[Variable]:
         """Computed variables whose values or sizes a node must know before it can run."""
@@ -239,7 +263,7 @@ class Accesses:
         for node in reversed(nodes):
             output = node.outputs[0]
             if not has_code(node):
-                kept.update(whole_inputs(node))
+                kept.update(self.memory(node))
             elif not self.is_free(output):
                 users = readers.get(output, [])
                 if len(users) == 1 and output not in kept and self._worth_inlining(node, *users[0]):

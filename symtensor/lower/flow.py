@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Variable
-from symtensor.lower.access import Accesses, reshaped_base, whole_inputs
+from symtensor.lower.access import Accesses, reshaped_base
 from symtensor.lower.fuse import fuse
 from symtensor.lower.group import Group, on_processor
 
@@ -45,7 +45,7 @@ class Flow:
     def _find_inputs(self, unit: Group) -> list[Variable]:
         found: dict[Variable, None] = {}
         for node in unit.nodes:
-            inputs = [r.variable for r in self.accesses.of(node)] if unit.fused else whole_inputs(node)
+            inputs = [r.variable for r in self.accesses.of(node)] if unit.fused else self.accesses.memory(node)
             found.update(dict.fromkeys(map(reshaped_base, inputs)))
         return [v for v in found if v not in unit.places]
 

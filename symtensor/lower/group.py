@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
-from symtensor.lower.access import Accesses, Read, has_code, iteration_shape, needed, reshaped_base, whole_inputs
+from symtensor.lower.access import Accesses, Read, has_code, iteration_shape, needed, reshaped_base
 from symtensor.lower.acyclic import MOST_BETWEEN, Order
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types.dim import Size
@@ -150,7 +150,7 @@ class Groups:
         self.graph = graph
         self.accesses = accesses
         order = needed(graph)
-        wanted = _wanted(graph, order)
+        wanted = _wanted(graph, order, accesses)
         self.nodes = [n for n in order if n.outputs[0] in wanted or not accesses.is_free(n.outputs[0])]
         self.position = {node: number for number, node in enumerate(self.nodes)}
         self.home: dict[Variable, Group] = {}
@@ -302,10 +302,10 @@ def _loops(group: Group) -> str:
     return ", ".join(words) or "one element"
 
 
-def _wanted(graph: Graph, order: list[Apply]) -> set[Variable]:
+def _wanted(graph: Graph, order: list[Apply], accesses: Accesses) -> set[Variable]:
     """Variables that outputs, sizes and nodes without code need in memory, though they only move."""
     wanted = set(map(reshaped_base, graph.roots()))
     for node in order:
         if not has_code(node):
-            wanted.update(whole_inputs(node))
+            wanted.update(accesses.memory(node))
     return wanted

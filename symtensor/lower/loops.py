@@ -40,23 +40,24 @@ __all__ = ["plan_loop"]
 
 def plan_loop(part: Part, node: Apply, device: int = 0) -> bool:
     """Add the instructions of a loop to a part; False if its steps have sizes that only their own data tells."""
-    planned = _LoopPlan(part, node, device)
+    accesses = part.flow.accesses
+    kernel = recurrence(accesses.step(node), accesses, part.needs)
+    if not isinstance(kernel, Refusal):
+        part.launch(*kernel, node, device)
+        return True
+    planned = _LoopPlan(part, Step(node, device) if device else accesses.step(node))
     if not planned.has_known_sizes():
         return False
-    kernel = recurrence(planned.step, part.needs)
-    if isinstance(kernel, Refusal):
-        planned.run()
-    else:
-        part.launch(*kernel, node, device)
+    planned.run()
     return True
 
 
 class _LoopPlan:
-    def __init__(self, part: Part, node: Apply, device: int) -> None:
+    def __init__(self, part: Part, step: Step) -> None:
         self.around = part
-        self.node = node
-        self.device = device
-        self.step = step = Step(node, device)
+        self.node = step.node
+        self.device = step.device
+        self.step = step
         self.loop, self.graph = step.loop, step.graph
         self.given = len(self.loop.rows) + len(self.loop.others)
         self.sizes = StepSizes(part.sizes, step.graph, step.outside)

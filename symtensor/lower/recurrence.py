@@ -36,7 +36,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from symtensor.ir.node import Apply, Constant, Variable
-from symtensor.lower.access import SUPPORTED, apply_element, reshaped_base
+from symtensor.lower.access import SUPPORTED, Accesses, apply_element, reshaped_base
 from symtensor.lower.build import collapse, flat_offset, is_uniform, named
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group, Place, Refusal
@@ -48,6 +48,7 @@ from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
+from symtensor.types.dtype import INTEGERS
 
 __all__ = ["recurrence"]
 
@@ -59,18 +60,29 @@ SHORTEST = 64
 Key = Variable | Partial
 
 
-def recurrence(step: Step, needs: Callable[[Variable], bool]) -> tuple[Kernel, list[Key]] | Refusal:
+def recurrence(step: Step, accesses: Accesses, needs: Callable[[Variable], bool]) -> tuple[Kernel, list[Key]] | Refusal:
     """The kernel that runs all steps of a loop, and its buffers by slot; or why there is none.
 
-    `needs` says whether anything uses an output of the loop.
+    `accesses` are those of the graph around the loop: values that only move there are read where they are. `needs`
+    says whether anything uses an output of the loop.
     """
     refusal = _refused(step)
     if refusal is not None:
         return refusal
     try:
-        return _Builder(step, needs).run()
+        return _Builder(step, accesses, needs).run()
     except _Elsewhere as elsewhere:
         return elsewhere.refusal
+
+
+def read_by(step: Step, accesses: Accesses) -> list[Variable] | None:
+    """The variables in memory that the kernel of a loop reads, or whose values are sizes in it; None if it has none."""
+    found = recurrence(step, accesses, lambda output: True)
+    if isinstance(found, Refusal):
+        return None
+    inputs = [key for key in found[1] if isinstance(key, Variable) and key not in step.node.outputs]
+    numbers = [v for v in step.node.inputs[:-1] if not v.type.ndim and v.type.dtype in INTEGERS]
+    return list(dict.fromkeys([*inputs, *(reshaped_base(v) for v in numbers if not accesses.is_free(v))]))
 
 
 class _Elsewhere(Exception):
@@ -116,7 +128,7 @@ def _wide(solution: Callable[[Size], Size], shape: Sequence[Size]) -> tuple[Size
 class _Builder:
     """The kernel in the step's own sizes, then in those around it."""
 
-    def __init__(self, step: Step, needs: Callable[[Variable], bool]) -> None:
+    def __init__(self, step: Step, around: Accesses, needs: Callable[[Variable], bool]) -> None:
         self.scanned, self.node, self.flow, self.needs = step.loop, step.node, step.flow, needs
         scanned, flow, self.outside = step.loop, step.flow, step.outside
         self.graph, self.accesses, self.solution = flow.graph, flow.accesses, flow.graph.solution
@@ -125,6 +137,7 @@ class _Builder:
         self.steps = Symbol("steps")
         self.t = Loop.make("t", dims.of_atom(self.steps))
         self.slots: dict[Key, int] = {}
+        self.around = _Around(around, self.scope, self.slots)
         given = flow.arguments
         self.rows = dict(zip(given, scanned.rows.values()))
         self.others = dict(zip(given[len(self.rows):], scanned.others.values()))
@@ -151,7 +164,7 @@ class _Builder:
         kernel = Kernel(f"scan_{name}" if name else "scan", [self.t, *self.loops], [self.t], [], stores,
                         [key.dtype if isinstance(key, Partial) else key.type.dtype for key in self.slots], [],
                         Recurrence(tuple(carries), tuple(self.last), stop))
-        kernel, used = with_used_slots(collapse(self._around(kernel)))
+        kernel, used = with_used_slots(collapse(self._in_sizes_around(kernel)))
         keys = list(self.slots)
         return kernel, [keys[slot] for slot in used]
 
@@ -175,29 +188,22 @@ class _Builder:
             if offset != self.offsets[base]:
                 raise _Elsewhere("{!r} is needed at another point than it is computed at", base)
             return self.values[base]
-        if base in self.rows:
-            return self._load(self.rows[base], self._row(base, self.t.counter) + offset, guard)
-        if base in self.others:
-            return self._load(self.others[base], offset, guard)
-        if isinstance(base, Constant):
-            return self._load(base, offset, guard)
+        if base in self.rows and (base is variable or not self.around.moves(self.rows[base])):
+            row = self._row(self.t.counter)
+            return self.around.at(self.rows[base], (row, *index), guard, row * math.prod(base.type.shape) + offset)
+        if base in self.others and (base is variable or not self.around.moves(self.others[base])):
+            return self.around.at(self.others[base], index, guard, offset)
+        if isinstance(variable, Constant):
+            return self.around.at(variable, index, guard, offset)
         assert self.accesses.is_free(variable) and variable.owner is not None
         return apply_element(self, variable.owner, index, guard)
-
-    def _load(self, around: Variable, offset: Size, guard: Value | None = None) -> Value:
-        """An element of a value around the loop."""
-        base = reshaped_base(around)
-        if isinstance(base, Constant) and is_uniform(base):
-            return self.scope.literal(base.data.flat[0], base.type.dtype)
-        return self.scope.load(self._slot(base), offset, base.type.dtype, guard)
 
     def _slot(self, key: Key) -> int:
         return self.slots.setdefault(key, len(self.slots))
 
-    def _row(self, row: Variable, round: Size) -> Size:
-        """Where the row of a round begins."""
-        row_of_round = self.t.extent - 1 - round if self.scanned.backwards else round
-        return row_of_round * math.prod(row.type.shape)
+    def _row(self, round: Size) -> Size:
+        """The number of a round's row."""
+        return self.t.extent - 1 - round if self.scanned.backwards else round
 
     def _index(self, variable: Variable) -> tuple[Size, ...]:
         """The point at which an element of a variable is needed that lies along all loops."""
@@ -222,7 +228,7 @@ class _Builder:
         variable = self.stacks[number]
         value, offset = self._result(variable)
         slot = self._slot(self.node.outputs[len(self.news) + number])
-        return Store(slot, self._row(variable, self.t.counter) + offset, value)
+        return Store(slot, self._row(self.t.counter) * math.prod(variable.type.shape) + offset, value)
 
     def _carry(self, number: int) -> Carry:
         own, final = self.flow.shared[number], self.node.outputs[number]
@@ -235,14 +241,15 @@ class _Builder:
             slot = self._slot(key)
             kept = self.scope.load(slot, place, own.type.dtype)
             self.last.append(Store(slot, place, self.values[own]))
-        return Carry(self._load(self.scanned.carries[number].first, place), kept, new)
+        return Carry(self.around.at(self.scanned.carries[number].first, self._index(own), None, place), kept, new)
 
     def _stacked_before(self, number: int, back: int) -> Value | None:
         """What was carried, some rounds before, where it is in a stack: then it need not be kept elsewhere."""
         new, own = self.news[number], self.flow.shared[number]
         if new in self.stacks:
             output = self.node.outputs[len(self.news) + self.stacks.index(new)]
-            return self._load(output, self._row(new, self.t.counter - back) + self.offsets[own])
+            offset = self._row(self.t.counter - back) * math.prod(new.type.shape) + self.offsets[own]
+            return self.scope.load(self._slot(output), offset, new.type.dtype)
         if new in self.flow.shared and back < SHORTEST:
             return self._stacked_before(self.flow.shared.index(new), back + 1)
         return None
@@ -256,22 +263,57 @@ class _Builder:
 
     # -- around the loop ------------------------------------------------------------------------------
 
-    def _around(self, kernel: Kernel) -> Kernel:
+    def _in_sizes_around(self, kernel: Kernel) -> Kernel:
         """The kernel in sizes around the loop."""
         known: dict[Symbol, Size] = {self.steps: size_of(self.scanned.steps)}
         loops: dict[Loop, Loop] = {}
         for symbol in dict.fromkeys(_symbols(kernel)):
             if symbol not in known and all(loop.symbol is not symbol for loop in kernel.loops):
                 size = self.outside(dims.of_atom(symbol))
-                if size is None:
+                if symbol not in self.around.symbols and size is None:
                     raise _Elsewhere("{!r} is known around the loop only as part of other sizes", symbol)
-                known[symbol] = size
+                if symbol in self.around.symbols and size not in (None, dims.of_atom(symbol)):
+                    raise _Elsewhere("{!r} is another size around the loop", symbol)
+                known[symbol] = dims.of_atom(symbol) if size is None else size
         for loop in kernel.loops:
             loops[loop] = Loop.make(str(loop.symbol), dims.substitute(loop.extent, known.get))
         counters = {**known, **{old.symbol: new.counter for old, new in loops.items()}}
         moved = Relocation(Scope(), counters).kernel(kernel)
         moved.loops, moved.reduce = list(loops.values()), [loops[self.t]]
         return moved
+
+
+class _Around:
+    """Elements of values around the loop, in memory, or on the way from there."""
+
+    def __init__(self, accesses: Accesses, scope: Scope, slots: dict[Key, int]) -> None:
+        self.accesses, self.scope, self.slots = accesses, scope, slots
+        self.symbols: set[Symbol] = set()
+
+    def moves(self, variable: Variable) -> bool:
+        """Whether elements of a variable are found, or computed, on the way."""
+        return self.accesses.is_free(reshaped_base(variable))
+
+    def solution(self, size: Size) -> Size:
+        """A size around the loop in its simplest form."""
+        found = self.accesses.solution(size)
+        self.symbols.update(dims.symbols_of(found))
+        return found
+
+    def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None,
+           offset: Size | None = None) -> Value:
+        """The element of a variable at an index, where it has been found out at `offset`."""
+        for size in (*variable.type.shape, *(() if variable.owner is None else variable.owner.op.sizes())):
+            self.symbols.update(dims.symbols_of(size))
+        base = reshaped_base(variable)
+        if isinstance(base, Constant) and (not base.type.ndim or is_uniform(base)):
+            return self.scope.literal(base.data.flat[0], base.type.dtype)
+        if self.moves(variable):
+            assert variable.owner is not None
+            return apply_element(self, variable.owner, index, guard)
+        slot = self.slots.setdefault(base, len(self.slots))
+        offset = flat_offset(index, variable.type.shape) if offset is None else offset
+        return self.scope.load(slot, offset, base.type.dtype, guard)
 
 
 def _symbols(kernel: Kernel) -> Iterator[Symbol]:

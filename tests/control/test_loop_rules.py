@@ -5,6 +5,7 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
+from symtensor.base.errors import ShapeError
 from symtensor.ir.graph import leaves
 from symtensor.ops.control import Scan
 
@@ -51,6 +52,21 @@ def test_what_nothing_uses_is_not_computed():
     (a, b), _ = st.scan(lambda row, a, b: (T.tanh(a + row), T.sin(b) * row), x, [h0, h0])
     _, (loop,) = compiled([x, h0], [a], X, H)
     assert loop.carries == 1 and "sin" not in ops_in(loop)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_counters_are_not_carried(backwards):
+    k, n = T.bscalar("k"), T.lscalar("n")
+    (sums, counts), _ = st.scan(lambda row, s, i: (s * 0.5 + row * i, i + k), x, [h0, k], go_backwards=backwards)
+    inputs = [x, h0, k]
+    for outputs in ([sums, counts], [sums[-1], counts[-1]], [counts]):
+        _, (loop,) = compiled(inputs, outputs, np.tile(X, (9, 1)), H, 100)
+        assert loop.carries == (0 if outputs == [counts] else 1)
+    steps, _ = st.scan(lambda i, s: (i + 3, s * 2, st.until(i > 20)), outputs_info=[np.int64(4), h0[0]], n_steps=n)
+    f, (loop,) = compiled([h0, n], [steps[0][-1], steps[1][-1], steps[0]], H, 50)
+    assert loop.carries == 1
+    with pytest.raises(ShapeError, match="the number of steps may not be negative"):
+        f(H, -1)
 
 
 def test_what_is_carried_twice_is_carried_once():

@@ -23,6 +23,7 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops.control import Scan
 from symtensor.rewrite.loops.at_once import products_summed_at_once, results_at_once, rows_at_once
+from symtensor.rewrite.loops.counters import counters
 from symtensor.rewrite.loops.parts import (
     carries_that_stay,
     equal_carries,
@@ -42,7 +43,7 @@ __all__: list[str] = []
 
 SIMPLIFICATIONS: tuple[Callable[[View], bool], ...] = (
     only_the_last, without_dead_parts, equal_inputs, equal_carries, equal_stacks, carries_that_stay, invariants,
-    positions_in_steps, rows_at_once, products_summed_at_once, results_at_once)
+    counters, positions_in_steps, rows_at_once, products_summed_at_once, results_at_once)
 """What is tried on a loop, in this order; each says whether it changed it."""
 
 

@@ -1,12 +1,3 @@
-int SizeValue(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
-  long *restrict b0 = buffers[0];
-  const long s0 = sizes[0];
-  int status = 0;
-  const long v0 = s0;
-  b0[0] = v0;
-  return status;
-}
-
 int scan_mul_add_tanh(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
   const float *restrict b0 = buffers[0];
   float *restrict b1 = buffers[1];
@@ -55,19 +46,6 @@ int scan_mul_add_tanh(void *const *buffers, const long *sizes, long begin, long 
   return status;
 }
 
-int broadcast(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
-  float *restrict b0 = buffers[0];
-  const long s0 = sizes[0];
-  int status = 0;
-  const long first = begin * 64, stop = end * 64;
-  const long last = s0 < stop ? s0 : stop;
-  #pragma omp simd
-  for (long i0 = first; i0 < last; ++i0) {
-    b0[i0] = 0.0f;
-  }
-  return status;
-}
-
 int mul(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {
   const float *restrict b0 = buffers[0];
   float *restrict b1 = buffers[1];
@@ -88,8 +66,7 @@ int scan_add_square_sub_mul(void *const *buffers, const long *sizes, long begin,
   const float *restrict b0 = buffers[0];
   const float *restrict b1 = buffers[1];
   float *restrict b2 = buffers[2];
-  const float *restrict b3 = buffers[3];
-  float *restrict b4 = buffers[4];
+  float *restrict b3 = buffers[3];
   const long s0 = sizes[0];
   const long s1 = sizes[1];
   const long s2 = sizes[2];
@@ -105,8 +82,7 @@ int scan_add_square_sub_mul(void *const *buffers, const long *sizes, long begin,
       #pragma omp simd
       for (long c = 0; c < points; ++c) {
         const long i0 = first + c;
-        const float v11 = b3[i0];
-        c0[c] = v11;
+        c0[c] = 0.0f;
       }
     }
     else {
@@ -130,7 +106,7 @@ int scan_add_square_sub_mul(void *const *buffers, const long *sizes, long begin,
         const float v7 = (k0 + v5);
         const float v8 = (v7 * v4);
         const float v9 = (v8 * 0.5f);
-        b4[(i0 + s3 * i1 + s2)] = v8;
+        b3[(i0 + s3 * i1 + s2)] = v8;
         c0[c] = v9;
       }
     }

@@ -1,11 +1,3 @@
-extern "C" __global__ void __launch_bounds__(256, 1) SizeValue(long *__restrict__ b0, long s0) {
-  const long v0 = s0;
-  for (long at = blockIdx.x * 256L + threadIdx.x; at < 1; at += gridDim.x * (long)256) {
-    b0[0] = v0;
-  }
-}
-SYMTENSOR_KERNEL(SizeValue, 0)
-
 extern "C" __global__ void __launch_bounds__(256, 1) scan_mul_add_tanh(const float *__restrict__ b0, float *__restrict__ b1, const float *__restrict__ b2, long s0, long s1, long from, long to) {
   for (long at = blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
     const long i0 = at;
@@ -32,24 +24,6 @@ extern "C" __global__ void __launch_bounds__(256, 1) scan_mul_add_tanh(const flo
 }
 SYMTENSOR_KERNEL(scan_mul_add_tanh, 0)
 
-extern "C" __global__ void __launch_bounds__(256, 1) broadcast(float *__restrict__ b0, long s0) {
-  const long whole = is_aligned(b0, 16) ? s0 / 4 : 0;
-  for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
-    const long i0 = at * 4;
-    Vector<float, 4> y0;
-    #pragma unroll
-    for (int lane = 0; lane < 4; ++lane) {
-      y0.at[lane] = 0.0f;
-    }
-    *(Vector<float, 4> *)&b0[i0] = y0;
-  }
-  for (long at = whole * 4 + blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
-    const long i0 = at;
-    b0[i0] = 0.0f;
-  }
-}
-SYMTENSOR_KERNEL(broadcast, 0)
-
 extern "C" __global__ void __launch_bounds__(256, 1) mul(const float *__restrict__ b0, float *__restrict__ b1, long s0) {
   const long whole = is_aligned(b0, 16) && is_aligned(b1, 16) ? s0 / 4 : 0;
   for (long at = blockIdx.x * 256L + threadIdx.x; at < whole; at += gridDim.x * (long)256) {
@@ -72,13 +46,12 @@ extern "C" __global__ void __launch_bounds__(256, 1) mul(const float *__restrict
 }
 SYMTENSOR_KERNEL(mul, 0)
 
-extern "C" __global__ void __launch_bounds__(256, 1) scan_add_square_sub_mul(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, const float *__restrict__ b3, float *__restrict__ b4, long s0, long s1, long s2, long from, long to) {
+extern "C" __global__ void __launch_bounds__(256, 1) scan_add_square_sub_mul(const float *__restrict__ b0, const float *__restrict__ b1, float *__restrict__ b2, float *__restrict__ b3, long s0, long s1, long s2, long from, long to) {
   for (long at = blockIdx.x * 256L + threadIdx.x; at < s0; at += gridDim.x * (long)256) {
     const long i0 = at;
     float c0;
     if (from == 0) {
-      const float v11 = b3[i0];
-      c0 = v11;
+      c0 = 0.0f;
     }
     else {
       const long i1 = from;
@@ -94,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(256, 1) scan_add_square_sub_mul(con
       const float v7 = (k0 + v5);
       const float v8 = (v7 * v4);
       const float v9 = (v8 * 0.5f);
-      b4[(i0 + s2 * i1 + s1)] = v8;
+      b3[(i0 + s2 * i1 + s1)] = v8;
       c0 = v9;
     }
     b2[i0] = c0;
