@@ -105,11 +105,15 @@ class Failures:
         return OutOfMemory(f"{data} bytes could not be allocated" if data else "out of memory")
 
     def _device_error(self, number: int, status: int, error: str) -> DeviceError:
-        """The error where the driver refused an instruction; -1 for one of those that were waited for."""
-        launches = [n for n, one in enumerate(self.instructions) if isinstance(one, Launch) and one.block]
-        concerned = launches if number < 0 else [number]
-        names = dict.fromkeys(self.kernels[one.kernel].name if isinstance(one, Launch) else self.origins[n][0]
-                              for n, one in ((n, self.instructions[n]) for n in concerned))
+        """The error where the driver refused an instruction; -1 where it was waited for, at the end.
+
+        What went wrong may have been any kernel before, unless each was waited for.
+        """
+        launches = {n: one for n, one in enumerate(self.instructions) if isinstance(one, Launch) and one.block}
+        if number in launches and all(device.synchronous for device in self.devices):
+            launches = {number: launches[number]}
+        concerned = [n for n in launches if number < 0 or n <= number]
+        names = dict.fromkeys(self.kernels[launches[n].kernel].name for n in concerned)
         places = [place for n in concerned for place in self.origins[n][1]]
         where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
         what = "a kernel, one of" if len(names) > 1 else "the kernel" if concerned else "a call"

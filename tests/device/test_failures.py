@@ -46,7 +46,7 @@ except Exception as error:
     print(type(error).__name__)
 print(st.function([x], x + 1)(np.ones(2, "float32")))
 """)
-    assert "cuda0: CUDA_ERROR_ILLEGAL_ADDRESS in a kernel, one of exp_sum, tanh\n" in text
+    assert "cuda0: CUDA_ERROR_ILLEGAL_ADDRESS in a kernel, one of exp_sum, exp_sum_total, tanh\n" in text
     assert "cuda_synchronous=True tells which kernel it is" in text and "<string>" in text
     assert "[2. 2.]" in text
 
