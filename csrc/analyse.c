@@ -1,14 +1,13 @@
-/* What follows from a decoded program: its segments, the lives of its buffers, and whether it is sound. */
+/* What follows from a decoded program: what belongs to its segments, the lives of its buffers, its results. */
 #include "core.h"
 
-static int unsound(const char *what, int index, const char *problem)
+int unsound_item(const char *what, int index, const char *problem)
 {
     PyErr_Format(PyExc_ValueError, "%s %d %s", what, index, problem);
     return -1;
 }
 
-/* The items of 0..count that belong to a segment. */
-static int collect(Machine *machine, Numbers *list, int count, bool (*belongs)(const Machine *, int, int), int segment)
+int collect(Machine *machine, Numbers *list, int count, bool (*belongs)(const Machine *, int, int), int segment)
 {
     list->count = 0;
     for (int i = 0; i < count; i++)
@@ -77,89 +76,18 @@ static bool is_constant(const Machine *machine, int buffer, int segment)
     return machine->buffers[machine->buffers[buffer].root].kind == BUFFER_CONSTANT;
 }
 
-/* Segments: ranges of sizes and instructions between Resizes. */
-
-static int find_segments(Machine *machine)
-{
-    machine->segment_count = 1;
-    for (int i = 0; i < machine->instruction_count; i++)
-        machine->segment_count += machine->instructions[i].code == RESIZE;
-    machine->segments = pool_take(&machine->pool, machine->segment_count, sizeof(Segment));
-    if (machine->segments == NULL)
-        return -1;
-    Segment *segment = machine->segments;
-    segment->size_end = machine->size_count;
-    segment->instruction_end = machine->instruction_count;
-    for (int i = 0; i < machine->instruction_count; i++) {
-        if (machine->instructions[i].code != RESIZE)
-            continue;
-        Resize *resize = &machine->instructions[i].resize;
-        bool follows = segment == machine->segments ? resize->begin <= segment->size_end
-                                                    : resize->begin == segment->size_end;
-        if (!follows || resize->begin > resize->end)
-            return unsound("instruction", i, "does not continue the sizes where they were left");
-        if (segment == machine->segments)
-            segment->size_end = resize->begin;
-        segment->instruction_end = i;
-        segment++;
-        resize->segment = (int)(segment - machine->segments);
-        *segment = (Segment){.size_begin = resize->begin, .size_end = resize->end, .instruction_begin = i,
-                             .instruction_end = machine->instruction_count};
-    }
-    if (segment->size_end != machine->size_count)
-        return unsound("size", segment->size_end, "belongs to no segment");
-    return 0;
-}
-
-static int segment_of_size(const Machine *machine, int size)
-{
-    int segment = 0;
-    while (machine->segments[segment].size_end <= size)
-        segment++;
-    return segment;
-}
-
-static int check_size(const Machine *machine, int index)
-{
-    const SizeEntry *entry = &machine->sizes[index];
-    const Type *type;
-    switch (entry->code) {
-    case CODE_INPUT_DIM: case CODE_INPUT_VALUE: type = &machine->arguments[entry->a]; break;
-    case CODE_SHARED_DIM: case CODE_SHARED_VALUE: type = &machine->storage_types[entry->a]; break;
-    case CODE_DATA_VALUE: case CODE_DATA_DIM: type = &machine->buffers[entry->a].type; break;
-    default: return 0;
-    }
-    bool data = entry->code == CODE_DATA_VALUE || entry->code == CODE_DATA_DIM;
-    if (data && segment_of_size(machine, index) == 0)
-        return unsound("size", index, "depends on data but is in no Resize");
-    if (entry->code == CODE_DATA_DIM && machine->buffers[entry->a].kind != BUFFER_DYNAMIC)
-        return unsound("size", index, "is a dimension of a buffer that is not DYNAMIC");
-    bool dimension = entry->code == CODE_INPUT_DIM || entry->code == CODE_SHARED_DIM || entry->code == CODE_DATA_DIM;
-    if (dimension ? entry->b >= type->ndim : type->ndim > 0 || strchr("biu", type->kind) == NULL)
-        return unsound("size", index, dimension ? "is an axis out of range" : "is not a 0-d integer");
-    return 0;
-}
-
-/* A check or buffer belongs to the segment that makes the last of its sizes known; an alias has no memory
- * before the buffer it is an alias of. */
-static void place_in_segments(Machine *machine)
-{
-    for (int i = 0; i < machine->check_count; i++) {
-        Check *check = &machine->checks[i];
-        check->segment = segment_of_size(machine, check->left > check->right ? check->left : check->right);
-    }
-    for (int i = 0; i < machine->buffer_count; i++) {
-        Buffer *buffer = &machine->buffers[i];
-        buffer->segment = machine->buffers[buffer->root].segment;
-        for (int axis = 0; axis < buffer->type.ndim; axis++) {
-            int segment = segment_of_size(machine, buffer->shape[axis]);
-            buffer->segment = segment > buffer->segment ? segment : buffer->segment;
-        }
-    }
-}
-
 /* Roots: the sizes that are read, not computed. Dimensions that no size reads are watched, since a
  * binding holds good only as long as they stay. */
+
+static bool is_root_code(int code)
+{
+    return code != CODE_CONSTANT && code < CODE_ADD;
+}
+
+static bool is_evaluated_in(const Machine *machine, int size, int segment)
+{
+    return machine->size_segments[size] == segment && !is_root_code(machine->sizes[size].code);
+}
 
 static int list_roots(Machine *machine)
 {
@@ -169,13 +97,9 @@ static int list_roots(Machine *machine)
     for (int s = 0; s < machine->segment_count; s++) {
         Segment *segment = &machine->segments[s];
         segment->root_begin = machine->root_count;
-        for (int i = segment->size_begin; i < segment->size_end; i++) {
-            int code = machine->sizes[i].code;
-            if (check_size(machine, i) < 0)
-                return -1;
-            if (code != CODE_CONSTANT && code < CODE_ADD)
+        for (int i = 0; i < machine->size_count; i++)
+            if (machine->size_segments[i] == s && is_root_code(machine->sizes[i].code))
                 machine->roots[machine->root_count++] = (Root){i, machine->sizes[i]};
-        }
         segment->root_end = machine->root_count;
     }
     return 0;
@@ -268,11 +192,11 @@ static int check_types(const Machine *machine)
             same = type_matches(&buffer->type, (PyArrayObject *)constant);
         }
         if (!same)
-            return unsound("buffer", i, "has another type than what it stands for");
+            return unsound_item("buffer", i, "has another type than what it stands for");
         if (buffer->device != machine->buffers[buffer->root].device)
-            return unsound("buffer", i, "is on another device than the buffer it is an alias of");
+            return unsound_item("buffer", i, "is on another device than the buffer it is an alias of");
         if (buffer->device > 0 && (buffer->kind == BUFFER_INPUT || buffer->kind == BUFFER_DYNAMIC))
-            return unsound("buffer", i, "is given by Python, and is not on a device");
+            return unsound_item("buffer", i, "is given by Python, and is not on a device");
     }
     return 0;
 }
@@ -282,7 +206,8 @@ static int fill_segments(Machine *machine)
     int count = machine->buffer_count;
     for (int s = 0; s < machine->segment_count; s++) {
         Segment *segment = &machine->segments[s];
-        if (collect(machine, &segment->checks, machine->check_count, is_check_of, s) < 0
+        if (collect(machine, &segment->sizes, machine->size_count, is_evaluated_in, s) < 0
+            || collect(machine, &segment->checks, machine->check_count, is_check_of, s) < 0
             || collect(machine, &segment->buffers, count, is_shaped_in, s) < 0
             || collect(machine, &segment->arena, count, is_arena_of, s) < 0
             || collect(machine, &segment->arena_aliases, count, is_arena_alias_of, s) < 0
@@ -329,36 +254,9 @@ static int analyse_loops(Machine *machine)
             continue;
         Loop *loop = machine->instructions[i].loop;
         for (int j = i + 1; j < loop->end; j++)
-            loop->python |= machine->instructions[j].code == CALL;
+            loop->python |= machine->instructions[j].code != BRANCH && needs_python(machine, &machine->instructions[j]);
         if (collect(machine, &loop->aliases, machine->buffer_count, is_alias_in_loop, i) < 0)
             return -1;
-    }
-    return 0;
-}
-
-/* Steps: stretches of instructions without Python. */
-
-static int list_steps(Machine *machine)
-{
-    machine->steps = pool_take(&machine->pool, machine->instruction_count, sizeof(Step));
-    if (machine->steps == NULL)
-        return -1;
-    for (int s = 0; s < machine->segment_count; s++) {
-        Segment *segment = &machine->segments[s];
-        segment->step_begin = machine->step_count;
-        bool joined = false;
-        for (int i = segment->instruction_begin; i < segment->instruction_end; i++) {
-            const Instruction *instruction = &machine->instructions[i];
-            bool python = instruction->code == LOOP && instruction->loop->python;
-            bool plain = instruction->code != CALL && instruction->code != RESIZE && !python;
-            if (!plain || !joined)
-                machine->steps[machine->step_count++] = (Step){i, i, python};
-            if (instruction->code == LOOP)
-                i = instruction->loop->end - 1;
-            machine->steps[machine->step_count - 1].end = i + 1;
-            joined = plain;
-        }
-        segment->step_end = machine->step_count;
     }
     return 0;
 }
@@ -369,7 +267,7 @@ static int check_results(Machine *machine)
 {
     for (int i = 0; i < machine->buffer_count; i++)
         if (machine->buffers[i].kind == BUFFER_OUTPUT && machine->results[machine->buffers[i].source].buffer != i)
-            return unsound("buffer", i, "is not the result it says");
+            return unsound_item("buffer", i, "is not the result it says");
     for (int r = 0; r < machine->result_count; r++) {
         const Buffer *buffer = &machine->buffers[machine->results[r].buffer];
         const Buffer *root = &machine->buffers[buffer->root];
@@ -382,14 +280,14 @@ static int check_results(Machine *machine)
         else if (buffer->kind == BUFFER_DYNAMIC && !taken)
             machine->results[r].mode = RESULT_DYNAMIC;
         else if (root->kind == BUFFER_ARENA && root->last != machine->instruction_count - 1)
-            return unsound("result", r, "is in an ARENA buffer that does not live to the end");
+            return unsound_item("result", r, "is in an ARENA buffer that does not live to the end");
     }
     for (int u = 0; u < machine->update_count; u++) {
         Update *update = &machine->updates[u];
         const Type *result = &machine->buffers[machine->results[update->result].buffer].type;
         const Type *storage = &machine->storage_types[update->storage];
         if (!types_equal(result, storage))
-            return unsound("update", u, "has a result of another type than its storage");
+            return unsound_item("update", u, "has a result of another type than its storage");
         update->copy = update->result < machine->returned;
         for (int earlier = 0; earlier < u; earlier++)
             update->copy |= machine->updates[earlier].result == update->result;
@@ -411,7 +309,7 @@ static int order_storages(Machine *machine)
         for (; place > 0; place--) {
             PyObject *before = PyTuple_GET_ITEM(machine->storages, machine->storage_order[place - 1]);
             if (before == storage)
-                return unsound("storage", i, "is the same object as another one");
+                return unsound_item("storage", i, "is the same object as another one");
             if ((uintptr_t)before < (uintptr_t)storage)
                 break;
             machine->storage_order[place] = machine->storage_order[place - 1];
@@ -425,9 +323,9 @@ int analyse_program(Machine *machine)
 {
     if (check_types(machine) < 0 || find_segments(machine) < 0)
         return -1;
-    place_in_segments(machine);
     if (list_roots(machine) < 0 || list_watched(machine) < 0 || fill_segments(machine) < 0
-        || analyse_loops(machine) < 0 || list_steps(machine) < 0 || check_results(machine) < 0 || order_storages(machine) < 0)
+        || analyse_loops(machine) < 0 || list_steps(machine) < 0 || check_results(machine) < 0
+        || order_storages(machine) < 0)
         return -1;
     return check_instructions(machine);
 }

@@ -23,9 +23,10 @@ static int64_t modulo(int64_t a, int64_t b)
     return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
-static void evaluate_sizes(const SizeEntry *entries, int64_t *sizes, int begin, int end)
+static void evaluate_sizes(const SizeEntry *entries, int64_t *sizes, const Numbers *wanted)
 {
-    for (int i = begin; i < end; i++) {
+    for (int item = 0; item < wanted->count; item++) {
+        int i = wanted->items[item];
         int64_t a = entries[i].a, b = entries[i].b;
         switch (entries[i].code) {
         case CODE_CONSTANT: sizes[i] = a; break;
@@ -36,7 +37,6 @@ static void evaluate_sizes(const SizeEntry *entries, int64_t *sizes, int begin, 
         case CODE_MOD: sizes[i] = modulo(sizes[a], sizes[b]); break;
         case CODE_MIN: sizes[i] = sizes[a] < sizes[b] ? sizes[a] : sizes[b]; break;
         case CODE_MAX: sizes[i] = sizes[a] > sizes[b] ? sizes[a] : sizes[b]; break;
-        default: break;          /* a root, read already */
         }
     }
 }
@@ -153,7 +153,8 @@ static int64_t plan_instruction(const Machine *machine, Binding *binding, int in
         break;
     case COPY:
         work = binding->bytes[instruction->copy.source] / 8;
-        if (binding->bytes[instruction->copy.source] != binding->bytes[instruction->copy.target])
+        if (!needs_python(machine, instruction)
+            && binding->bytes[instruction->copy.source] != binding->bytes[instruction->copy.target])
             return inconsistent("instruction", index, "copies to a buffer of another size");
         break;
     case ROUTINE:
@@ -166,13 +167,32 @@ static int64_t plan_instruction(const Machine *machine, Binding *binding, int in
     return work < 0 ? 0 : work;
 }
 
+/* About the work of instructions that may not be run, as far as it is known. */
+static int64_t guess_work(const Machine *machine, const Binding *binding, int begin, int end)
+{
+    int64_t total = STEP_WORK;
+    for (int i = begin; i < end; i++) {
+        const Instruction *instruction = &machine->instructions[i];
+        int64_t work = 0;
+        if (instruction->code == LAUNCH)
+            work = binding->sizes[instruction->launch.work];
+        else if (instruction->code == ROUTINE)
+            work = binding->sizes[instruction->routine.work];
+        total = add_saturating(total, work < 0 ? 0 : work);
+    }
+    return total;
+}
+
 /* Plans for a stretch of instructions; their work, or -1. */
 static int64_t plan_range(const Machine *machine, Binding *binding, int begin, int end)
 {
     int64_t total = 0;
     for (int i = begin; i < end; i++) {
         int64_t work;
-        if (machine->instructions[i].code == LOOP) {
+        if (machine->instructions[i].code == BRANCH) {
+            work = guess_work(machine, binding, i + 1, instruction_end(machine, i));
+            i = instruction_end(machine, i) - 1; /* its sides are segments, planned when they are taken */
+        } else if (machine->instructions[i].code == LOOP) {
             const Loop *loop = machine->instructions[i].loop;
             int64_t steps = binding->sizes[loop->steps];
             if (!loop_fits(machine, loop, binding))
@@ -204,7 +224,7 @@ int bind_segment(Function *function, Binding *binding, Layout *layout, int numbe
 {
     const Machine *machine = function->machine;
     const Segment *segment = &machine->segments[number];
-    evaluate_sizes(machine->sizes, binding->sizes, segment->size_begin, segment->size_end);
+    evaluate_sizes(machine->sizes, binding->sizes, &segment->sizes);
     if (run_checks(function, segment, binding->sizes) < 0 || measure_buffers(function, segment, binding) < 0
         || check_aliases(machine, segment, binding) < 0)
         return -1;
@@ -225,6 +245,7 @@ Binding *binding_new(const Machine *machine)
     size_t word = sizeof(int64_t);
     binding->key = pool_take(&pool, machine->root_count + machine->watched_count + 1, word);
     binding->sizes = pool_take(&pool, machine->size_count, word);
+    binding->bound = pool_take(&pool, machine->segment_count, sizeof(bool));
     binding->bytes = pool_take(&pool, machine->buffer_count, word);
     binding->offsets = pool_take(&pool, machine->buffer_count, word);
     binding->given_sizes = pool_take(&pool, machine->given_size_count, word);
@@ -232,7 +253,7 @@ Binding *binding_new(const Machine *machine)
     binding->arena_bytes = pool_take(&pool, machine->segment_count * (machine->device_count + 1), word);
     binding->plans = pool_take(&pool, machine->instruction_count, sizeof(LaunchPlan));
     binding->pool = pool;
-    if (binding->key == NULL || binding->sizes == NULL || binding->bytes == NULL || binding->offsets == NULL
+    if (binding->key == NULL || binding->sizes == NULL || binding->bound == NULL || binding->bytes == NULL || binding->offsets == NULL
         || binding->given_sizes == NULL || binding->step_work == NULL || binding->arena_bytes == NULL
         || binding->plans == NULL) {
         pool_free(&pool);

@@ -13,7 +13,8 @@ static PyObject *memory_owner(const Workspace *workspace, int number)
     case BUFFER_OUTPUT: return workspace->results[buffer->source];
     case BUFFER_DYNAMIC: return (PyObject *)workspace->dynamic[number];
     case BUFFER_MOVING: return NULL;
-    default: return (PyObject *)workspace->arenas[buffer->segment * (machine->device_count + 1)];
+    default:
+        return (PyObject *)workspace->arenas[machine->segments[buffer->segment].depth * (machine->device_count + 1)];
     }
 }
 
@@ -25,9 +26,10 @@ static PyArrayObject *view_of_buffer(const Workspace *workspace, int number, PyO
     buffer_shape(workspace->binding, buffer, shape);
     bool empty = workspace->binding->bytes[number] == 0;
     void *data = owner == NULL || empty ? NULL : workspace->slots[number];
+    int flags = data == NULL ? 0 : NPY_ARRAY_CARRAY; /* without data any flag means the order of Fortran */
     Py_INCREF(buffer->type.descr);
     PyArrayObject *array = (PyArrayObject *)PyArray_NewFromDescr(
-        &PyArray_Type, buffer->type.descr, buffer->type.ndim, shape, NULL, data, NPY_ARRAY_CARRAY, NULL);
+        &PyArray_Type, buffer->type.descr, buffer->type.ndim, shape, NULL, data, flags, NULL);
     if (array == NULL)
         return NULL;
     if (data == NULL) {
@@ -156,6 +158,16 @@ static int keep(Function *function, Workspace *workspace, int index, int positio
     }
     Py_XSETREF(workspace->dynamic[number], array);
     fill_dynamic_slots(workspace, number);
+    return 0;
+}
+
+int run_keep(Workspace *workspace, const Copy *copy)
+{
+    PyArrayObject *array = view_of_buffer(workspace, copy->source, NULL);
+    if (array == NULL)
+        return -1;
+    Py_XSETREF(workspace->dynamic[copy->target], array);
+    fill_dynamic_slots(workspace, copy->target);
     return 0;
 }
 

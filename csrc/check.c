@@ -5,10 +5,11 @@ typedef struct {
     const Machine *machine;
     bool *made;                  /* of each DYNAMIC buffer: a Call before made it */
     int index, segment;          /* of the instruction being checked */
-    int loop_end;                /* of the innermost loop around it; 0 outside of loops */
+    int end;                     /* of the innermost loop or side of a branch around it, or of the program */
+    bool in_loop;
 } Checker;
 
-static int check_instruction(Checker *checker, const Instruction *instruction);
+static int check_stretch(Checker *checker, int begin, int end);
 
 static int unsound(const Checker *checker, int buffer, const char *problem)
 {
@@ -16,9 +17,15 @@ static int unsound(const Checker *checker, int buffer, const char *problem)
     return -1;
 }
 
+/* Whether what a segment makes known is known where the instruction stands. */
+static bool is_known(const Checker *checker, int segment)
+{
+    return segment_holds(checker->machine, segment, checker->segment);
+}
+
 static int check_size(const Checker *checker, int size)
 {
-    if (size < checker->machine->segments[checker->segment].size_end)
+    if (is_known(checker, checker->machine->size_segments[size]))
         return 0;
     PyErr_Format(PyExc_ValueError, "instruction %d: size %d is not known yet", checker->index, size);
     return -1;
@@ -34,9 +41,9 @@ static int check_alive(const Checker *checker, int number, bool shaped)
     bool limited = root->kind == BUFFER_ARENA || root->kind == BUFFER_MOVING;
     if (limited && (checker->index < root->first || checker->index > root->last))
         return unsound(checker, number, "is used outside its life");
-    if ((shaped || root != buffer) && buffer->segment > checker->segment)
+    if ((shaped || root != buffer) && !is_known(checker, buffer->segment))
         return unsound(checker, number, "has a shape that is not known yet");
-    if (root->kind != BUFFER_DYNAMIC && root->segment > checker->segment)
+    if (root->kind != BUFFER_DYNAMIC && !is_known(checker, root->segment))
         return unsound(checker, number, "has no memory yet");
     return 0;
 }
@@ -142,17 +149,20 @@ static int check_loop(Checker *checker, const Loop *loop)
     for (int i = 0; i < loop->count.count; i++)
         if (check_written(checker, loop->count.items[i]) < 0)
             return -1;
-    if (checker->loop_end > 0 && loop->end > checker->loop_end) {
-        PyErr_Format(PyExc_ValueError, "instruction %d: ends after the loop around it", checker->index);
-        return -1;
-    }
-    int around = checker->loop_end, failed = 0;
-    checker->loop_end = loop->end;
-    for (checker->index++; checker->index < loop->end && !failed; checker->index++)
-        failed = check_instruction(checker, &checker->machine->instructions[checker->index]);
-    checker->index = loop->end - 1;
-    checker->loop_end = around;
+    bool around = checker->in_loop;
+    checker->in_loop = true;
+    int failed = check_stretch(checker, checker->index + 1, loop->end);
+    checker->in_loop = around;
     return failed;
+}
+
+/* A DYNAMIC buffer gets its memory here. */
+static int check_made(const Checker *checker, int number)
+{
+    if (checker->in_loop)
+        return unsound(checker, number, "is made anew in each step of a loop");
+    checker->made[number] = true;
+    return 0;
 }
 
 static int check_call(Checker *checker, const Call *call)
@@ -165,11 +175,8 @@ static int check_call(Checker *checker, const Call *call)
         int number = call->outputs.items[i];
         if (check_place(checker, number, 0) < 0)
             return -1;
-        if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC && checker->loop_end > 0)
-            return unsound(checker, number, "is made anew in each step of a loop");
-        if (checker->machine->buffers[number].kind == BUFFER_DYNAMIC)
-            checker->made[number] = true;
-        else if (check_written(checker, number) < 0)
+        bool dynamic = checker->machine->buffers[number].kind == BUFFER_DYNAMIC;
+        if ((dynamic ? check_made : check_written)(checker, number) < 0)
             return -1;
     }
     return 0;
@@ -188,9 +195,63 @@ static int check_resize(const Checker *checker)
     return 0;
 }
 
+static int check_copy(const Checker *checker, const Copy *copy)
+{
+    const Buffer *source = &checker->machine->buffers[copy->source], *target = &checker->machine->buffers[copy->target];
+    if (check_read(checker, copy->source) < 0)
+        return -1;
+    if (target->kind != BUFFER_DYNAMIC)
+        return check_written(checker, copy->target);
+    return types_equal(&source->type, &target->type) ? check_made(checker, copy->target)
+                                                     : unsound(checker, copy->target, "is not of the type it is given");
+}
+
+static int check_sides(Checker *checker, const Branch *branch, bool *made_before, bool *made_in_one)
+{
+    int count = checker->machine->buffer_count, around = checker->segment;
+    memcpy(made_before, checker->made, (size_t)count);
+    for (int side = 0; side < 2; side++) {
+        const Part *part = &branch->sides[side];
+        checker->segment = part->segment;
+        if (check_stretch(checker, part->begin, part->end) < 0)
+            return -1;
+        if (side == 0) {
+            memcpy(made_in_one, checker->made, (size_t)count);
+            memcpy(checker->made, made_before, (size_t)count);
+        }
+    }
+    for (int i = 0; i < count; i++)
+        checker->made[i] &= made_in_one[i];
+    checker->segment = around;
+    return 0;
+}
+
+/* A DYNAMIC buffer is there after a branch if both sides made it. */
+static int check_branch(Checker *checker, const Branch *branch)
+{
+    const Type *condition = &checker->machine->buffers[branch->condition].type;
+    if (check_read(checker, branch->condition) < 0)
+        return -1;
+    if (condition->kind != 'b' || condition->ndim > 0)
+        return unsound(checker, branch->condition, "is no condition: it is not a 0-d bool");
+    for (int i = 0; i < branch->outputs.count; i++) {
+        int number = branch->outputs.items[i];
+        if (checker->machine->buffers[number].kind != BUFFER_DYNAMIC && check_written(checker, number) < 0)
+            return -1;
+    }
+    bool *made = PyMem_Calloc(2 * (size_t)checker->machine->buffer_count + 1, sizeof(bool));
+    if (made == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int failed = check_sides(checker, branch, made, made + checker->machine->buffer_count);
+    PyMem_Free(made);
+    return failed;
+}
+
 static int check_instruction(Checker *checker, const Instruction *instruction)
 {
-    if (instruction->code == RESIZE && checker->loop_end > 0) {
+    if (instruction->code == RESIZE && checker->in_loop) {
         PyErr_Format(PyExc_ValueError, "instruction %d: a Resize in a loop", checker->index);
         return -1;
     }
@@ -198,11 +259,9 @@ static int check_instruction(Checker *checker, const Instruction *instruction)
     case LAUNCH: return check_launch(checker, &instruction->launch);
     case ROUTINE: return check_routine(checker, &instruction->routine);
     case CALL: return check_call(checker, &instruction->call);
-    case COPY:
-        if (check_read(checker, instruction->copy.source) < 0)
-            return -1;
-        return check_written(checker, instruction->copy.target);
+    case COPY: return check_copy(checker, &instruction->copy);
     case LOOP: return check_loop(checker, instruction->loop);
+    case BRANCH: return check_branch(checker, instruction->branch);
     case RESIZE:
         checker->segment = instruction->resize.segment;
         return check_resize(checker);
@@ -211,10 +270,26 @@ static int check_instruction(Checker *checker, const Instruction *instruction)
     return 0;
 }
 
+/* The instructions of a loop, of a side of a branch, or of the program; the index is the last one's then. */
+static int check_stretch(Checker *checker, int begin, int end)
+{
+    int around = checker->end;
+    if (end > around) {
+        PyErr_Format(PyExc_ValueError, "instruction %d: ends after the loop around it", checker->index);
+        return -1;
+    }
+    checker->end = end;
+    for (checker->index = begin; checker->index < end; checker->index++)
+        if (check_instruction(checker, &checker->machine->instructions[checker->index]) < 0)
+            return -1;
+    checker->index = end - 1;
+    checker->end = around;
+    return 0;
+}
+
 /* Results are there at the end. */
 static int check_end(Checker *checker)
 {
-    checker->index = checker->machine->instruction_count - 1;
     for (int i = 0; i < checker->machine->result_count; i++) {
         int number = checker->machine->results[i].buffer;
         bool dynamic = checker->machine->buffers[number].kind == BUFFER_DYNAMIC;
@@ -226,16 +301,13 @@ static int check_end(Checker *checker)
 
 int check_instructions(const Machine *machine)
 {
-    Checker checker = {machine, PyMem_Calloc(machine->buffer_count + 1, sizeof(bool)), 0, 0, 0};
+    Checker checker = {.machine = machine, .made = PyMem_Calloc(machine->buffer_count + 1, sizeof(bool)),
+                       .end = machine->instruction_count};
     if (checker.made == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    int failed = 0;
-    for (; checker.index < machine->instruction_count && !failed; checker.index++)
-        failed = check_instruction(&checker, &machine->instructions[checker.index]);
-    if (!failed)
-        failed = check_end(&checker);
+    int failed = check_stretch(&checker, 0, machine->instruction_count) < 0 || check_end(&checker) < 0;
     PyMem_Free(checker.made);
-    return failed;
+    return failed ? -1 : 0;
 }

@@ -1,7 +1,7 @@
 /* The C runtime of symtensor: the virtual machine that runs a Program (symtensor/lower/program.py).
  *
- * Machine    a Program decoded and validated once, constant from then on          reader.c decode.c analyse.c
- *                                                                                 check.c machine.c
+ * Machine    a Program decoded and validated once, constant from then on          reader.c decode.c segments.c
+ *                                                                                 analyse.c check.c machine.c
  * Binding    what one tuple of root sizes fixes: sizes, arena offsets, threads    bind.c layout.c
  * Workspace  what one call in flight owns: arenas, pointers, references           workspace.c
  * Function   the Python callable: arguments, results, updates, a pool of          function.c argument.c result.c
@@ -9,8 +9,8 @@
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
  * Device     memory and queued work of a device, and arrays that are there        device.c queue.c value.c dlpack.c
  *
- * run.c goes through the instructions, loop.c through the steps of loops; call.c calls Python; routines.c has
- * the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds; parallel.c spreads chunks over
+ * run.c goes through the instructions, branches among them, loop.c through the steps of loops; call.c calls Python;
+ * routines.c has the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds; parallel.c spreads chunks over
  * threads; pool.c holds memory freed all at once.
  *
  * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.
@@ -103,11 +103,11 @@ typedef struct {
     int root;                    /* the buffer whose memory this is: itself unless an ALIAS */
     Type type;
     int *shape;
-    int first, last;
+    int first, last;             /* of the instructions that need it; -1 where that is no matter */
     int segment;                 /* the segment from which its shape is known */
 } Buffer;
 
-enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, LOOP, OPCODES };
+enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, LOOP, BRANCH, OPCODES };
 
 typedef struct {
     Kernel kernel;               /* of a processor, or */
@@ -142,7 +142,7 @@ typedef struct {
 } Call;
 
 typedef struct {
-    int begin, end;
+    Numbers sizes;               /* the roots read here */
     int segment;
 } Resize;
 
@@ -171,6 +171,20 @@ typedef struct {
     Numbers aliases;             /* of what moves */
 } Loop;
 
+/* The instructions that run one after the other: of the whole program, or of one side of a branch. */
+typedef struct {
+    int begin, end;
+    int step_begin, step_end;
+    int segment;                 /* the one that starts with it */
+} Part;
+
+typedef struct {
+    int condition;
+    Part sides[2];               /* if it holds, and if not */
+    Numbers checks[2];           /* those that concern a side alone */
+    Numbers outputs;
+} Branch;
+
 typedef struct {
     enum Opcode code;
     union {
@@ -180,22 +194,29 @@ typedef struct {
         Call call;
         Resize resize;
         Loop *loop;
+        Branch *branch;
     };
 } Instruction;
 
-/* A stretch of instructions that needs no Python, a single CALL or RESIZE, or a loop that calls Python. */
+/* A stretch of instructions that needs no Python, a loop that calls Python, a BRANCH, or a single instruction for
+ * which Python is needed. */
 typedef struct {
     int begin, end;
     bool python;
 } Step;
 
-/* A part of the program whose sizes are all known when it starts. The first starts with the call, each
- * other one at a Resize. */
+/* What becomes known at one moment: sizes, and what follows from them. The first segment starts with the call, each
+ * other one at a Resize or with one side of a branch. It is in force to the end of the part it stands in; all that
+ * start meanwhile are numbered after it. */
 typedef struct {
-    int size_begin, size_end;
+    int parent;                  /* the one in force where it starts; -1 for the first */
+    int depth;                   /* how many are in force then: segments of one depth, never alive at once, share memory */
+    bool side;                   /* starts with a side of a branch */
+    int inner_end;               /* those numbered after it, up to this one, start while it is in force */
+    int begin, end;              /* the instructions up to the next Resize, or the end of the part */
     int root_begin, root_end;
-    int instruction_begin, instruction_end;
     int step_begin, step_end;
+    Numbers sizes;               /* all but the roots */
     Numbers checks;
     Numbers buffers;             /* all whose shape becomes known here */
     Numbers events;              /* the lives of its ARENA buffers in time order: b starts, ~b has ended */
@@ -229,7 +250,7 @@ typedef struct {
     PyObject *names;             /* of the arguments, a tuple of interned strings */
     int argument_count, storage_count, constant_count, size_count, root_count, watched_count, check_count;
     int buffer_count, instruction_count, result_count, update_count, written_count, returned, segment_count;
-    int step_count, given_size_count, pointer_count, arena_count, most_carries, device_count, status_count;
+    int step_count, given_size_count, pointer_count, arena_count, most_carries, depth_count, device_count, status_count;
     Device **devices;            /* owned */
     int *status_of;              /* the instruction that writes each status */
     Type *arguments, *storage_types;
@@ -238,10 +259,12 @@ typedef struct {
     int *storage_places;         /* the device of each, 0 for the processor */
     bool locks;                  /* some storage is written */
     SizeEntry *sizes;
+    int *size_segments;          /* from which each size is known */
     Root *roots, *watched;
     Check *checks;
     Buffer *buffers;
     Instruction *instructions;
+    Part whole;
     Segment *segments;
     Step *steps;
     Result *results;
@@ -252,6 +275,16 @@ typedef struct {
 extern PyTypeObject MachineType;
 
 int decode_program(Machine *machine, PyObject *program, PyObject *addresses);
+int unsound_item(const char *what, int index, const char *problem); /* sets ValueError; returns -1 */
+/* The items of 0..count that belong to a segment. */
+int collect(Machine *machine, Numbers *list, int count, bool (*belongs)(const Machine *, int, int), int segment);
+int find_segments(Machine *machine);
+int list_steps(Machine *machine);
+/* Whether what a segment makes known is known while another is in force. */
+bool segment_holds(const Machine *machine, int segment, int current);
+bool needs_python(const Machine *machine, const Instruction *instruction);
+/* The end of what begins with an instruction: of a loop's or a branch's, or of itself. */
+int instruction_end(const Machine *machine, int index);
 int analyse_program(Machine *machine);
 int check_instructions(const Machine *machine);
 bool types_equal(const Type *left, const Type *right);
@@ -268,7 +301,7 @@ typedef struct {
 
 typedef struct {
     Pool pool;
-    int bound;                   /* how many segments hold good */
+    bool *bound;                 /* the segments that hold good */
     int64_t *key, *sizes;
     int64_t *bytes, *offsets;    /* of each buffer */
     int64_t *given_sizes;        /* those that launches and routines are given */
@@ -351,9 +384,8 @@ typedef struct Workspace {
     Binding *bindings[BINDINGS]; /* the one used last first */
     int binding_count;
     Binding *binding;            /* of the call in flight */
-    bool rebound;                /* some segment of this call was bound anew */
-    Block **arenas;              /* of each segment, for the processor and each device */
-    int *oversized;              /* calls in a row that needed far less than the arena */
+    Block **arenas;              /* of the segments of each depth, for the processor and each device */
+    int *oversized;              /* times in a row that far less than the arena was needed */
     const Binding **placed;      /* of each segment: the binding whose offsets the slots hold */
     Block *scratch;
     void **slots;                /* of each buffer */
@@ -388,6 +420,8 @@ void workspace_give(Function *function, Workspace *workspace);
 void workspace_free(Function *function, Workspace *workspace);
 int workspace_bind(Function *function, Workspace *workspace);
 int workspace_enter_segment(Function *function, Workspace *workspace, int segment);
+/* Have the sizes and the memory of a side of a branch: a status. Also without the GIL. */
+int workspace_enter_side(Workspace *workspace, int segment);
 
 /* Storages. */
 
@@ -444,7 +478,7 @@ bool shape_matches(const Binding *binding, const Buffer *buffer, const npy_intp 
 int run_program(Function *function, Workspace *workspace);
 #define RAISED INT_MIN           /* the status of what has set a Python exception */
 #define DRIVER_FAILED (INT_MIN + 1) /* that of what the driver refused, with Workspace.error */
-/* Instructions begin..end, none of them RESIZE: a status, zero for success. Without the GIL if none is a CALL. */
+/* Instructions begin..end, none of them RESIZE: a status, zero for success. Without the GIL if none needs Python. */
 int run_range(Workspace *workspace, int begin, int end);
 int run_loop(Workspace *workspace, int index);
 int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
@@ -467,6 +501,8 @@ bool loop_fits(const Machine *machine, const Loop *loop, const Binding *binding)
 /* What the call was given: an array for each argument and each storage, a tuple. */
 PyObject *given_arrays(const Workspace *workspace);
 int run_call(Function *function, Workspace *workspace, const Call *call, int index);
+/* Have a DYNAMIC buffer hold the value of another. */
+int run_keep(Workspace *workspace, const Copy *copy);
 
 /* Work on several threads: a status, zero for success. */
 int parallel_for(Kernel kernel, void *const *buffers, const int64_t *sizes, int64_t units, int threads,

@@ -140,11 +140,23 @@ static int source_limit(const Machine *machine, enum BufferKind kind, Py_ssize_t
     }
 }
 
+/* The first or last instruction that needs a buffer; for an ALIAS it may be -1. */
+static int read_moment(const Reader *reader, PyObject *item, const char *attribute, const Buffer *buffer, int *moment)
+{
+    PyObject *value = PyObject_GetAttrString(item, attribute);
+    if (value == NULL)
+        return -1;
+    int64_t low = buffer->kind == BUFFER_ALIAS ? -1 : 0, number = 0;
+    int failed = check_number(reader, attribute, value, low, reader->machine->instruction_count - 1, &number);
+    *moment = (int)number;
+    Py_DECREF(value);
+    return failed;
+}
+
 static int read_life(const Reader *reader, PyObject *item, Buffer *buffer)
 {
-    int limit = reader->machine->instruction_count;
-    if (read_number(reader, item, "first", limit, &buffer->first) < 0
-        || read_number(reader, item, "last", limit, &buffer->last) < 0)
+    if (read_moment(reader, item, "first", buffer, &buffer->first) < 0
+        || read_moment(reader, item, "last", buffer, &buffer->last) < 0)
         return -1;
     return buffer->first <= buffer->last ? 0 : refuse(reader, "last", "is before first");
 }
@@ -164,9 +176,10 @@ static int read_buffer(const Reader *reader, PyObject *item)
     buffer->kind = (enum BufferKind)kind;
     buffer->shape = shape.items;
     buffer->root = (int)reader->index;
+    buffer->first = buffer->last = -1;
     if (kind == BUFFER_ARENA)
         return read_life(reader, item, buffer);
-    if (kind == BUFFER_MOVING && read_life(reader, item, buffer) < 0)
+    if ((kind == BUFFER_MOVING || kind == BUFFER_ALIAS) && read_life(reader, item, buffer) < 0)
         return -1;
     int limit = source_limit(machine, buffer->kind, reader->index);
     if (limit >= 0 && read_number(reader, item, "source", limit, &buffer->source) < 0)
@@ -244,10 +257,7 @@ static int read_call(const Reader *reader, PyObject *item, Call *call)
 
 static int read_resize(const Reader *reader, PyObject *item, Resize *resize)
 {
-    int limit = reader->machine->size_count + 1;
-    if (read_number(reader, item, "begin", limit, &resize->begin) < 0)
-        return -1;
-    return read_number(reader, item, "end", limit, &resize->end);
+    return read_numbers(reader, item, "sizes", reader->machine->size_count, &resize->sizes);
 }
 
 /* The objects of a sequence that is an attribute: `array` gets room for them. */
@@ -320,6 +330,32 @@ static int read_loop(const Reader *reader, PyObject *item, Loop **made)
     return loop->stop.count <= 1 && loop->count.count <= 1 ? 0 : refuse(reader, "stop", "is more than one buffer");
 }
 
+static int read_side(const Reader *reader, PyObject *item, const char *attribute, Part *side, Numbers *checks)
+{
+    PyObject *object = PyObject_GetAttrString(item, attribute);
+    int failed = object == NULL
+        || read_number(reader, object, "end", reader->machine->instruction_count + 1, &side->end) < 0
+        || read_numbers(reader, object, "checks", reader->machine->check_count, checks) < 0;
+    Py_XDECREF(object);
+    if (failed)
+        return -1;
+    return side->end >= side->begin ? 0 : refuse(reader, attribute, "ends before it begins");
+}
+
+static int read_branch(const Reader *reader, PyObject *item, Branch **made)
+{
+    Machine *machine = reader->machine;
+    Branch *branch = *made = pool_take(&machine->pool, 1, sizeof(Branch));
+    if (branch == NULL || read_number(reader, item, "condition", machine->buffer_count, &branch->condition) < 0
+        || read_numbers(reader, item, "outputs", machine->buffer_count, &branch->outputs) < 0)
+        return -1;
+    branch->sides[0].begin = (int)reader->index + 1;
+    if (read_side(reader, item, "then", &branch->sides[0], &branch->checks[0]) < 0)
+        return -1;
+    branch->sides[1].begin = branch->sides[0].end;
+    return read_side(reader, item, "otherwise", &branch->sides[1], &branch->checks[1]);
+}
+
 static int read_instruction(const Reader *reader, PyObject *item)
 {
     Instruction *instruction = &reader->machine->instructions[reader->index];
@@ -327,7 +363,7 @@ static int read_instruction(const Reader *reader, PyObject *item)
     name = name == NULL ? Py_TYPE(item)->tp_name : name + 1;
     static const char *const names[OPCODES] = {
         [LAUNCH] = "Launch", [ROUTINE] = "Routine", [COPY] = "Copy", [CALL] = "Call", [RESIZE] = "Resize",
-        [LOOP] = "Loop"};
+        [LOOP] = "Loop", [BRANCH] = "Branch"};
     int code = 0;
     while (code < OPCODES && strcmp(name, names[code]) != 0)
         code++;
@@ -339,6 +375,7 @@ static int read_instruction(const Reader *reader, PyObject *item)
     case CALL: return read_call(reader, item, &instruction->call);
     case RESIZE: return read_resize(reader, item, &instruction->resize);
     case LOOP: return read_loop(reader, item, &instruction->loop);
+    case BRANCH: return read_branch(reader, item, &instruction->branch);
     default: return refuse(reader, name, "is not an instruction");
     }
 }

@@ -142,8 +142,13 @@ static int64_t bytes_at(const Machine *machine, const Binding *binding, int resu
 static int64_t total_bytes(const Machine *machine, Binding *binding, int place)
 {
     int64_t total = place == 0 ? binding->scratch_bytes : machine->status_count * (int64_t)sizeof(int);
-    for (int i = 0; i < machine->segment_count; i++)
-        total = add_saturating(total, *arena_bytes(machine, binding, i, place));
+    for (int depth = 0; depth < machine->depth_count; depth++) {
+        int64_t most = 0;        /* segments of one depth share memory */
+        for (int i = 0; i < machine->segment_count; i++)
+            if (machine->segments[i].depth == depth && *arena_bytes(machine, binding, i, place) > most)
+                most = *arena_bytes(machine, binding, i, place);
+        total = add_saturating(total, most);
+    }
     for (int i = 0; i < machine->result_count; i++)
         total = add_saturating(total, bytes_at(machine, binding, i, place));
     for (int i = 0; i < machine->update_count; i++)
@@ -167,6 +172,25 @@ static int read_root_sizes(const Machine *machine, Binding *binding, PyObject *v
     return 0;
 }
 
+/* Bind all segments; sides of branches that cannot be taken with these sizes need nothing. */
+static int bind_all(Function *function, Binding *binding, Layout *layout)
+{
+    const Machine *machine = function->machine;
+    for (int i = 0; i < machine->segment_count; i++) {
+        if (bind_segment(function, binding, layout, i) == 0)
+            continue;
+        while (i >= 0 && !machine->segments[i].side)
+            i = machine->segments[i].parent;
+        if (i < 0)
+            return -1;
+        PyErr_Clear();
+        for (int place = 0; place <= machine->device_count; place++)
+            *arena_bytes(machine, binding, i, place) = 0;
+        i = machine->segments[i].inner_end - 1;
+    }
+    return 0;
+}
+
 static PyObject *function_peak_bytes(PyObject *self, PyObject *args)
 {
     Function *function = (Function *)self;
@@ -182,9 +206,8 @@ static PyObject *function_peak_bytes(PyObject *self, PyObject *args)
         return NULL;
     Binding *binding = binding_new(machine);
     Layout *layout = layout_new(machine);
-    int failed = binding == NULL || layout == NULL || read_root_sizes(machine, binding, values) < 0;
-    for (int i = 0; i < machine->segment_count && !failed; i++)
-        failed = bind_segment(function, binding, layout, i) < 0;
+    int failed = binding == NULL || layout == NULL || read_root_sizes(machine, binding, values) < 0
+        || bind_all(function, binding, layout) < 0;
     PyObject *bytes = failed ? NULL : PyLong_FromLongLong(total_bytes(machine, binding, place));
     Py_DECREF(values);
     if (binding != NULL)

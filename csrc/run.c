@@ -1,4 +1,4 @@
-/* Going through the instructions of a bound program. */
+/* Going through the instructions of a bound program: step by step, and in the branches that are taken. */
 #include "core.h"
 
 #include <time.h>
@@ -50,6 +50,32 @@ static int device_of(const Machine *machine, const Instruction *instruction)
     }
 }
 
+/* The side that is taken: a status. */
+static int find_side(Workspace *workspace, const Branch *branch, const Part **side)
+{
+    bool truth;
+    int status = workspace->expecting ? settle_devices(workspace) : 0;
+    if (status == 0)
+        status = read_truth(workspace, branch->condition, &truth);
+    if (status == 0)
+        *side = &branch->sides[truth ? 0 : 1];
+    return status;
+}
+
+/* A branch in a step of a loop, where no step of the program is chosen: a status. */
+static int run_branch(Workspace *workspace, const Branch *branch)
+{
+    const Part *side;
+    int around = workspace->segment;
+    int status = find_side(workspace, branch, &side);
+    if (status == 0)
+        status = workspace_enter_side(workspace, side->segment);
+    if (status == 0)
+        status = run_range(workspace, side->begin, side->end);
+    workspace->segment = around;
+    return status;
+}
+
 static int run_instruction(Workspace *workspace, int index)
 {
     const Machine *machine = workspace->machine;
@@ -70,6 +96,8 @@ static int run_instruction(Workspace *workspace, int index)
         return run_call(workspace->function, workspace, &instruction->call, index) < 0 ? RAISED : 0;
     case LOOP:
         return run_loop(workspace, index);
+    case BRANCH:
+        return run_branch(workspace, instruction->branch);
     default:
         return -1;               /* a RESIZE is a step of its own */
     }
@@ -87,24 +115,24 @@ static int run_timed(Workspace *workspace, int index)
 
 int run_range(Workspace *workspace, int begin, int end)
 {
-    const Instruction *instructions = workspace->machine->instructions;
+    const Machine *machine = workspace->machine;
     for (int i = begin; i < end; i++) {
-        bool loop = instructions[i].code == LOOP;
-        bool timed = workspace->timings != NULL && !loop; /* the instructions in a loop are timed each */
+        enum Opcode code = machine->instructions[i].code;
+        bool whole = code != LOOP && code != BRANCH; /* the instructions in these are timed, and named in errors, each */
+        bool timed = workspace->timings != NULL && whole;
         int status = 0;
-        if (workspace->expecting && !loop && device_of(workspace->machine, &instructions[i]) == 0)
+        if (workspace->expecting && whole && device_of(machine, &machine->instructions[i]) == 0)
             status = settle_devices(workspace);
         if (status == 0)
             status = timed ? run_timed(workspace, i) : run_instruction(workspace, i);
         else
             return status;
         if (status != 0) {
-            if (!loop)
+            if (whole)
                 workspace->failed = i;
             return status;
         }
-        if (loop)
-            i = instructions[i].loop->end - 1;
+        i = instruction_end(machine, i) - 1;
     }
     return 0;
 }
@@ -152,25 +180,53 @@ static int run_python(Function *function, Workspace *workspace, int index)
     int64_t start = workspace->timings == NULL ? 0 : clock_nanoseconds();
     if (settle(function, workspace) < 0)
         return -1;
-    int failed = instruction->code == CALL
-        ? run_call(function, workspace, &instruction->call, index)
-        : workspace_enter_segment(function, workspace, instruction->resize.segment);
+    int failed = -1;
+    switch (instruction->code) {
+    case CALL: failed = run_call(function, workspace, &instruction->call, index); break;
+    case RESIZE: failed = workspace_enter_segment(function, workspace, instruction->resize.segment); break;
+    default: failed = run_keep(workspace, &instruction->copy);
+    }
     if (workspace->timings != NULL)
         workspace->timings[index] += clock_nanoseconds() - start;
     return failed;
 }
 
-int run_program(Function *function, Workspace *workspace)
+static int run_part(Function *function, Workspace *workspace, const Part *part);
+
+static int run_side(Function *function, Workspace *workspace, const Branch *branch)
+{
+    const Part *side;
+    int around = workspace->segment;
+    int status = find_side(workspace, branch, &side);
+    if (status == 0)
+        status = workspace_enter_side(workspace, side->segment);
+    if (status != 0)
+        return fail(function, workspace, status);
+    int failed = run_part(function, workspace, side);
+    workspace->segment = around;
+    return failed;
+}
+
+static int run_part(Function *function, Workspace *workspace, const Part *part)
 {
     const Machine *machine = workspace->machine;
-    for (int s = 0; s < machine->step_count; s++) {
+    for (int s = part->step_begin; s < part->step_end; s++) {
         Step step = machine->steps[s];
-        enum Opcode code = machine->instructions[step.begin].code;
-        int failed = code == CALL || code == RESIZE
-            ? run_python(function, workspace, step.begin)
-            : run_stretch(function, workspace, step, workspace->binding->step_work[s]);
+        const Instruction *instruction = &machine->instructions[step.begin];
+        int failed;
+        if (instruction->code == BRANCH)
+            failed = run_side(function, workspace, instruction->branch);
+        else if (needs_python(machine, instruction))
+            failed = run_python(function, workspace, step.begin);
+        else
+            failed = run_stretch(function, workspace, step, workspace->binding->step_work[s]);
         if (failed)
             return -1;
     }
-    return settle(function, workspace);
+    return 0;
+}
+
+int run_program(Function *function, Workspace *workspace)
+{
+    return run_part(function, workspace, &workspace->machine->whole) < 0 ? -1 : settle(function, workspace);
 }

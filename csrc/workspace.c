@@ -110,7 +110,7 @@ static int fit_block(Function *function, Block **block, int place, int64_t bytes
 
 static int arena_places(const Machine *machine)
 {
-    return machine->segment_count * (machine->device_count + 1);
+    return machine->depth_count * (machine->device_count + 1);
 }
 
 static int allocate_lists(Workspace *workspace, Pool *pool)
@@ -289,13 +289,13 @@ static void move_to_front(Workspace *workspace, int place)
     workspace->bindings[0] = binding;
 }
 
-/* The binding for the key at the front, with `bound` 0 when it is not one remembered. */
+/* The binding for the key at the front, with nothing bound when it is not one remembered. */
 static Binding *find_binding(Workspace *workspace, int key_length)
 {
     size_t bytes = key_length * sizeof(int64_t);
     for (int i = 0; i < workspace->binding_count; i++) {
         Binding *binding = workspace->bindings[i];
-        if (binding->bound > 0 && memcmp(binding->key, workspace->key, bytes) == 0) {
+        if (binding->bound[0] && memcmp(binding->key, workspace->key, bytes) == 0) {
             if (i > 0)
                 move_to_front(workspace, i);
             return binding;
@@ -308,7 +308,7 @@ static Binding *find_binding(Workspace *workspace, int key_length)
         workspace->bindings[workspace->binding_count++] = binding;
     }
     move_to_front(workspace, workspace->binding_count - 1);
-    workspace->bindings[0]->bound = 0;
+    workspace->bindings[0]->bound[0] = false;
     memcpy(workspace->bindings[0]->key, workspace->key, bytes);
     return workspace->bindings[0];
 }
@@ -340,18 +340,19 @@ static int check_shapes(const Workspace *workspace, const Segment *segment)
     return 0;
 }
 
+/* Bind a segment; those that start while it is in force have to be bound anew too. */
 static int bind_anew(Function *function, Workspace *workspace, int number)
 {
     Binding *binding = workspace->binding;
-    binding->bound = number;
-    workspace->rebound = true;
-    for (int i = 0; i < workspace->machine->segment_count; i++)
+    for (int i = number; i < workspace->machine->segments[number].inner_end; i++) {
+        binding->bound[i] = false;
         if (workspace->placed[i] == binding)
             workspace->placed[i] = NULL;
+    }
     if (bind_segment(function, binding, workspace->layout, number) < 0
         || check_shapes(workspace, &workspace->machine->segments[number]) < 0)
         return -1;
-    binding->bound = number + 1;
+    binding->bound[number] = true;
     return 0;
 }
 
@@ -381,7 +382,7 @@ static void fill_aliases(Workspace *workspace, const Numbers *aliases)
 static void place_arena(Workspace *workspace, int number)
 {
     const Segment *segment = &workspace->machine->segments[number];
-    Block **arenas = &workspace->arenas[number * (workspace->machine->device_count + 1)];
+    Block **arenas = &workspace->arenas[segment->depth * (workspace->machine->device_count + 1)];
     for (int i = 0; i < segment->arena.count; i++) {
         int buffer = segment->arena.items[i];
         const Block *arena = arenas[workspace->machine->buffers[buffer].device];
@@ -412,17 +413,20 @@ static int open_segment(Function *function, Workspace *workspace, int number)
     const Segment *segment = &machine->segments[number];
     Binding *binding = workspace->binding;
     workspace->segment = number;
-    bool fresh = workspace->placed[number] != binding, fresh_scratch = false;
-    for (int place = 0; place <= machine->device_count; place++) {
-        int arena = number * (machine->device_count + 1) + place;
-        if (fit_block(function, &workspace->arenas[arena], place, binding->arena_bytes[arena],
-                      &workspace->oversized[arena], &fresh) < 0)
-            return -1;
+    bool fresh = false, fresh_scratch = false;
+    int failed = 0;
+    for (int place = 0; place <= machine->device_count && !failed; place++) {
+        int arena = segment->depth * (machine->device_count + 1) + place;
+        failed = fit_block(function, &workspace->arenas[arena], place, *arena_bytes(machine, binding, number, place),
+                           &workspace->oversized[arena], &fresh);
     }
-    if (fit_block(function, &workspace->scratch, 0, binding->scratch_bytes,
-                  &workspace->oversized[arena_places(machine)], &fresh_scratch) < 0)
+    for (int i = 0; i < machine->segment_count && fresh; i++)
+        if (machine->segments[i].depth == segment->depth)
+            workspace->placed[i] = NULL;
+    if (failed || fit_block(function, &workspace->scratch, 0, binding->scratch_bytes,
+                            &workspace->oversized[arena_places(machine)], &fresh_scratch) < 0)
         return -1;
-    if (fresh)
+    if (workspace->placed[number] != binding)
         place_arena(workspace, number);
     if (make_outputs(function, workspace, segment) < 0)
         return -1;
@@ -432,11 +436,10 @@ static int open_segment(Function *function, Workspace *workspace, int number)
 
 int workspace_bind(Function *function, Workspace *workspace)
 {
-    workspace->rebound = false;
     workspace->binding = find_binding(workspace, read_key(workspace));
     if (workspace->binding == NULL)
         return -1;
-    if (workspace->binding->bound == 0) {
+    if (!workspace->binding->bound[0]) {
         const Machine *machine = workspace->machine;
         for (int i = 0; i < machine->segments[0].root_end; i++)
             workspace->binding->sizes[machine->roots[i].size] = workspace->key[i];
@@ -452,7 +455,7 @@ int workspace_enter_segment(Function *function, Workspace *workspace, int number
 {
     const Segment *segment = &workspace->machine->segments[number];
     Binding *binding = workspace->binding;
-    bool same = binding->bound > number && !workspace->rebound;
+    bool same = binding->bound[number];
     for (int i = segment->root_begin; i < segment->root_end; i++) {
         const Root *root = &workspace->machine->roots[i];
         int64_t value = read_root(workspace, &root->entry);
@@ -462,4 +465,16 @@ int workspace_enter_segment(Function *function, Workspace *workspace, int number
     if (!same && bind_anew(function, workspace, number) < 0)
         return -1;
     return open_segment(function, workspace, number);
+}
+
+int workspace_enter_side(Workspace *workspace, int number)
+{
+    if (workspace->binding->bound[number] && workspace->placed[number] == workspace->binding) {
+        workspace->segment = number;
+        return 0;
+    }
+    PyGILState_STATE state = PyGILState_Ensure();
+    int failed = workspace_enter_segment(workspace->function, workspace, number);
+    PyGILState_Release(state);
+    return failed ? RAISED : 0;
 }

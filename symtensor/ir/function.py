@@ -154,12 +154,14 @@ class Sizes:
 
     def __call__(self, size: Size) -> Size | None:
         """A size of the function as one of where it is applied; None if only the function's own data tells."""
-        for known in (size, self.function.graph.solution(size)):
-            if all(symbol in self._bound for symbol in dims.symbols_of(known)):
-                return dims.substitute(known, self._bound.get)
-            if known in self._whole:
-                return self._whole[known]
-        return None
+        found = self.as_written(size)
+        return self.as_written(self.function.graph.solution(size)) if found is None else found
+
+    def as_written(self, size: Size) -> Size | None:
+        """The same of a size as it is written, whatever the function's equations say of it."""
+        if all(symbol in self._bound for symbol in dims.symbols_of(size)):
+            return dims.substitute(size, self._bound.get)
+        return self._whole.get(size)
 
     def type(self, type: TensorType) -> TensorType:
         """A type inside the function as one of where it is applied; sizes that are not known there are open."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.program import (
+    Branch,
     Buffer,
     BufferKind,
     Call,
@@ -25,7 +26,6 @@ from symtensor.lower.program import (
     Loop,
     Resize,
     Routine,
-    SizeCode,
 )
 from symtensor.lower.target import Device, PrintedKernel, Printer
 
@@ -79,7 +79,7 @@ class Assembly:
     # -- when all instructions are there ----------------------------------------------------------
 
     def with_lifetimes(self, sizes: Sequence[tuple[int, int, int]]) -> list[Buffer]:
-        """The buffers with the first and last instruction that needs each in the arena.
+        """The buffers with the first and last instruction that needs each that has no memory, or name, of its own.
 
         What a loop uses and does not make anew in each step lives as long as the loop.
         """
@@ -88,7 +88,7 @@ class Assembly:
         around: list[int] = []
         for number, instruction in enumerate(self.instructions):
             around = [loop for loop in around if number < loops[loop].end]
-            for buffer in self._roots(instruction, sizes):
+            for buffer in self._shown(instruction, sizes):
                 first, last = self._life(buffer, number, around, loops)
                 old = lives.get(buffer, (first, last))
                 lives[buffer] = min(first, old[0]), max(last, old[1])
@@ -97,15 +97,17 @@ class Assembly:
         for number, loop in loops.items():
             for moving in (*(row.own for row in loop.rows), *(carry.own for carry in loop.carries)):
                 lives[moving] = number, loop.end - 1
-        limited = (BufferKind.ARENA, BufferKind.MOVING)
+        limited = (BufferKind.ARENA, BufferKind.MOVING, BufferKind.ALIAS)
         return [replace(b, first=lives[n][0], last=lives[n][1]) if b.kind in limited and n in lives else b
                 for n, b in enumerate(self.buffers)]
 
-    def _roots(self, instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> Iterator[int]:
+    def _shown(self, instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> Iterator[int]:
+        """The buffers an instruction reads or writes, and those they are aliases of."""
         for buffer in _used(instruction, sizes):
+            yield buffer
             while self.buffers[buffer].kind is BufferKind.ALIAS:
                 buffer = self.buffers[buffer].source
-            yield buffer
+                yield buffer
 
     def _life(self, buffer: int, number: int, around: Sequence[int], loops: dict[int, Loop]) -> tuple[int, int]:
         """The instructions for which a buffer is needed because instruction `number`, inside loops, uses it."""
@@ -125,11 +127,12 @@ def _used(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tu
     if isinstance(instruction, Copy):
         return (instruction.source, instruction.target)
     if isinstance(instruction, Resize):
-        return tuple(a for code, a, _ in sizes[instruction.begin:instruction.end]
-                     if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM))
+        return tuple(sizes[number][1] for number in instruction.sizes)
     if isinstance(instruction, Loop):
         rows = (row.source for row in instruction.rows)
         carries = (b for c in instruction.carries for b in (c.first, c.new, c.final, *c.spares))
         return (*rows, *carries, *instruction.stop, *instruction.count)
+    if isinstance(instruction, Branch):
+        return (instruction.condition, *instruction.outputs)
     assert isinstance(instruction, (Call, Routine))
     return instruction.inputs + instruction.outputs

@@ -23,10 +23,9 @@ from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import has_code, reshaped_base
 from symtensor.lower.assembly import Assembly
 from symtensor.lower.flow import Flow
+from symtensor.lower.graph_sizes import GraphSizes
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.program import Buffer, BufferKind
-from symtensor.lower.size_table import SizeTable
-from symtensor.lower.step_sizes import StepSizes
 from symtensor.lower.target import Partial
 from symtensor.ops.transfer import Transfer
 from symtensor.types import dim as dims
@@ -37,7 +36,7 @@ __all__ = ["Memory", "Results"]
 class Memory:
     """Which buffer each value of a flow is in; they are anew in each step of `loop`, the number of a Loop."""
 
-    def __init__(self, flow: Flow, places: SharedMemory, sizes: SizeTable | StepSizes, assembly: Assembly,
+    def __init__(self, flow: Flow, places: SharedMemory, sizes: GraphSizes, assembly: Assembly,
                  loop: int | None = None) -> None:
         self.flow = flow
         self.places = places
@@ -94,11 +93,14 @@ class Memory:
         """The buffer of a value in the variable's own shape."""
         base = reshaped_base(variable)
         number = self.of(base, device)
-        if base.type.shape == variable.type.shape and self.assembly.buffers[number].kind is not BufferKind.OUTPUT:
-            return number  # (a result's buffer may have the shape of another variable that shows it)
+        own = base.type.shape == variable.type.shape
+        buffer = self.assembly.buffers[number]
+        if own and buffer.kind is BufferKind.DYNAMIC:
+            return number
         shape = self.sizes.numbers(variable.type.shape)
-        own = self.assembly.buffers[number].device
-        return self.add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, shape, device=own))
+        if own and buffer.kind is not BufferKind.OUTPUT and buffer.shape == shape:
+            return number  # (a result's buffer may have the shape of another variable that shows it)
+        return self.add(Buffer(BufferKind.ALIAS, number, variable.type.dtype, shape, device=buffer.device))
 
     def is_dynamic(self, variable: Variable) -> bool:
         """Whether a computed variable's sizes are known only from its value."""
@@ -114,6 +116,19 @@ class Memory:
         is_called = not isinstance(base.owner.op, Transfer) and base.owner.op.library_call(base.owner) is None
         return own_shape or has_code(base.owner) or not is_called
 
+    # -- what is known late -----------------------------------------------------------------------
+
+    def known(self, made: Sequence[Variable]) -> None:
+        """The sizes of these variables are known from here on."""
+        for variable in made:
+            if variable in self and self.is_dynamic(variable):
+                self.shape(self._number[variable], variable)
+
+    def shape(self, number: int, variable: Variable) -> None:
+        """Give a buffer the shape of a variable."""
+        shape = self.sizes.numbers(variable.type.shape)
+        self.assembly.buffers[number] = replace(self.assembly.buffers[number], shape=shape)
+
 
 class Results(Memory):
     """The memory of a whole program: its arguments and results are there from the start.
@@ -123,7 +138,7 @@ class Results(Memory):
     because another result, an input or a constant has the value's own buffer.
     """
 
-    def __init__(self, flow: Flow, places: SharedMemory, sizes: SizeTable, assembly: Assembly) -> None:
+    def __init__(self, flow: Flow, places: SharedMemory, sizes: GraphSizes, assembly: Assembly) -> None:
         super().__init__(flow, places, sizes, assembly)
         self.results: list[int] = []
         self.swapped: list[tuple[int, int]] = []
@@ -156,25 +171,7 @@ class Results(Memory):
             self.copied.append((reshaped_base(variable), self.results[-1]))
         self._unshaped.append((self.results[-1], variable))
 
-    # -- what is known late -----------------------------------------------------------------------
-
-    def known(self, made: Sequence[Variable]) -> None:
-        """The sizes of these variables are known from here on."""
-        for variable in made:
-            if variable in self and self.is_dynamic(variable):
-                number = self._number[variable]
-                self._shape(number, variable)
-
     def shape_results(self) -> None:
-        """Give results the shapes of the variables they show, as soon as those are known."""
-        waiting = []
+        """Give results the shapes of the variables they show, when all those are known."""
         for number, variable in self._unshaped:
-            if all(map(self.sizes.is_known, variable.type.shape)):
-                self._shape(number, variable)
-            else:
-                waiting.append((number, variable))
-        self._unshaped = waiting
-
-    def _shape(self, number: int, variable: Variable) -> None:
-        shape = self.sizes.numbers(variable.type.shape)
-        self.assembly.buffers[number] = replace(self.assembly.buffers[number], shape=shape)
+            self.shape(number, variable)

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING
 from symtensor.ir.node import Apply, Variable
 from symtensor.lower.access import reshaped_base
 from symtensor.lower.group import Refusal
+from symtensor.lower.inner_sizes import InnerSizes
 from symtensor.lower.program import Buffer, BufferKind, Copy, LoopCarry, LoopRow
 from symtensor.lower.program import Loop as LoopInstruction
 from symtensor.lower.recurrence import recurrence
 from symtensor.lower.step import Step
-from symtensor.lower.step_sizes import StepSizes
 from symtensor.ops.size import size_of
 
 if TYPE_CHECKING:
@@ -38,18 +38,19 @@ if TYPE_CHECKING:
 __all__ = ["plan_loop"]
 
 
-def plan_loop(part: Part, node: Apply, device: int = 0) -> bool:
-    """Add the instructions of a loop to a part; False if its steps have sizes that only their own data tells."""
+def plan_loop(part: Part, node: Apply, device: int = 0) -> str | None:
+    """Add the instructions of a loop to a part; why not, if its steps have sizes that only their own data tells."""
     accesses = part.flow.accesses
     kernel = recurrence(accesses.step(node), accesses, part.needs)
     if not isinstance(kernel, Refusal):
         part.launch(*kernel, node, device)
-        return True
+        return None
     planned = _LoopPlan(part, Step(node, device) if device else accesses.step(node))
-    if not planned.has_known_sizes():
-        return False
+    unknown = planned.sizes.first_unknown()
+    if unknown is not None:
+        return f"the size {unknown} is known in each step only"
     planned.run()
-    return True
+    return None
 
 
 class _LoopPlan:
@@ -60,19 +61,10 @@ class _LoopPlan:
         self.step = step
         self.loop, self.graph = step.loop, step.graph
         self.given = len(self.loop.rows) + len(self.loop.others)
-        self.sizes = StepSizes(part.sizes, step.graph, step.outside)
+        self.sizes = InnerSizes(part.sizes, step.graph, step.outside)
         self.rows: list[LoopRow] = []
         self.carries: list[LoopCarry] = []
         self.copies: list[tuple[Variable, int]] = []
-
-    def has_known_sizes(self) -> bool:
-        """Whether all sizes of a step are known when the loop begins."""
-        nodes = self.graph.nodes()
-        variables = [*self.graph.inputs, *(v for node in nodes for v in (*node.inputs, *node.outputs))]
-        lent = [v for node in nodes for v in node.inputs[len(node.op.reads(node.inputs)):] if not v.type.ndim]
-        sizes = [size for v in variables for size in v.type.shape] + [s for node in nodes for s in node.op.sizes()]
-        sizes += map(size_of, lent)
-        return all(map(self.sizes.is_known, dict.fromkeys(sizes)))
 
     def run(self) -> None:
         """Copies of what is changed in place, the Loop, and the instructions of its step."""
@@ -85,8 +77,7 @@ class _LoopPlan:
         self._place_stacks()
         carries = [self._carry(number, buffer) for number, buffer in enumerate(own) if buffer is not None]
         stop = self._stop()
-        for unit in self.part.units:
-            self.part.unit(unit)
+        self.part.run(learns=False)
         for variable, target in self.copies:
             self.part.emit(Copy(self.memory.of(reshaped_base(variable), self.device), target), variable)
         count = (self.around.buffers.of(self.node.outputs[-1]),) if stop else ()

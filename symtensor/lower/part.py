@@ -1,7 +1,8 @@
-"""Part of a program: the instructions for a graph's groups, or for those of a loop's step.
+"""Part of a program: the instructions for a graph's groups, or for those of a loop's step or a side of a branch.
 
 >>> from symtensor.ir.graph import Graph
 >>> from symtensor.lower.buffers import Results
+>>> from symtensor.lower.size_table import SizeTable
 >>> from symtensor.lower.target import PrintedKernel
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float32", (None, 3))("x")
@@ -9,7 +10,7 @@
 >>> sizes = SizeTable(flow.graph, 1)
 >>> assembly = Assembly(lambda kernel: [PrintedKernel(kernel.name, "", (), 1, 1, 0, (0, 1))])
 >>> part = Part(flow, assembly, sizes, lambda places: Results(flow, places, sizes, assembly))
->>> part.unit(part.units[0])
+>>> part.run()
 >>> [type(instruction).__name__ for instruction in assembly.instructions]
 ['Launch']
 """
@@ -17,7 +18,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,23 +30,24 @@ from symtensor.ir.node import Apply, Op, Variable, describe
 from symtensor.ir.routine import RoutineCall
 from symtensor.lower.access import puts_elements, reshaped_base, starts_from
 from symtensor.lower.assembly import Assembly, Origin
+from symtensor.lower.branches import plan_branch
 from symtensor.lower.buffers import Memory, Results
 from symtensor.lower.build import build
 from symtensor.lower.flow import Flow
+from symtensor.lower.graph_sizes import GraphSizes
 from symtensor.lower.group import Group
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.loops import plan_loop
 from symtensor.lower.memory import SharedMemory, reuse
 from symtensor.lower.order import in_order
-from symtensor.lower.program import Call, Copy, Instruction, Launch, Routine
+from symtensor.lower.program import Call, Copy, Instruction, Launch, Resize, Routine, SizeCode
 from symtensor.lower.scatter import scatter_kernel
-from symtensor.lower.size_table import SizeTable
-from symtensor.lower.step_sizes import StepSizes
 from symtensor.lower.target import Partial, PrintedKernel
+from symtensor.ops.branch import Branch
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.transfer import Transfer, untransferred
-from symtensor.types.dim import Size
+from symtensor.types.dim import Size, Symbol
 
 __all__ = ["Evaluate", "Part"]
 
@@ -65,12 +67,12 @@ class Evaluate:
 
 
 class Part:
-    """Instructions for a flow: of the whole program, or of the steps of a loop, whose number is `loop`.
+    """Instructions for a flow: of the whole program, of the steps of a loop, or of a side of a branch.
 
     `make_memory` gives the buffers, once it is known which variables share memory.
     """
 
-    def __init__(self, flow: Flow, assembly: Assembly, sizes: SizeTable | StepSizes,
+    def __init__(self, flow: Flow, assembly: Assembly, sizes: GraphSizes,
                  make_memory: Callable[[SharedMemory], Memory]) -> None:
         self.flow = flow
         self.graph: Graph = flow.graph
@@ -80,9 +82,10 @@ class Part:
         self.places = reuse(flow, self.units)
         self.buffers = make_memory(self.places)
 
-    def inner(self, flow: Flow, sizes: StepSizes) -> Part:
-        """A part for the step of a loop in this one."""
-        return Part(flow, self.assembly, sizes, lambda places: Memory(flow, places, sizes, self.assembly))
+    def inner(self, flow: Flow, sizes: GraphSizes) -> Part:
+        """A part for the step of a loop, or a side of a branch, in this one."""
+        return Part(flow, self.assembly, sizes,
+                    lambda places: Memory(flow, places, sizes, self.assembly, self.buffers.loop))
 
     def needs(self, variable: Variable) -> bool:
         """Whether anything but its own unit uses a variable that a unit computes."""
@@ -93,7 +96,35 @@ class Part:
         needed = {reshaped_base(v) for v in self.graph.roots()}
         return needed.union(*(self.flow.inputs_of(unit) for unit in self.units))
 
-    def unit(self, unit: Group) -> None:
+    def run(self, learns: bool = True) -> None:
+        """The instructions for all groups, with a Resize where data tells sizes if it `learns` any."""
+        told: dict[Variable, list[tuple[Symbol, Variable]]] = {}
+        for symbol, variable in self.graph.sources.items():
+            if learns and not self.sizes.knows(symbol):
+                told.setdefault(reshaped_base(variable), []).append((symbol, variable))
+        self._learn([base for base in told if base.owner is None], None, told)
+        for unit in self.units:
+            self._unit(unit)
+            for node in unit.nodes:
+                self._learn(node.outputs, node, told)
+
+    def _learn(self, made: Sequence[Variable], origin: Apply | None,
+               told: Mapping[Variable, Sequence[tuple[Symbol, Variable]]]) -> None:
+        """Symbols whose value or size can be read from what is made by now are known from here on."""
+        fresh: dict[Symbol, int] = {}
+        for base in made:
+            for symbol, variable in told.get(base, ()):
+                if symbol.axis is None:
+                    fresh[symbol] = self.sizes.tables.sizes.read(SizeCode.DATA_VALUE, self.buffers.whole(variable))
+                else:
+                    fresh[symbol] = self.sizes.tables.sizes.read(
+                        SizeCode.DATA_DIM, self.buffers.of(base), symbol.axis)
+        if fresh:
+            self.emit(Resize(tuple(fresh.values())), origin)
+            self.sizes.learn(fresh)
+            self.buffers.known(made)
+
+    def _unit(self, unit: Group) -> None:
         """The instructions for one group."""
         if unit.fused:
             self.launch(*build(self.graph, unit, self.flow.accesses, self.places, self.flow.stored), unit, unit.device)
@@ -113,8 +144,11 @@ class Part:
             self._own_kernel(node, node.op.kernel_text())
         elif isinstance(node.op, Transfer):
             self._start(node, node.inputs[0], self.flow.device_of(node.inputs[0]))
-        elif not (isinstance(node.op, Scan) and plan_loop(self, node, device)):
-            self._call(node)
+        else:
+            obstacle = (plan_loop(self, node, device) if isinstance(node.op, Scan) else
+                        plan_branch(self, node) if isinstance(node.op, Branch) else "")
+            if obstacle is not None:
+                self._call(node, obstacle)
 
     def emit(self, instruction: Instruction, origin: Any) -> int:
         """Add an instruction for a unit, a node or a variable; its number."""
@@ -147,11 +181,11 @@ class Part:
         printed = PrintedKernel(str(node.op), text, sizes, 1, work, 0, tuple(range(len(variables))))
         self._launch(self.assembly.numbered([printed], 0), variables, node, 0)
 
-    def _call(self, node: Apply) -> None:
+    def _call(self, node: Apply, why: str) -> None:
         """Call the NumPy meaning of an op."""
         self.assembly.callables.append(Evaluate(node.op, tuple(v.type.dtype for v in node.outputs)))
         self.emit(Call(len(self.assembly.callables) - 1, tuple(map(self.buffers.whole, node.inputs)),
-                        tuple(map(self.buffers.of, node.outputs))), node)
+                        tuple(map(self.buffers.of, node.outputs)), why), node)
 
     def _start(self, node: Apply, start: Variable, device: int) -> None:
         """Have the node's output hold a value that is on a device, if it does not take that value's place."""
@@ -178,7 +212,8 @@ class Part:
         if isinstance(origin, Variable):
             return ("copy", (), (describe(untransferred(origin)),))
         nodes = origin.nodes if isinstance(origin, Group) else [origin]
-        places = dict.fromkeys(self.sizes.places.number(own) for node in nodes for own in self.graph.lines_of(node))
+        number = self.sizes.tables.places.number
+        places = dict.fromkeys(number(own) for node in nodes for own in self.graph.lines_of(node))
         names = " ".join(dict.fromkeys(str(node.op) for node in nodes))
         operands = self.flow.inputs_of(origin) if isinstance(origin, Group) else nodes[0].inputs
         checked = [node.inputs for node in nodes if isinstance(node.op, Elementwise) and node.op.definition.fails]

@@ -20,7 +20,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 __all__ = ["SizeCode", "Sizes", "BufferKind", "Buffer", "KernelCode", "Launch", "Routine", "Copy", "Call",
-           "Resize", "Loop", "LoopCarry", "LoopRow", "Check", "Argument", "Program", "Instruction"]
+           "Resize", "Loop", "LoopCarry", "LoopRow", "Branch", "Side", "Check", "Argument", "Program", "Instruction"]
 
 
 class SizeCode(IntEnum):
@@ -31,8 +31,8 @@ class SizeCode(IntEnum):
     SHARED_DIM = 2     # a: storage, b: axis
     INPUT_VALUE = 3    # a: argument, a 0-d integer
     SHARED_VALUE = 4   # a: storage, a 0-d integer
-    DATA_VALUE = 5     # a: buffer holding a 0-d integer; known once the instruction before has run
-    DATA_DIM = 6       # a: DYNAMIC buffer, b: axis; known once the instruction before has run
+    DATA_VALUE = 5     # a: buffer holding a 0-d integer; known from the Resize that reads it
+    DATA_DIM = 6       # a: DYNAMIC buffer, b: axis; known from the Resize that reads it
     ADD = 7            # a, b: sizes, here and below
     SUB = 8
     MUL = 9
@@ -57,6 +57,11 @@ class Sizes:
             self.entries.append(entry)
         return self.numbers[entry]
 
+    def read(self, code: SizeCode, a: int, b: int = 0) -> int:
+        """The number of a size that is read from data at one Resize: a new one each time."""
+        self.entries.append((int(code), a, b))
+        return len(self.entries) - 1
+
     def constant(self, value: int) -> int:
         """The number of a constant size."""
         return self.add(SizeCode.CONSTANT, value)
@@ -70,7 +75,7 @@ class BufferKind(IntEnum):
     CONSTANT = 2   # source: number in Program.constants
     ARENA = 3      # in the workspace, alive from instruction `first` to `last`, both included
     OUTPUT = 4     # source: result number; an array made for the call
-    DYNAMIC = 5    # made by a Call, its shape known only then
+    DYNAMIC = 5    # made by a Call or a Copy, its shape known only then
     ALIAS = 6      # source: the buffer whose bytes (from its start) these are
     MOVING = 7     # moves with the steps of a loop; source: the buffer whose rows are written here, else itself
 
@@ -79,7 +84,8 @@ class BufferKind(IntEnum):
 class Buffer:
     """A C-contiguous block: dtype name, shape as size numbers, where it lives and when.
 
-    `device` is 0 for the processor, n for the device `Program.devices[n - 1]`.
+    `device` is 0 for the processor, n for the device `Program.devices[n - 1]`. What lives in one side of a branch only
+    is there, and needs its sizes to be right, only if that side is taken.
     """
 
     kind: BufferKind
@@ -153,7 +159,10 @@ class Routine:
 
 @dataclass(frozen=True)
 class Copy:
-    """Copy all bytes of one buffer to another of the same shape and dtype, which may be on another device."""
+    """Copy all bytes of one buffer to another of the same shape and dtype, which may be on another device.
+
+    A DYNAMIC target gets the shape of the source.
+    """
 
     source: int
     target: int
@@ -164,24 +173,25 @@ class Call:
     """Call Python function `callable` with arrays of `inputs`; its results (a tuple) become `outputs`.
 
     A result for an ARENA or OUTPUT buffer must have its dtype and shape and is copied in; a result for
-    a DYNAMIC buffer is kept as it is, made C-contiguous and of the buffer's dtype.
+    a DYNAMIC buffer is kept as it is, made C-contiguous and of the buffer's dtype. `why` says why what could have
+    code has none here.
     """
 
     callable: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Resize:
-    """Evaluate sizes up to number `end`, exclusive, from here on: they depend on data computed before.
+    """Read `sizes` from here on: data computed before tells them. Others that are computed from them are known, too.
 
-    The program's first segment covers sizes up to the first Resize's `begin`; each Resize goes on where the
-    one before ended. A buffer that a DATA_VALUE among its sizes reads must be alive here.
+    They are known to the end of the program, or of the side of a branch in which this stands. The buffers that a
+    DATA_VALUE among them reads must be alive here.
     """
 
-    begin: int
-    end: int
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -225,12 +235,42 @@ class Loop:
     count: tuple[int, ...] = ()
 
 
-Instruction = Launch | Routine | Copy | Call | Resize | Loop
+@dataclass(frozen=True)
+class Side:
+    """One of the two stretches of instructions of a branch, up to `end`, exclusive.
+
+    `checks` are the numbers of those that concern it alone: they are done when it is first taken with some sizes, like
+    all that follows from sizes in it.
+    """
+
+    end: int
+    checks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Run the instructions of `then`, which follow, if buffer `condition` holds true; else those of `otherwise`, next.
+
+    Both sides make the `outputs`. A Resize in one of them does not concern what follows the branch.
+    """
+
+    condition: int
+    then: Side
+    otherwise: Side
+    outputs: tuple[int, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """Where the instructions after the branch begin."""
+        return self.otherwise.end
+
+
+Instruction = Launch | Routine | Copy | Call | Resize | Loop | Branch
 
 
 @dataclass(frozen=True)
 class Check:
-    """Two sizes that must be equal before anything runs, or at the Resize that makes both known.
+    """Two sizes that must be equal before anything runs, at the Resize that makes both known, or in a Side.
 
     `compare` is "eq" (left == right), "le" (left <= right) or "one_or_eq" (left is 1 or left == right).
     """

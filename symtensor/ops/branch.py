@@ -29,7 +29,7 @@ from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
 from symtensor.ops.elementwise import zeros_like
 from symtensor.ops.shape import broadcast_like
-from symtensor.ops.size import SizeValue, size_of, size_value, truth_of
+from symtensor.ops.size import SizeValue, size_of, size_value, told_by, truth_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 from symtensor.types.dtype import INTEGERS
@@ -187,7 +187,7 @@ def inlined(function: Function, given: Sequence[Variable]) -> list[Variable]:
         if known is not None or source is None:
             return known
         computed = made.get(source, source)
-        return size_of(computed) if symbol.axis is None else computed.type.shape[symbol.axis]
+        return told_by(computed) if symbol.axis is None else computed.type.shape[symbol.axis]
 
     for node in function.graph.nodes():
         with provenance.attributed(node.lines):

@@ -286,10 +286,13 @@ class _Normalisation:
                 new.known_size = old.known_size
             elif new.known_size is not None:
                 self.graph.solution.assume(old.known_size, new.known_size)
+        sources = self.graph.sources
         for size, own in zip(old.type.shape, new.type.shape):
+            for symbol in dims.symbols_of(own):
+                if symbol.source is not None and symbol.source in self.graph:
+                    sources.setdefault(symbol, symbol.source)
             lone = dims.lone_symbol(own)
             if lone is not None and lone.source is new:
-                self.graph.sources[lone] = new
                 self.graph.solution.assume(size, own)
 
     # -- steps ------------------------------------------------------------------------------------

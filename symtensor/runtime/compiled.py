@@ -30,7 +30,7 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Variable
 from symtensor.lower.plan import plan
-from symtensor.lower.program import Instruction, Launch, Program, Routine, SizeCode
+from symtensor.lower.program import Branch, Instruction, Launch, Loop, Program, Routine, SizeCode
 from symtensor.ops.transfer import PROCESSOR, Transfer
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
@@ -389,14 +389,18 @@ class _Interpreted(_Facts):
 
 
 def describe_program(program: Program) -> str:
-    """A program as text: sizes, buffers, instructions, each with what it computes."""
+    """A program as text: sizes, buffers, instructions, each with what it computes, indented in loops and branches."""
     lines = [f"s{n} = {SizeCode(code).name} {a} {b}" for n, (code, a, b) in enumerate(program.sizes)]
     for number, buffer in enumerate(program.buffers):
         shape = ", ".join(f"s{size}" for size in buffer.shape)
         life = f" from {buffer.first} to {buffer.last}" if buffer.first >= 0 else ""
         place = f" on {program.devices[buffer.device - 1]}" if buffer.device else ""
         lines.append(f"b{number} = {buffer.kind.name} {buffer.source}: {buffer.dtype} ({shape}){place}{life}")
+    ends: list[int] = []
     for number, (instruction, (names, _, _)) in enumerate(zip(program.instructions, program.origins)):
         name = program.kernels[instruction.kernel][0] if isinstance(instruction, Launch) else names
-        lines.append(f"{number}: {name}: {instruction}")
+        ends = [end for end in ends if number < end]
+        lines.append(f"{'  ' * len(ends)}{number}: {name}: {instruction}")
+        if isinstance(instruction, (Branch, Loop)):
+            ends.append(instruction.end)
     return "\n".join(lines)

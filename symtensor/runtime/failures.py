@@ -32,6 +32,7 @@ from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.ir.provenance import Lines
 from symtensor.lower.program import Launch, Program, Routine
+from symtensor.ops.branch import Branch
 from symtensor.ops.size import Dimension
 
 __all__ = ["Failures", "size_error"]
@@ -124,21 +125,33 @@ class Failures:
 
     def _offence(self, places: Sequence[Lines], arrays: Sequence[np.ndarray]) -> SymtensorError | None:
         """What NumPy says of what is computed at these places; None if it finds nothing wrong with it."""
-        graph = Graph(*self.written)
-        checked = [node for node in graph.nodes()
-                   if node.op.fails and not set(places).isdisjoint(graph.lines_of(node))]
-        for node in checked:
-            graph.outputs = list(node.outputs)
-            try:
-                evaluate_graph(graph, arrays)
-            except (AssertionFailed, IndexOutOfRange) as error:
-                error.what = error.what.removeprefix(f"{node.op}: ")
-                if isinstance(error, IndexOutOfRange):
-                    error.what += _axis_text(node.inputs[1].owner)
-                return error
-            except (SymtensorError, MemoryError):
-                pass  # a storage may have been written in place by now; then the error that was found has to do
-        return None
+        return _found_wrong(Graph(*self.written), set(places), arrays)
+
+
+def _found_wrong(graph: Graph, places: set[Lines], arrays: Sequence[np.ndarray]) -> SymtensorError | None:
+    """What NumPy says of what a graph, or a side of a branch in it, computes at these places."""
+    for node in graph.nodes():
+        checked = node.op.fails and not places.isdisjoint(graph.lines_of(node))
+        if not checked and not isinstance(node.op, Branch):
+            continue
+        graph.outputs = list(node.outputs if checked else node.inputs)
+        try:
+            values = evaluate_graph(graph, arrays)
+        except (AssertionFailed, IndexOutOfRange) as error:
+            if not checked:
+                continue
+            error.what = error.what.removeprefix(f"{node.op}: ")
+            if isinstance(error, IndexOutOfRange):
+                error.what += _axis_text(node.inputs[1].owner)
+            return error
+        except (SymtensorError, MemoryError):
+            continue  # a storage may have been written in place by now; then the error that was found has to do
+        if isinstance(node.op, Branch):
+            side = node.op.then if values[0] else node.op.otherwise
+            found = _found_wrong(side.graph.copy(), places, values[1:])
+            if found is not None:
+                return found
+    return None
 
 
 def _axis_text(size: Apply | None) -> str:

@@ -30,7 +30,7 @@ from symtensor.runtime.shared import SharedVariable, shared
 from symtensor.types.dtype import FLOATS, INTEGERS
 from symtensor.types.tensor import TensorType
 
-__all__ = ["RandomLoops", "random_loops"]
+__all__ = ["Maker", "RandomLoops", "inputs_with_values", "random_loops"]
 
 INPUTS: tuple[tuple[str, tuple[object, ...]], ...] = (
     ("float64", ()), ("float64", ("n",)), ("float64", ("t",)), ("float64", ("t", "n")), ("float64", ("n", "n")),
@@ -54,14 +54,11 @@ class RandomLoops:
 
 def random_loops(rng: random.Random, loops: int = 3) -> RandomLoops:
     """An expression of up to `loops` loops, each over inputs and results of those before, and values for its inputs."""
-    inputs = [TensorType(dtype, shape)(f"x{number}")  # type: ignore[arg-type]
-              for number, (dtype, shape) in enumerate(INPUTS)]
-    inputs.append(TensorType("int64", ())("steps"))
-    made = RandomLoops(inputs, values=_values(rng, inputs))
-    pool, count = list(inputs[:-1]), rng.randint(1, loops)
+    made = inputs_with_values(rng)
+    pool, count = made.inputs[:-1], rng.randint(1, loops)
     while count:
         try:
-            found = [v for result in _Maker(rng, made, pool).loop() for v in _used_of(rng, result)]
+            found = [v for result in Maker(rng, made, pool).loop() for v in _used_of(rng, result)]
         except ShapeError:
             continue  # sizes that can never agree: another loop is drawn
         made.outputs += [v for v in found if rng.random() < 0.8]
@@ -69,6 +66,14 @@ def random_loops(rng: random.Random, loops: int = 3) -> RandomLoops:
         count -= 1
     made.outputs = list(dict.fromkeys([*made.outputs, *made.updates.values()])) or [pool[-1]]
     return made
+
+
+def inputs_with_values(rng: random.Random) -> RandomLoops:
+    """Inputs of many types, the last one a number of steps, with values; nothing is made of them yet."""
+    inputs = [TensorType(dtype, shape)(f"x{number}")  # type: ignore[arg-type]
+              for number, (dtype, shape) in enumerate(INPUTS)]
+    inputs.append(TensorType("int64", ())("steps"))
+    return RandomLoops(inputs, values=_values(rng, inputs))
 
 
 def _values(rng: random.Random, inputs: Sequence[Variable]) -> list[np.ndarray]:
@@ -92,7 +97,7 @@ def _used_of(rng: random.Random, result: Variable) -> list[Variable]:
     return [rng.choice(uses)() for _ in range(rng.choice([0, 1, 1, 1, 2]))]
 
 
-class _Maker:
+class Maker:
     """One loop over values in a pool."""
 
     def __init__(self, rng: random.Random, made: RandomLoops, pool: Sequence[Variable], depth: int = 0) -> None:
@@ -149,7 +154,7 @@ class _Maker:
         rng = self.rng
         outside = rng.sample(self.pool, min(len(self.pool), 2))
         pool = [*given, *outside] + ([storage] if storage is not None else [])
-        inner = _Maker(rng, self.made, pool, self.depth + 1)
+        inner = type(self)(rng, self.made, pool, self.depth + 1)
         for _ in range(rng.randint(1, 6)):
             try:
                 value = inner.operation()

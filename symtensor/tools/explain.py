@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
@@ -34,7 +35,7 @@ __all__ = ["explain", "Part", "parts_of"]
 
 @dataclass(frozen=True)
 class Part:
-    """Nodes that one kernel, one library call or one call of Python computes; cheap ones may be in several.
+    """Nodes that one kernel, library call, loop, branch or call of Python computes; cheap ones may be in several.
 
     `apart` says for each kernel that a kernel reads from why the two are not one.
     """
@@ -47,14 +48,29 @@ class Part:
 def explain(obj: Any, lines: bool = True) -> str:
     """What computes an expression, a list of them, or a compiled function.
 
-    One paragraph for each kernel, library call and call of Python, in an order in which they can run; in it each node
-    with the rules that made it what it is, the first to fire first, and with `lines` the places in the user's
-    program that it stands for. Raises TypeMismatch for what is no expression.
+    One paragraph for each kernel, library call, loop, branch and call of Python, in an order in which they can run; in
+    it each node with the rules that made it what it is, the first to fire first, and with `lines` the places in the
+    user's program that it stands for. Below a loop is what computes its step, below a branch what computes each of its
+    sides. Raises TypeMismatch for what is no expression.
     """
-    graph, history = _optimized(obj)
-    labels = _Labels(graph)
-    return "\n\n".join("\n".join([part.title, *_described(part, graph, history, labels, lines)])
-                       for part in parts_of(graph))
+    return "\n\n".join(_paragraphs(*_optimized(obj), lines))
+
+
+def _paragraphs(graph: Graph, history: History, lines: bool) -> Iterator[str]:
+    """What computes a graph; what it returns, if nothing has to be computed."""
+    labels, parts = _Labels(graph), parts_of(graph)
+    for part in parts:
+        inside = (text for node in part.nodes for text in _inside(node, history, lines))
+        yield "\n".join([part.title, *_described(part, graph, history, labels, lines), *inside])
+    if not parts:
+        yield f"returns {labels.of(graph.outputs)}"
+
+
+def _inside(node: Apply, history: History, lines: bool) -> Iterator[str]:
+    """What computes the functions of an op, each under its name."""
+    for name, function in node.op.functions().items():
+        yield f"  {name}:"
+        yield indent("\n\n".join(_paragraphs(function.graph, history, lines)), "    ")
 
 
 def _optimized(obj: Any) -> tuple[Graph, History]:
@@ -112,6 +128,8 @@ def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
     (node,) = unit.nodes
     if puts_elements(node):
         return f"kernel {scatter_kernel(node)[0].name}"
+    if node.op.functions():
+        return str(node.op)
     return f"{'Python' if node.op.library_call(node) is None else 'library'} {node.op}"
 
 

@@ -101,6 +101,16 @@ def test_what_follows_element_by_element_is_computed_in_the_branch():
     assert not any(isinstance(node.op, Elementwise) for node in graph.nodes()[-1:])
 
 
+@pytest.mark.parametrize("part", [lambda chosen: chosen[0], lambda chosen: chosen[::2].dimshuffle("x", 0)])
+def test_of_what_is_chosen_only_the_part_that_is_used_is_computed(part):
+    graph, fired = optimized(part(st.ifelse(c, T.exp(x), T.log(x))))
+    (one,) = branches_of(graph)
+    assert fired["branches_of_one_condition"]
+    assert graph.outputs[0].owner.op == one and "exp" in ops_of(one.then)
+    sizes = [node.outputs[0].type.shape for node in one.then.graph.nodes() if str(node.op) == "exp"]
+    assert sizes != [x.type.shape]
+
+
 @pytest.mark.parametrize("value", [lambda chosen: chosen.sum() * T.outer(x, y), lambda chosen: chosen * T.exp(y)],
                          ids=["spread", "fused outside"])
 def test_what_follows_and_stays_outside(value):

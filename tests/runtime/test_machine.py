@@ -24,7 +24,7 @@ import time
 import tracemalloc
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,13 @@ def fail(kind: str, number: int, data: Any) -> None:
     raise Failed(kind, number, data)
 
 
+@dataclass
+class ResizeFrom:
+    """A Resize of all sizes that data tells from number `first` to that of the next."""
+
+    first: int
+
+
 class Plan:
     """A Program under construction. Methods that make a buffer return its number."""
 
@@ -175,7 +182,7 @@ class Plan:
 
     def resize(self, *dynamic: int) -> list[tuple[int, ...]]:
         """A Resize for the sizes added from here on, first those of the DYNAMIC buffers; their shapes."""
-        self.instructions.append(Resize(len(self.sizes.entries), 0))
+        self.instructions.append(ResizeFrom(len(self.sizes.entries)))
         shapes = [(self.sizes.add(SizeCode.DATA_DIM, number, 0),) for number in dynamic]
         for number, shape in zip(dynamic, shapes, strict=True):
             self.buffers[number] = replace(self.buffers[number], shape=shape)
@@ -199,25 +206,29 @@ class Plan:
                                          self.product(sizes), self.size(scratch)))
 
     def program(self, returned: int | None = None) -> Program:
-        end = len(self.sizes.entries)
-        for index in reversed(range(len(self.instructions))):
-            if isinstance(self.instructions[index], Resize):
-                self.instructions[index] = replace(self.instructions[index], end=end)
-                end = self.instructions[index].begin
+        instructions = self._with_sizes_read()
         storages = [Argument(f"s{n}", s.array.dtype.name, s.array.ndim) for n, s in enumerate(self.storages)]
-        return Program(self.arguments, storages, self.constants, self.sizes.entries, self.checks, self._with_lives(),
-                       self.instructions, self.results, self.updates,
+        return Program(self.arguments, storages, self.constants, self.sizes.entries, self.checks,
+                       self._with_lives(instructions), instructions, self.results, self.updates,
                        len(self.results) if returned is None else returned, [(k, "") for k in self.kernels],
                        self.callables, written=self.written)
 
-    def _with_lives(self) -> list[Buffer]:
+    def _with_sizes_read(self) -> list[Any]:
+        """The instructions with the sizes that each Resize reads: those from its first to that of the next."""
+        begins = [i.first for i in self.instructions if isinstance(i, ResizeFrom)]
+        data = [n for n, (code, _, _) in enumerate(self.sizes.entries)
+                if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM)]
+        return [Resize(tuple(n for n in data if i.first <= n and not any(i.first < b <= n for b in begins)))
+                if isinstance(i, ResizeFrom) else i for i in self.instructions]
+
+    def _with_lives(self, instructions: Sequence[Any]) -> list[Buffer]:
         lives: dict[int, list[int]] = {}
-        for index, instruction in enumerate(self.instructions):
+        for index, instruction in enumerate(instructions):
             for number in self._uses(instruction):
                 while self.buffers[number].kind == BufferKind.ALIAS:
                     number = self.buffers[number].source
                 lives.setdefault(number, []).append(index)
-        last = len(self.instructions) - 1
+        last = len(instructions) - 1
         return [replace(b, first=lives[n][0], last=last if n in self.results else lives[n][-1])
                 if b.kind == BufferKind.ARENA else b for n, b in enumerate(self.buffers)]
 
@@ -231,7 +242,7 @@ class Plan:
             case Call() | Routine():
                 return [*instruction.inputs, *instruction.outputs]
             case Resize():
-                entries = self.sizes.entries[instruction.begin:instruction.end]
+                entries = [self.sizes.entries[number] for number in instruction.sizes]
                 return [a for code, a, _ in entries if code == SizeCode.DATA_VALUE]
         return []
 
@@ -1577,10 +1588,10 @@ UNSOUND = {
                                                        (0, 0, 0, 0)),
     "routine that writes an argument": lambda plan: plan.routine("gemm", (0, 0), [0], (0, 0, 0, 0), (0, 0, 0, 0)),
     "write to an argument": lambda plan: plan.instructions.append(Copy(2, 0)),
-    "sizes that overlap": lambda plan: replace(plan.program(), instructions=[*plan.instructions, Resize(0, 5)]),
-    "sizes that nobody evaluates": lambda plan: replace(plan.program(), instructions=[
-        *plan.instructions, Resize(len(plan.sizes.entries) - 1, len(plan.sizes.entries) - 1)]),
-    "resize backwards": lambda plan: replace(plan.program(), instructions=[*plan.instructions, Resize(2, 1)]),
+    "resize of what is known": lambda plan: plan.instructions.append(Resize((0,))),
+    "resize of an unknown size": lambda plan: replace(plan.program(), instructions=[Resize((99,))]),
+    "size read twice": lambda plan: plan.instructions.extend(
+        [Resize((plan.sizes.read(SizeCode.DATA_VALUE, plan.constant(1, "int64")),))] * 2),
 }
 
 

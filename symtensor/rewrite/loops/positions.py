@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from symtensor.ir.graph import applications
+from symtensor.ir import provenance
+from symtensor.ir.function import Function
+from symtensor.ir.graph import applications, substitute
 from symtensor.ir.node import Apply, Variable
+from symtensor.ops.branch import Branch
 from symtensor.ops.index import SetSubtensor, Subtensor, gather, scatter, set_subtensor, subtensor
 from symtensor.rewrite.loops.view import View
 
@@ -38,12 +41,31 @@ def elements_at(results: Sequence[Variable], varying: Collection[Variable]) -> d
         if not any(v in changing for v in node.inputs):
             continue
         changing.update(node.outputs)
-        if isinstance(node.op, (Subtensor, SetSubtensor)):
-            fixed, moving = _index(node, changing)
-            if moving:
-                made = _read if isinstance(node.op, Subtensor) else _written
-                found[node.outputs[0]] = made(node, fixed, moving)
+        with provenance.attributed(node.lines):
+            found.update(_elements(node, changing))
     return found
+
+
+def _elements(node: Apply, changing: Collection[Variable]) -> dict[Variable, Variable]:
+    """What to put for a node's outputs, if it reads or writes at positions that change."""
+    if isinstance(node.op, Branch):
+        return _in_sides(node, changing)
+    if not isinstance(node.op, (Subtensor, SetSubtensor)):
+        return {}
+    fixed, moving = _index(node, changing)
+    made = _read if isinstance(node.op, Subtensor) else _written
+    return {node.outputs[0]: made(node, fixed, moving)} if moving else {}
+
+
+def _in_sides(node: Apply, changing: Collection[Variable]) -> dict[Variable, Variable]:
+    """A branch's outputs, if in its sides elements are gathered at positions that change."""
+    sides = []
+    for side in node.op.functions().values():
+        varying = {own for own, given in zip(side.parameters, node.inputs[1:]) if given in changing}
+        found = elements_at(side.results, varying)
+        sides.append(Function.of(side.parameters, substitute(side.results, found)) if found else side)
+    made = Branch(*sides)
+    return {} if made == node.op else dict(zip(node.outputs, made.make(*node.inputs)))
 
 
 def _index(node: Apply, changing: Collection[Variable]) -> tuple[list[Any], dict[int, Variable]]:

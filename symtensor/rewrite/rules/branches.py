@@ -23,7 +23,9 @@ from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops import scalar
 from symtensor.ops.branch import Branch, branch, inlined
 from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.index import Subtensor
 from symtensor.ops.reduce import Reduce
+from symtensor.ops.shape import Dimshuffle
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import Replacements, rewrite, rewrite_graph
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -153,8 +155,9 @@ def _equal_results(then: Function, otherwise: Function) -> list[bool]:
 def branches_of_one_condition(graph: Graph) -> Replacements:
     """Branches with one condition are one, and what follows from them alone, element by element, is computed in it.
 
-    Elementwise ops and reductions of nothing but what the branch gives, inputs and numbers go into it: no array is
-    made of what only they need. They stay outside where they would spread what is chosen, or may be fused with others.
+    Elementwise ops, reductions, parts and transposes of nothing but what the branch gives, inputs and numbers go into
+    it: no array is made of what only they need, and nothing of what they leave out. They stay outside where they would
+    spread what is chosen, or may be fused with others.
     """
     nodes = graph.nodes()
     if not any(isinstance(node.op, Branch) for node in nodes):
@@ -194,7 +197,7 @@ class _Absorbed:
             return False
         if isinstance(node.op, Branch):
             return node.inputs[0] is self.condition
-        if not isinstance(node.op, (Elementwise, Reduce)):
+        if not isinstance(node.op, (Elementwise, Reduce, Dimshuffle, Subtensor)):
             return False
         own = [v for v in node.inputs if v in self.inside]
         if not own or any(user is not node for v in own for user in self.users[v]):
