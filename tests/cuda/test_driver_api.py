@@ -182,6 +182,32 @@ print(cuda.from_device(held[2], 2, "u1"))
                                         "software CUDA device 2 (700, 1000)", "[1 1]"], done.stderr
 
 
+def test_memory_of_another_device() -> None:
+    """A kernel may touch it only where access was enabled, which the mode check holds it to."""
+    program = f"""
+from symtensor.runtime.cuda import software
+software.load("check", devices=2)
+import numpy, pycuda.driver as cuda
+cuda.init()
+there, here = cuda.Device(1).make_context(), None
+held = cuda.to_device(numpy.zeros(32, "i4"))
+there.pop()
+here = cuda.Device(0).make_context()
+counted = cuda.module_from_buffer(software.module({SLOW!r})).get_function("counted")
+here.enable_peer_access(there)
+counted(held, block=(32, 1, 1))
+here.synchronize()
+here.disable_peer_access(there)
+counted(held, block=(32, 1, 1))
+try:
+    here.synchronize()
+except cuda.LogicError as error:
+    print(error)
+"""
+    done = in_a_process(program)
+    assert "it touches memory of device 1, to which no access was enabled, at kernel.cu:2" in done.stdout, done.stderr
+
+
 # -- the whole of cuda.h ----------------------------------------------------------------------------------------------
 
 def header() -> str:
@@ -197,6 +223,10 @@ def test_every_entry_exists() -> None:
     library = ctypes.CDLL(f"{software.driver_directory()}/libcuda.so.1")
     missing = [name for name in sorted(names) if not hasattr(library, name)]
     assert len(names) > 400 and not missing
+    found, status = ctypes.c_void_p(), ctypes.c_int()
+    assert library.cuGetProcAddress_v2(b"cuMemAlloc", ctypes.byref(found), 13000, ctypes.c_uint64(0),
+                                       ctypes.byref(status)) == 0
+    assert found.value == ctypes.cast(library.cuMemAlloc_v2, ctypes.c_void_p).value and status.value == 0
     assert library.cuGraphCreate(None, 0) == 801
     assert software.message() == "operation not supported: cuGraphCreate is not in the software driver"
 

@@ -179,6 +179,51 @@ SYMTENSOR_KERNEL(stuck, 1)"""
     assert "deadlock: 27 threads at a warp operation of the lanes 0xffffffff, 5 threads at the barrier at" in said
 
 
+def test_a_barrier_that_was_not_registered() -> None:
+    """A kernel said to have no barriers runs as a loop, in which none can be."""
+    text = """extern "C" __global__ void waits() { __syncthreads(); }
+SYMTENSOR_KERNEL(waits, 0)"""
+    assert "a barrier in a kernel registered as using none, in kernel waits" in failing(text, "waits", block=(2, 1, 1))
+
+
+def test_division_by_zero_and_assertions() -> None:
+    """Both end the launch with their line; the process goes on."""
+    text = """extern "C" __global__ void divided(int n) {
+    assert(n != 3);
+    volatile int result = 7 / n;
+}
+SYMTENSOR_KERNEL(divided, 0)"""
+    said = failing(text, "divided", np.int32(0), block=(1, 1, 1))
+    assert "an integer was divided by zero, in kernel divided, block (0, 0, 0), thread (0, 0, 0), kernel.cu:3" in said
+    said = failing(text, "divided", np.int32(3), block=(1, 1, 1))
+    assert "device-side assert triggered: assertion n != 3, at kernel.cu:2, in kernel divided" in said
+
+
+def test_misaligned_vectors() -> None:
+    """Check holds vectors to their alignment."""
+    text = """extern "C" __global__ void moved(float *values) {
+    float4 four = *(float4 *)(values + 1);
+    *(float4 *)values = four;
+}
+SYMTENSOR_KERNEL(moved, 0)"""
+    said = failing(text, "moved", cuda.InOut(np.zeros(8, np.float32)), block=(1, 1, 1), mode="check")
+    assert "misaligned address: an access to what is not aligned to its size, at kernel.cu:2, in kernel moved" in said
+
+
+def test_an_index_beyond_a_shared_array() -> None:
+    """The next variable's memory is the block's too; check knows how long an array is."""
+    text = """extern "C" __global__ void shifted(int *to) {
+    __shared__ int row[8], other[8];
+    other[threadIdx.x] = row[threadIdx.x] = 0;
+    row[threadIdx.x + 1] = 1;
+    to[threadIdx.x] = other[threadIdx.x];
+}
+SYMTENSOR_KERNEL(shifted, 0)"""
+    said = failing(text, "shifted", cuda.Out(np.zeros(8, np.int32)), block=(8, 1, 1), mode="check")
+    assert "an index beyond its array, at kernel.cu:4, in kernel shifted, block (0, 0, 0), thread (7, 0, 0)" in said
+    assert [each.kind for each in software.report()[0] if each.kind != "race"] == ["out of bounds"]
+
+
 def test_endless_loop() -> None:
     """A kernel that does not end is ended."""
     text = """extern "C" __global__ void endless() { volatile int one = 1; while (one) ; }

@@ -4,6 +4,7 @@
 // earlier published after a fence.
 #include "shadow.h"
 
+#include <algorithm>
 #include <cstring>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -163,6 +164,15 @@ Target shared_target(const void *address, size_t size, unsigned kind, uint32_t p
     return {worker->checker->shared.data(), size_t(at - shared.begin), true};
 }
 
+// Memory of another device is reached only where the context was given access to it.
+void refuse_peer(const Allocation &allocation, uint32_t place) {
+    const Context &context = *worker->context;
+    if (allocation.device < 0 || allocation.device == context.device) return;
+    if (std::count(context.peers.begin(), context.peers.end(), allocation.device)) return;
+    refuse(CUDA_ERROR_ILLEGAL_ADDRESS, "foreign memory",
+           format("it touches memory of device %d, to which no access was enabled", allocation.device), place);
+}
+
 Target target_of(const void *address, size_t size, unsigned kind, uint32_t place) {
     const Shared &shared = worker->shared;
     if (address >= shared.begin && address < shared.end) return shared_target(address, size, kind, place);
@@ -170,6 +180,7 @@ Target target_of(const void *address, size_t size, unsigned kind, uint32_t place
     Allocation *found = nearest_allocation(address);
     if (found && at < found->address + found->size + 4096 && at < found->pages + found->page_bytes + 4096) {
         size_t offset = size_t(at - found->address);
+        refuse_peer(*found, place);
         if (offset + size <= found->size) return {cells_of(*found), offset, false};
         refuse(CUDA_ERROR_ILLEGAL_ADDRESS, "out of bounds",
                format("it %s %zu bytes at byte %zu of an allocation of %zu bytes", verb(kind), size, offset,

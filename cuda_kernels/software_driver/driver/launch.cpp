@@ -193,8 +193,11 @@ API cuLaunch(CUfunction function) { return cuLaunchGridAsync(function, 1, 1, nul
 extern "C" __attribute__((visibility("default"))) void simt_fail(unsigned code, const char *text, const char *file,
                                                                  unsigned line) {
     const char *name = strrchr(file, '/');
-    leave_kernel(CUresult(code), format("%s, %s:%u, in %s", text, name ? name + 1 : file, line,
-                                        where(*worker).c_str()));
+    std::string whole = format("%s, at %s:%u, in %s", text, name ? name + 1 : file, line, where(*worker).c_str());
+    const char *kind = code == CUDA_ERROR_MISALIGNED_ADDRESS ? "misaligned"
+        : code == CUDA_ERROR_ILLEGAL_ADDRESS ? "out of bounds" : "failed";
+    if (worker->checker) report(kind, whole, uint64_t(line) << 32);
+    leave_kernel(CUresult(code), whole);
 }
 
 extern "C" __attribute__((visibility("default"))) int simt_printf(const char *form, ...) {

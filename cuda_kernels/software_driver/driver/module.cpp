@@ -2,6 +2,7 @@
 // table it exports, its variables and shared memory in its symbol table.
 #include "driver.h"
 
+#include <algorithm>
 #include <cstring>
 #include <elf.h>
 #include <dlfcn.h>
@@ -260,6 +261,20 @@ API cuFuncSetAttribute(CUfunction function, int attribute, int value) {
                  simt::most_dynamic_shared);
         function->most_dynamic_shared = size_t(value);
     });
+}
+
+API cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction function, int threads, size_t dynamic) {
+    return working("cuOccupancyMaxActiveBlocksPerMultiprocessor", [&](Context &) {
+        if (threads < 1 || threads > 1024) fail(CUDA_ERROR_INVALID_VALUE, "a block of %d threads", threads);
+        constexpr size_t most_threads = 2048, most_blocks = 32, shared = 164 << 10, kept = 1 << 10;
+        size_t warps = (size_t(threads) + simt::warp_size - 1) / simt::warp_size;
+        size_t by_memory = shared / (function->static_shared + dynamic + kept);
+        *blocks = int(std::min({most_blocks, most_threads / (warps * simt::warp_size), by_memory}));
+    });
+}
+API cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, CUfunction function, int threads, size_t dynamic,
+                                                         unsigned) {
+    return cuOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, dynamic);
 }
 
 API cuFuncSetCacheConfig(CUfunction, unsigned) { return working("cuFuncSetCacheConfig", [](Context &) {}); }

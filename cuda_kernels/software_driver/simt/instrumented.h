@@ -38,3 +38,22 @@ SIMT_HOOK void __tsan_vptr_read(void *) {}
 SIMT_HOOK void __tsan_init() {}
 SIMT_HOOK void __tsan_func_entry(void *) {}
 SIMT_HOOK void __tsan_func_exit(void *) {}
+
+// What g++ -fsanitize=alignment,bounds calls in the mode check, for a vector that is not aligned to its size and an index
+// beyond an array whose length is known.
+#ifdef SIMT_CHECKED
+namespace simt {
+struct SourcePlace { const char *file; unsigned line, column; };
+struct Misaligned { SourcePlace place; void *type; unsigned char alignment, kind; };
+struct Beyond { SourcePlace place; void *array, *index; };
+}  // namespace simt
+
+SIMT_HOOK void __ubsan_handle_type_mismatch_v1(void *misaligned, void *) {
+    const simt::SourcePlace &place = static_cast<simt::Misaligned *>(misaligned)->place;
+    simt_fail(716, "an access to what is not aligned to its size", place.file, place.line);
+}
+SIMT_HOOK void __ubsan_handle_out_of_bounds(void *beyond, void *) {
+    const simt::SourcePlace &place = static_cast<simt::Beyond *>(beyond)->place;
+    simt_fail(700, "an index beyond its array", place.file, place.line);
+}
+#endif

@@ -30,7 +30,7 @@ _FLAGS = ("-std=gnu++17", "-O2", "-g1", "-w", "-fPIC", "-fno-gnu-unique", "-fno-
          "-fno-strict-aliasing", "-fwrapv", "-fvisibility-inlines-hidden", "-pipe")
 _INSTRUMENTED = ("-fsanitize=thread", "-nodefaultlibs", "--param=tsan-instrument-func-entry-exit=0",
                  "--param=tsan-distinguish-volatile=1")
-_CHECKED = ("-DSIMT_CHECKED", "-O1", "-g", *_INSTRUMENTED)
+_CHECKED = ("-DSIMT_CHECKED", "-O1", "-g", *_INSTRUMENTED, "-fsanitize=alignment,bounds")
 _IN_STEP = ("-DSIMT_LOCKSTEP", *_INSTRUMENTED)
 _MOST_SHARED = 166912  # bytes of dynamic shared memory of a block
 _LIBRARIES = ("-lm", "-lc", "-lgcc")
