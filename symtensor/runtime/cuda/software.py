@@ -65,7 +65,6 @@ def load(mode: str | None = None, *, devices: int | None = None, memory: int | N
         _loaded = ctypes.CDLL(f"{place}/libcuda.so.1", mode=os.RTLD_GLOBAL | os.RTLD_NOW)
         tools = compiler_directory()
         os.environ["PATH"] = f"{tools}/bin{os.pathsep}{os.environ.get('PATH', '')}"
-        os.environ.setdefault("PYCUDA_CACHE_DIR", f"{tools}/pycuda")
     settings = {"mode": mode, "devices": devices, "memory": memory, "seed": seed, "workers": workers,
                 "seconds": seconds}
     for name, value in settings.items():
@@ -73,7 +72,17 @@ def load(mode: str | None = None, *, devices: int | None = None, memory: int | N
             _set(_loaded, name, value)
     if mode is not None:
         os.environ["SYMTENSOR_SOFTWARE_MODE"] = mode  # what nvcc, a program of its own, compiles for
+    _choose_pycuda_cache()
     return _loaded
+
+
+def _choose_pycuda_cache() -> None:
+    """Where pycuda keeps what it compiled, unless the user says: what is for check is another module."""
+    own = f"{compiler_directory()}/pycuda"
+    if os.environ.get("PYCUDA_CACHE_DIR", own).startswith(own):
+        chosen = f"{own}/{'checked' if current_mode() == 'check' else 'plain'}"
+        os.makedirs(chosen, exist_ok=True)
+        os.environ["PYCUDA_CACHE_DIR"] = chosen
 
 
 def _set(library: ctypes.CDLL, name: str, value: object) -> None:
@@ -282,7 +291,6 @@ def _add_nvcc(scratch: str, place: str) -> None:
         Path(header).write_text('#include "../simt/simt.h"\n', encoding="utf-8")
         lines.append([*_compiler(), *nvcc.flags(kind), "-x", "c++-header", header, "-o", f"{header}.gch"])
     _check(run_all(lines))
-    os.mkdir(f"{scratch}/pycuda")  # what pycuda keeps of what it compiled
     os.mkdir(f"{scratch}/bin")
     shutil.copy(nvcc.__file__, f"{scratch}/bin/nvcc.py")
     program = Path(scratch, "bin", "nvcc")
