@@ -144,7 +144,7 @@ def counted(family: Family) -> tuple[Count, list[tuple[str, str]]]:
         count.add(kernel, printed)
         return printed
 
-    return count, plan(graph, len(inputs), [], note).kernels
+    return count, [(one.name, one.text) for one in plan(graph, len(inputs), [], note).kernels]
 
 
 def describe(architecture: str) -> str:

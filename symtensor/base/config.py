@@ -78,6 +78,8 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("backend", "c", "what runs kernels: generated C, or the NumPy meaning of each op", ("c", "numpy")),
     Option("device", "cpu", "where functions run and shared variables live: cpu, cuda, cuda1, ... or a context's name"),
     Option("contexts", "", "names for devices, for programs that use several: dev0->cuda0;dev1->cuda1"),
+    Option("cuda_atomics", False, "add floats that are put into one place of a device's memory in any order: faster,"
+           " but other last bits in each run", (True, False), _boolean),
     Option("cuda_driver", "", "driver of CUDA devices; empty: the system's; software: one that runs on the processor"),
     Option("cuda_synchronous", False, "wait for each kernel of a device, so that an error names the kernel",
            (True, False), _boolean),

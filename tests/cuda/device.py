@@ -79,9 +79,10 @@ class OnDevice:
     """A graph whose kernels run on the device, one after the other; what has no kernel runs by its NumPy meaning."""
 
     def __init__(self, device: Device, inputs: Sequence[Variable], outputs: Sequence[Variable],
-                 rewrite: bool = False, offset: int = 0) -> None:
+                 rewrite: bool = False, offset: int = 0, most_blocks: int = 65536) -> None:
         self.device = device
         self.offset = offset  # bytes from where memory is aligned to where each buffer begins
+        self.most_blocks = most_blocks  # of a generated kernel, which any grid runs
         self.printed: dict[str, PrintedKernel] = {}
         graph = Graph(list(inputs), list(outputs))
         if rewrite:
@@ -105,10 +106,11 @@ class _Call:
     def __init__(self, function: OnDevice, arrays: Sequence[Array]) -> None:
         self.program, self.arrays = function.program, arrays
         self.device = function.device
-        self.kernels = compile_kernels(self.program.kernels, self.device.compiler)
-        self.printed = [function.printed[text] for _, text in self.program.kernels]
+        self.kernels = compile_kernels([(one.name, one.text) for one in self.program.kernels],
+                                       self.device.compiler)
+        self.printed = [function.printed[one.text] for one in self.program.kernels]
         self.sizes: list[int] = []
-        self.offset = function.offset
+        self.offset, self.most_blocks = function.offset, function.most_blocks
         self.memory: list[Any] = []
         self.pointers: dict[int, int] = {}
         self.dynamic: dict[int, Array] = {}
@@ -177,7 +179,7 @@ class _Call:
             raise NotImplementedError(type(instruction).__name__)
 
     def _launch(self, launch: Launch) -> None:
-        printed, blocks = self.printed[launch.kernel], self.sizes[launch.units]
+        printed, blocks = self.printed[launch.kernel], min(self.sizes[launch.units], self.most_blocks)
         if not blocks:
             return
         pointers, sizes = [self._pointer(n) for n in launch.buffers], [self.sizes[n] for n in launch.sizes]

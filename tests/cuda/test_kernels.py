@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import symtensor.tensor as T
+from symtensor.base.config import config
 from symtensor.ir.graph import leaves
 from symtensor.ir.interpret import evaluate
 from symtensor.ir.node import Constant, Variable
 from tests.codegen.test_golden import CASES
-from tests.cuda.device import OnDevice, device
+from tests.cuda.device import OnDevice, device, software
 
 SIZES = [(3, 5), (300, 40), (5, 2500)]
 """Rows and columns: short rows, which one thread does; those of a warp; those of a block. Some are divided by four."""
@@ -42,12 +43,12 @@ def arrays_for(name: str, rows: int, columns: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_bits(name):
-    """One text serves all sizes; what it gives depends neither on the order of threads nor on how memory is aligned."""
+    """One text serves all sizes and grids; nothing depends on the order of threads, or on how memory is aligned."""
     inputs, outputs = case(name)
     results = []
-    for mode, offset in (("fast", 0), ("shuffled", 8)):
+    for mode, offset, most_blocks in (("fast", 0, 65536), ("shuffled", 8, 3)):
         with device(mode) as here:
-            function = OnDevice(here, inputs, outputs, rewrite=True, offset=offset)
+            function = OnDevice(here, inputs, outputs, rewrite=True, offset=offset, most_blocks=most_blocks)
             results.append([function(*arrays_for(name, *size)) for size in SIZES])
     for size, first, second in zip(SIZES, *results):
         wanted = evaluate(outputs, dict(zip(inputs, arrays_for(name, *size))))
@@ -63,3 +64,35 @@ def test_a_failing_kernel_says_so():
         np.testing.assert_array_equal(function(np.eye(3), [-1])[0], [[0, 0, 1]])
         with pytest.raises(IndexError, match="a kernel failed"):
             function(np.eye(3), [3])
+
+
+@pytest.mark.parametrize("dtype, atomics, is_atomic", [("float32", False, False), ("float32", True, True),
+                                                       ("float64", True, True), ("int64", False, True),
+                                                       ("uint32", False, True), ("int16", True, False)])
+def test_elements_put_into_one_place(dtype, atomics, is_atomic):
+    """Where the order does not matter, or is said not to, a thread puts each element; whole numbers' sums are exact."""
+    x, y, i = T.matrix("x", dtype=dtype), T.matrix("y", dtype=dtype), T.lvector("i")
+    added = T.inc_subtensor(x[i], y)
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(0, 9, size=size).astype(dtype) for size in ((5, 7), (300, 7))]
+    with config.change(cuda_atomics=atomics), device("shuffled") as here:
+        function = OnDevice(here, [x, y, i], [added])
+        assert ("atomicAdd" in "".join(one.text for one in function.program.kernels)) == is_atomic
+        index = rng.integers(-5, 5, size=300)
+        [found] = function(*arrays, index)
+    np.add.at(arrays[0], index, arrays[1])
+    np.testing.assert_array_equal(found, arrays[0])
+
+
+@pytest.mark.parametrize("name", ["softmax", "layer_norm_gradient", "full_sum", "argmax", "cross_entropy"])
+def test_no_races(name):
+    """The driver watches each access: no thread reads what another may still write, or what nobody has written."""
+    inputs, outputs = case(name)
+    software.report()
+    with device("check") as here:
+        function = OnDevice(here, inputs, outputs, rewrite=True, most_blocks=2)
+        for size in ((5, 2500), (40, 40)):
+            function(*arrays_for(name, *size))
+        findings, traffic = software.report()
+    assert findings == []
+    assert traffic

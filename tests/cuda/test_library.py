@@ -13,7 +13,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.ops.contract import Gemm, MatMul, swap_last
 from symtensor.testing.check_op import check_op
 from symtensor.testing.verify_grad import variables_for
-from tests.cuda.device import Device, OnDevice, cuda, device, run_routine
+from tests.cuda.device import Device, OnDevice, cuda, device, run_routine, software
 
 
 @pytest.fixture(scope="module", params=["fast", "shuffled"])
@@ -62,6 +62,12 @@ def trilinear(factors: list[np.ndarray], wanted: int, stride: int, dilation: int
 @pytest.mark.parametrize("stride, dilation, low", [(1, 1, 0), (2, 1, 1), (1, 2, 3), (3, 2, 0)])
 def test_convolution(here, wanted, dtype, stride, dilation, low):
     """Whole numbers: their sums are exact in any order."""
+    factors = convolved(here, wanted, dtype, stride, dilation, low)
+    np.testing.assert_array_equal(factors[wanted], trilinear(factors, wanted, stride, dilation, low))
+
+
+def convolved(here: Device, wanted: int, dtype: str, stride: int, dilation: int, low: int) -> list[np.ndarray]:
+    """Three factors of a convolution, of which the device computed one from the others."""
     rng, (n, i, o, f, c, k) = np.random.default_rng(0), (2, 9, 6, 5, 3, 4)
     factors = [rng.integers(-4, 5, size=shape).astype(dtype) for shape in ((n, i, c), (f, c, k), (n, o, f))]
     memory = [cuda.mem_alloc(factor.nbytes) for factor in factors]
@@ -71,5 +77,18 @@ def test_convolution(here, wanted, dtype, stride, dilation, low):
     order = [number for number in range(3) if number != wanted] + [wanted]
     run_routine(here, RoutineCall("convolution", (), (n, 1, c, f, *axes), (wanted,)), [dtype] * 3,
                 [int(memory[number]) for number in order])
-    found = here.get(memory[wanted], factors[wanted].shape, dtype)
-    np.testing.assert_array_equal(found, trilinear(factors, wanted, stride, dilation, low))
+    factors[wanted] = here.get(memory[wanted], factors[wanted].shape, dtype)
+    return factors
+
+
+def test_no_races():
+    """Panels are read when all of them is there, and written when all has been read: the driver watches each access."""
+    software.report()
+    with device("check") as watched:
+        a, b = variables_for([np.zeros((2, 2), "float32")] * 2)
+        OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), "float32"), np.ones((40, 65), "float32"))
+        for wanted in range(3):
+            convolved(watched, wanted, "float32", 1, 1, 0)
+        findings, traffic = software.report()
+    assert findings == []
+    assert {row.kernel.rpartition("_")[0] for row in traffic} >= {"gemm", "convolve", "convolve_images"}

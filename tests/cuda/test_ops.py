@@ -123,4 +123,4 @@ def kernels_of(examples: Sequence[Example]) -> list[tuple[str, str]]:
     applied = [variables_for(example.arrays) for example in examples]
     outputs = [v for example, inputs in zip(examples, applied) for v in example.op.make(*inputs)]
     inputs = [v for own in applied for v in own]
-    return plan(Graph(inputs, outputs), len(inputs), [], print_kernel).kernels
+    return [(one.name, one.text) for one in plan(Graph(inputs, outputs), len(inputs), [], print_kernel).kernels]

@@ -30,11 +30,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from symtensor.base.config import config
 from symtensor.codegen.cuda.grid import BLOCK, THREAD, strided, units
 from symtensor.codegen.cuda.vectors import Wide, side_by_side
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Map, Scatter
-from symtensor.lower.kernel import Loop, Value, index_values, product
+from symtensor.lower.kernel import Loop, Store, Value, index_values, product
 from symtensor.lower.neighbours import COPIES, TILE, Tiled, tiled
 from symtensor.ops.random import NEIGHBOURS
 from symtensor.types import dim as dims
@@ -62,10 +63,37 @@ def print_map(printer: ScalarPrinter, form: Map) -> Size:
 
 
 def print_scatter(printer: ScalarPrinter, form: Scatter) -> Size:
-    """A thread for each point, which does all that is ordered, in order. The units."""
+    """A thread for each point, which does all that is ordered, in order; or one for all, if the order is no matter.
+
+    Sums of integers are the same in any order; sums of floats are not, in the last bits.
+    """
     printer.values_at(0)
-    _print_points(printer, form.points, THREAD, form.ordered)
-    return units(product(form.points))
+    if not all(map(_atomic_type, printer.kernel.stores)):
+        _print_points(printer, form.points, THREAD, form.ordered)
+        return units(product(form.points))
+    with printer.block(strided(printer, THREAD, product(printer.kernel.loops))):
+        printer.unravel("at", printer.kernel.loops)
+        _print_atomic(printer)
+    return units(product(printer.kernel.loops))
+
+
+_EXACT = {"int32": "int", "uint32": "unsigned int", "int64": "unsigned long long", "uint64": "unsigned long long"}
+_ROUNDED = {"float32": "float", "float64": "double"}
+"""The types of CUDA whose additions are one step, which no other thread can come between."""
+
+
+def _atomic_type(store: Store) -> str | None:
+    """The type in which a store adds to memory in one step, if it may."""
+    return ({**_EXACT, **_ROUNDED} if config.cuda_atomics else _EXACT).get(store.value.dtype) \
+        if store.accumulate else None
+
+
+def _print_atomic(printer: ScalarPrinter) -> None:
+    stores = printer.kernel.stores
+    printer.define([store.value for store in stores] + [v for store in stores for v in index_values(store.offset)])
+    for store in stores:
+        c_type, place = _atomic_type(store), f"&b{store.slot}[{printer.size(store.offset)}]"
+        printer.emit(f"atomicAdd(({c_type} *){place}, ({c_type}){printer.names[store.value]});")
 
 
 def _print_points(printer: ScalarPrinter, points: Sequence[Loop], first: str, ordered: Sequence[Loop] = ()) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from symtensor.base.config import config
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Variable
 from symtensor.lower.placement import Placement, place
@@ -43,6 +44,7 @@ class Setting:
         """What of this a program depends on."""
         return {"devices": " ".join(f"{device.name}:{device.architecture}" for device in self.devices),
                 "device names": repr(sorted(self.numbers.items())), "default device": str(self.default),
+                "atomics": str(config.cuda_atomics),
                 "shared on devices": f"{dict(self.pinned)!r} {list(self.movable)!r}"}
 
 
