@@ -1,5 +1,5 @@
 # Everything a fresh clone needs: Python 3.10 or later, gcc (or clang) and pip.
-#   make demo     train a network on real digits; under a minute, and as much to install
+#   make demo     train a network on real digits; under a minute, and as much to install (MODEL=cnn: a convolutional one)
 #   make test     the test suite and the examples in docstrings; builds pycuda, a minute, for tests of CUDA without a GPU
 #   make lint types   style and type checks
 #   make bench    symtensor beside PyTorch, JAX, PyTensor and NumPy, on this machine (installs about 1 GB)
@@ -9,11 +9,12 @@ IN = .venv/bin
 BENCH = .venv-bench/bin
 SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
 WORKERS ?= 2
+MODEL ?= mlp
 
 .PHONY: demo test pycuda-suite lint types bench clean
 
 demo: .venv/.demo
-	$(IN)/python examples/mnist_mlp.py
+	$(IN)/python examples/mnist_$(MODEL).py
 
 test: .venv/.test .venv/.pycuda
 	$(IN)/python -m pytest -n $(WORKERS)

@@ -219,6 +219,27 @@ static int run_all(Product *product, int64_t batch)
     return status;
 }
 
+int multiply_matrices(const Matrices *given)
+{
+    static const double numbers[] = {0, 1};
+    static const float float_numbers[] = {0, 1};
+    bool single = given->element == FLOAT;
+    Product product = {
+        .element = given->element, .itemsize = single ? 4 : 8,
+        .transpose_a = given->transpose_a, .transpose_b = given->transpose_b, .m = given->m, .n = given->n, .k = given->k,
+        .row_a = given->row_a, .row_b = given->row_b, .row_c = given->row_c, .a = given->a, .b = given->b, .c = given->c,
+        .alpha = single ? (const void *)&float_numbers[1] : &numbers[1],
+        .beta = single ? (const void *)&float_numbers[given->add] : &numbers[given->add]};
+    /* As vectors, matrices would have to be dense. */
+    bool blas_counts = product.k > 0 && product.m <= INT_MAX && product.n <= INT_MAX && product.k <= INT_MAX;
+    product.method = single && library[DNNL_SGEMM] != NULL && multiplications(&product) > SMALL ? BY_DNNL
+                     : blas_counts && library[SGEMM + product.element] != NULL ? BY_BLAS : PLAINLY;
+    int before = product.method == BY_BLAS ? blas_threads_take(1) : 0;
+    int status = run_one(&product);
+    blas_threads_give(before);
+    return status;
+}
+
 enum GemmSize { M, N, K, BATCH };
 enum GemmFlag { TRANSPOSE_A, TRANSPOSE_B, ONE_A, ONE_B };
 

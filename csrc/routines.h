@@ -43,8 +43,20 @@ enum Element element_of(const Type *type);
 /* Whether so many matrices of so many elements each, none of them negative, are in so many bytes. */
 bool matrices_fit(int64_t bytes, const Type *type, int64_t matrices, int64_t rows, int64_t columns);
 
+/* A product of two matrices that lie in larger ones: c = op(a) op(b), or what c is already and that, if `add`.
+ * Rows are so many elements apart. */
+typedef struct {
+    enum Element element;        /* FLOAT or DOUBLE */
+    bool transpose_a, transpose_b, add;
+    int64_t m, n, k, row_a, row_b, row_c;
+    const void *a, *b;
+    void *c;
+} Matrices;
+
+int multiply_matrices(const Matrices *given);
+
 extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, lu_solve_kind,
     inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, sparse_dot_kind,
-    sparse_dot_transposed_kind, sampled_dot_kind;
+    sparse_dot_transposed_kind, sampled_dot_kind, convolution_kind;
 
 #endif

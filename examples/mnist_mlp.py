@@ -56,6 +56,15 @@ class Layer(NamedTuple):
     bias: Any
 
 
+class Network(NamedTuple):
+    """What is trained: its name, the script that trains it, its parameters, and its scores for rows of images."""
+
+    name: str
+    script: str
+    initial_layers: Callable[[], list[Layer]]
+    scores: Callable[[Any, Sequence[Layer]], Any]
+
+
 def initial_layers() -> list[Layer]:
     """Weights whose layers keep the scale of what passes through them, and biases of zero."""
     random = np.random.default_rng(SEED)
@@ -75,6 +84,9 @@ def scores(images: Any, layers: Sequence[Layer]) -> Any:
     return T.dot(hidden, layers[-1].weights) + layers[-1].bias
 
 
+MLP = Network("-".join(map(str, SIZES)), __file__, initial_layers, scores)
+
+
 @dataclass
 class Trainer:
     """The compiled functions, and the variables they share with Python."""
@@ -86,12 +98,12 @@ class Trainer:
     compile_seconds: float
 
 
-def build(train: Digits) -> Trainer:
+def build(train: Digits, network: Network = MLP) -> Trainer:
     """The network, its derivatives, and the functions compiled from them."""
     started = time.perf_counter()
-    layers = initial_layers()
+    layers = network.initial_layers()
     x, y, index = T.fmatrix("x"), T.ivector("y"), T.lscalar("index")
-    loss = T.nnet.crossentropy_softmax_1hot(scores(x, layers), y)[0].mean()
+    loss = T.nnet.crossentropy_softmax_1hot(network.scores(x, layers), y)[0].mean()
 
     rate = shared(np.float32(RATE), name="rate")
     updates = []
@@ -105,7 +117,7 @@ def build(train: Digits) -> Trainer:
     order = shared(np.arange(len(train.labels)), name="order")
     rows = order[index * BATCH:(index + 1) * BATCH]
     step = function([index], loss, updates=updates, givens={x: images[rows], y: labels[rows]})
-    predict = function([x], T.argmax(scores(x, layers), axis=1))
+    predict = function([x], T.argmax(network.scores(x, layers), axis=1))
     return Trainer(step, predict, rate, order, time.perf_counter() - started)
 
 
@@ -165,9 +177,9 @@ def train(trainer: Trainer, held_out: Digits, epochs: int, history: History) -> 
         print("\nstopped; the table is of the training so far")
 
 
-def warm_compile_seconds(cache: str) -> float:
+def warm_compile_seconds(script: str, cache: str) -> float:
     """Seconds that a fresh process needs to build the same functions when their kernels are in the cache."""
-    command = [sys.executable, __file__, "--compile-only", "--cache", cache]
+    command = [sys.executable, script, "--compile-only", "--cache", cache]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -207,39 +219,39 @@ def draw(trainer: Trainer, history: History, held_out: Digits, path: Path) -> No
     figure.savefig(path, dpi=120)
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None, network: Network, epochs: int) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--figure", type=Path, default=Path("demo_output/mnist_mlp.png"))
+    parser = argparse.ArgumentParser(description=f"Train a network on handwritten digits: {network.name}.")
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--figure", type=Path, default=Path("demo_output", Path(network.script).stem + ".png"))
     parser.add_argument("--cache", help="directory of compiled kernels (default: an empty one, to time a cold compile)")
     parser.add_argument("--compile-only", action="store_true", help="print the seconds that compiling takes, and end")
     return parser.parse_args(arguments)
 
 
-def demonstrate(options: argparse.Namespace, cache: str) -> None:
+def demonstrate(options: argparse.Namespace, network: Network, cache: str) -> None:
     """Compile, train, and show what came of it."""
     training, held_out = load_digits()
-    trainer = build(training)
+    trainer = build(training, network)
     if options.compile_only:
         print(trainer.compile_seconds)
         return
     print(f"{len(training.labels)} images to train on, {len(held_out.labels)} held out;"
-          f" network {'-'.join(map(str, SIZES))}")
+          f" network {network.name}")
     history = History()
     train(trainer, held_out, options.epochs, history)
-    print("\n" + table(trainer, history, warm_compile_seconds(cache)))
+    print("\n" + table(trainer, history, warm_compile_seconds(network.script, cache)))
     draw(trainer, history, held_out, options.figure)
     print(f"\nlearning curve and misread digits: {options.figure}")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, network: Network = MLP, epochs: int = EPOCHS) -> None:
     """The program: parse the command line and run."""
-    options = parse(arguments)
+    options = parse(arguments, network, epochs)
     with tempfile.TemporaryDirectory(prefix="symtensor-demo-") as empty:
         cache = options.cache or empty
         with config.change(cache_dir=cache):
-            demonstrate(options, cache)
+            demonstrate(options, network, cache)
 
 
 if __name__ == "__main__":

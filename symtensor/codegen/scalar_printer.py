@@ -43,6 +43,8 @@ from symtensor.lower.kernel import (
     Store,
     Value,
     index_values,
+    loop_symbols,
+    operands,
 )
 from symtensor.lower.schedule import Schedule
 from symtensor.types.dim import Size, Symbol
@@ -65,6 +67,9 @@ class ScalarPrinter:
         self.counters = {loop.symbol: f"i{number}" for number, loop in enumerate(kernel.parallel + kernel.reduce)}
         self.fails = any(isinstance(v, Compute) and v.op.definition.fails for v in kernel.values())
         self.lines: list[str] = []
+        self.together: Symbol | None = None  # the counter of the loop whose rounds are done several at once
+        self.limits = False  # whether `everywhere` is used
+        self._varying_values: dict[tuple[Value, Symbol], bool] = {}
         self._depth = 1
         self._defined = 0
 
@@ -82,13 +87,17 @@ class ScalarPrinter:
         self.lines.append("  " * self._depth + text)
 
     @contextmanager
-    def block(self, text: str = "") -> Iterator[None]:
-        """A block that opens with `text`. What values are called inside is forgotten after it."""
+    def block(self, text: str = "", together: Symbol | None = None) -> Iterator[None]:
+        """A block that opens with `text`. What values are called inside is forgotten after it.
+
+        `together` is the counter of a loop that the block is, if its rounds are done several at once.
+        """
         self.emit(f"{text} {{" if text else "{")
         self._depth += 1
-        names = dict(self.names)
+        names, before = dict(self.names), self.together
+        self.together = together or before
         yield
-        self.names = names
+        self.names, self.together = names, before
         self._depth -= 1
         self.emit("}")
 
@@ -157,11 +166,33 @@ class ScalarPrinter:
     def _expression(self, value: Value) -> str:
         if isinstance(value, Load):
             text = f"b{value.slot}[{self.size(value.offset)}]"
-            return text if value.guard is None else f"{self.names[value.guard]} ? {text} : 0"
+            return text if value.guard is None else f"{self._operand(value, value.guard)} ? {text} : 0"
         if isinstance(value, SizeScalar):
             return self.size(value.size)
         assert isinstance(value, Compute)
-        return self.dialect.operation(value, [self.names[argument] for argument in value.arguments])
+        return self.dialect.operation(value, [self._operand(value, argument) for argument in value.arguments])
+
+    def _operand(self, user: Value, value: Value) -> str:
+        """What a value is called where another is computed from it.
+
+        Compilers know no mask for a condition that is the same in all rounds done together; so it becomes a comparison
+        with the counter, which is less than `everywhere` in each round, and they cannot know that.
+        """
+        name = self.names[value]
+        if self.together is None or value.dtype != "bool" or isinstance(value, Literal):
+            return name
+        if self._varies(value, self.together) or not self._varies(user, self.together):
+            return name
+        self.limits = True
+        return f"({self.counters[self.together]} < everywhere * {name})"
+
+    def _varies(self, value: Value, counter: Symbol) -> bool:
+        """Whether a value is another in each round of a loop."""
+        key = value, counter
+        if key not in self._varying_values:
+            self._varying_values[key] = counter in loop_symbols(value) or any(
+                self._varies(operand, counter) for operand in operands(value))
+        return self._varying_values[key]
 
     # -- sizes ------------------------------------------------------------------------------------
 

@@ -163,7 +163,9 @@ class Scope:
         """Whether `offset` is one of 0, stride, 2 * stride, ... (`length` of them)."""
         zero = self.literal(0, "int64")
         position = self.size(offset)
-        inside = self.compute(scalar.ge, position, zero) & self.compute(scalar.lt, position, self.size(length * stride))
+        inside = self.compute(scalar.lt, position, self.size(length * stride))
+        if dims.lower_bound(offset) < 0:
+            inside = self.compute(scalar.ge, position, zero) & inside
         if stride > 1:
             remainder = self.compute(scalar.mod, position, self.literal(stride, "int64"))
             inside = inside & self.compute(scalar.eq, remainder, zero)

@@ -21,7 +21,7 @@ from symtensor.ops.elementwise import Elementwise, cast
 from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Reduce", "ArgReduce", "REDUCTIONS", "reduce_axes", "sum_axes"]
+__all__ = ["Reduce", "ArgReduce", "REDUCTIONS", "least", "reduce_axes", "sum_axes"]
 
 REDUCTIONS: dict[str, Elementwise] = {
     "sum": scalar.add, "prod": scalar.mul, "max": scalar.maximum, "min": scalar.minimum,
@@ -60,7 +60,7 @@ class Reduce(Op):
         function = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum,
                     "any": np.logical_or, "all": np.logical_and}[self.kind]
         # Users may not ask for the largest of nothing, but rules may: it is the least there is.
-        nothing = {"initial": _least(self.kind, x.dtype)} if self.kind in ("max", "min") and not x.size else {}
+        nothing = {"initial": least(self.kind, x.dtype)} if self.kind in ("max", "min") and not x.size else {}
         with np.errstate(all="ignore"):
             return np.asarray(function.reduce(x, axis=self.axes, dtype=x.dtype, **nothing))
 
@@ -79,7 +79,7 @@ class Reduce(Op):
         return f"{self.kind}[{','.join(map(str, self.axes))}]"
 
 
-def _least(kind: str, dtype: np.dtype) -> Any:
+def least(kind: str, dtype: np.dtype) -> Any:
     """What every value of a dtype is at least ("max") or at most ("min")."""
     if dtype.kind == "b":
         return kind == "min"

@@ -8,8 +8,8 @@ TensorType(float64, (batch, 10))
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions),
 `complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
 `linear` (products), `systems`, `decompositions` and `matrix_functions` (linear algebra, all of it in `linalg`),
-`einsum`, `random`, `shared_randomstreams`, `nnet` (neural networks); `variable` has the methods; `extra_ops`,
-`nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
+`einsum`, `random`, `shared_randomstreams`, `nnet` (neural networks), `signal` (pooling); `variable` has
+the methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
 """
 
 from importlib import import_module
@@ -25,6 +25,7 @@ from symtensor.tensor import linalg as linalg
 from symtensor.tensor import nlinalg as nlinalg
 from symtensor.tensor import nnet as nnet
 from symtensor.tensor import random as random
+from symtensor.tensor import signal as signal
 from symtensor.tensor import slinalg as slinalg
 from symtensor.tensor import variable as variable
 from symtensor.tensor.complex_parts import *  # noqa: F403
@@ -46,7 +47,7 @@ from symtensor.tensor.special import *  # noqa: F403
 # Theano's names for what is one class here.
 TensorVariable, TensorConstant = Variable, Constant
 __all__ = ["Apply", "Constant", "Op", "Variable", "TensorVariable", "TensorConstant", "linalg", "nnet", "random",
-           "slinalg"]
+           "signal", "slinalg"]
 
 
 def __getattr__(name: str) -> Any:

@@ -68,7 +68,8 @@ def examples_for(cls: type[Op]) -> Callable[[Generator], Generator]:
 
 def examples_of(op: Op | type[Op], seed: int = 0) -> Iterator[Example]:
     """Examples of an op, or of all ops of a class. Raises CheckFailed when none are known."""
-    from symtensor.testing import matrix_examples as matrix_examples  # which uses what is here
+    from symtensor.testing import matrix_examples as matrix_examples  # which use what is here
+    from symtensor.testing import window_examples as window_examples
     rng = np.random.default_rng(seed)
     cls = op if isinstance(op, type) else type(op)
     if isinstance(op, Elementwise) and not isinstance(op, Cast):

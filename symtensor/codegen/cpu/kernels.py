@@ -66,6 +66,8 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
                for slot, dtype in enumerate(kernel.dtypes)]
     header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(parameters)]
     header.append("  int status = 0;")
+    if printer.limits:
+        header.append('  long everywhere = 9223372036854775807;\n  __asm__("" : "+r"(everywhere));')
     functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
     text = "".join(functions) + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
     rounds = (0, product(kernel.reduce)) if in_order else ()

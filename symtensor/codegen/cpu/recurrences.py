@@ -45,8 +45,7 @@ def print_recurrence(printer: ScalarPrinter, form: Sequential) -> Size:
 
     @contextmanager
     def points() -> Iterator[None]:
-        simd(printer)
-        with printer.block("for (long c = 0; c < points; ++c)"):
+        with simd(printer, inner, "for (long c = 0; c < points; ++c)"):
             printer.emit(f"const long {counter} = first + c;")
             yield
 

@@ -123,9 +123,12 @@ class _Rows:
     def _pass(self, stage: Stage, partial: list[int], loop: str) -> None:
         """The innermost loop: all that happens at a point."""
         accumulators = {number: f"{'p' if number in partial else 'a'}{number}" for number in stage.reductions}
-        if not any(self.reductions[number].kind.startswith("arg") for number in stage.reductions):
-            simd(self.printer, [clause for item in accumulators.items() for clause in self._clauses(*item)])
-        with self.printer.block(loop):
+        if any(self.reductions[number].kind.startswith("arg") for number in stage.reductions):
+            rounds = self.printer.block(loop)
+        else:
+            clauses = [clause for item in accumulators.items() for clause in self._clauses(*item)]
+            rounds = simd(self.printer, self.form.reduced[-1], loop, clauses)
+        with rounds:
             self._load_kept(stage.number)
             self.printer.define([self.reductions[number].value for number in stage.reductions]
                                 + [store.value for store in stage.stores] + stage.keeps)

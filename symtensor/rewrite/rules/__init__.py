@@ -19,8 +19,8 @@ stabilize = Phase("stabilize", "Expressions that lose digits or overflow take fo
 specialize = Phase("specialize", "Expressions take the cheapest form.")
 contract = Phase("contract", "Matrix products take the forms that libraries compute.")
 
-FAMILIES = ("sizes", "folding", "spreading", "views", "indexing", "gathering", "reductions", "arithmetic", "sums",
-            "products", "logic", "stability", "normalizing", "cheaper", "matrices", "inverses", "determinants",
+FAMILIES = ("sizes", "folding", "spreading", "views", "layouts", "indexing", "gathering", "reductions", "arithmetic",
+            "sums", "products", "logic", "stability", "normalizing", "cheaper", "matrices", "inverses", "determinants",
             "factors", "loops", "branches")
 
 for _family in FAMILIES:  # by a loop, since the order of rules must not depend on who imports which family first

@@ -28,12 +28,27 @@ from symtensor.types.dim import Size
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
-__all__ = ["shuffled"]
+__all__ = ["aligned", "channels_to_front", "shuffled"]
 
 
 def shuffled(x: Variable, order: Sequence[int]) -> Variable:
     """`x` with its axes in an order as a Dimshuffle has it; x itself if nothing changes."""
     return x if tuple(order) == tuple(range(x.type.ndim)) else Dimshuffle(tuple(order))(x)
+
+
+def channels_to_front(order: Sequence[int]) -> tuple[int, ...] | None:
+    """The permutation of images, and of axes behind these, by which an order brings the last axis of images to be the
+    second; None if it does not.
+
+    Such permutations move to where results are used (`layouts`), while all others move towards the inputs.
+
+    >>> channels_to_front((0, 3, 1, 2)), channels_to_front((0, 3, 1, 2, -1, -1)), channels_to_front((0, 2, 3, 1))
+    ((0, 3, 1, 2), (0, 3, 1, 2, 4, 5), None)
+    """
+    last = order[1] if len(order) >= 4 else 0
+    if last < 3 or tuple(order[:last + 1]) != (0, last, *range(1, last)):
+        return None
+    return (*order[:last + 1], *range(last + 1, len(order)))
 
 
 @rewrite(canonicalize, specialize, contract, ops=[Dimshuffle], operands=[ANY], early=True)
@@ -64,12 +79,12 @@ def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
     inner = whole.owner
     if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1 or not whole.type.ndim:
         return None
-    if inner.op.fails:
+    if inner.op.fails or channels_to_front(order) is not None:
         return None
-    return inner.op.make(*(_aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
+    return inner.op.make(*(aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
 
 
-def _aligned(operand: Variable, ndim: int, order: Sequence[int]) -> Variable:
+def aligned(operand: Variable, ndim: int, order: Sequence[int]) -> Variable:
     """An operand, aligned at the right of `ndim` axes, permuted as the whole is."""
     if not operand.type.ndim:
         return operand

@@ -28,7 +28,7 @@ from symtensor.tensor.reduction import Axis, max, sum
 from symtensor.types.dtype import float_of
 
 __all__ = ["sigmoid", "ultra_fast_sigmoid", "hard_sigmoid", "softplus", "softsign", "relu", "elu", "selu", "softmax",
-           "logsoftmax", "log_softmax", "logsumexp", "softmax_with_bias", "softmax_graph",
+           "softmax_grad", "logsoftmax", "log_softmax", "logsumexp", "softmax_with_bias", "softmax_graph",
            "h_softmax"]
 
 
@@ -120,6 +120,16 @@ def softmax(c: Any, axis: Axis = -1) -> Variable:
 
 
 softmax_graph = softmax
+
+
+def softmax_grad(dy: Any, sm: Any) -> Variable:
+    """The gradient by scores, given that by their softmax along the last axis, and the softmax. Raises ShapeError.
+
+    >>> softmax_grad([[1.0, 0.0]], [[0.25, 0.75]]).eval()
+    array([[ 0.1875, -0.1875]])
+    """
+    weighted = as_variable(dy) * sm
+    return weighted - sum(weighted, -1, keepdims=True) * sm
 
 
 def logsoftmax(c: Any, axis: Axis = -1) -> Variable:

@@ -9,7 +9,7 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
   const long s4 = sizes[4];
   int status = 0;
   const long v0 = s0;
-  const long v8 = s1;
+  const long v5 = s1;
   for (long row = begin / s3; row * s3 < end; ++row) {
     const long start = row * s3, stop = (end - start) * 64;
     const long first = start < begin ? (begin - start) * 64 : 0;
@@ -19,17 +19,15 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
     for (long i1 = first; i1 < last; ++i1) {
       const long v1 = i1;
       const unsigned char v2 = (v1 < v0);
-      const unsigned char v4 = (v1 >= 0);
-      const unsigned char v5 = (v4 & v2);
-      const float v6 = v5 ? b0[(i1 + s0 * i0)] : 0;
-      const long v9 = (i1 + s4);
-      const unsigned char v10 = (v9 < v8);
-      const unsigned char v11 = (v9 >= 0);
-      const unsigned char v12 = (v11 & v10);
-      const float v13 = v12 ? b1[(i1 + s1 * i0 + s4)] : 0;
-      const float v14 = (v13 * 2.0f);
-      const float v15 = (v12 ? v14 : v6);
-      b2[(i1 + s0 * i0 + s1 * i0)] = v15;
+      const float v3 = v2 ? b0[(i1 + s0 * i0)] : 0;
+      const long v6 = (i1 + s4);
+      const unsigned char v7 = (v6 < v5);
+      const unsigned char v9 = (v6 >= 0);
+      const unsigned char v10 = (v9 & v7);
+      const float v11 = v10 ? b1[(i1 + s1 * i0 + s4)] : 0;
+      const float v12 = (v11 * 2.0f);
+      const float v13 = (v10 ? v12 : v3);
+      b2[(i1 + s0 * i0 + s1 * i0)] = v13;
     }
   }
   return status;

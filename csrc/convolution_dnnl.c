@@ -1,0 +1,311 @@
+/* Convolutions by oneDNN. Images and output keep their layout, channels last; the filters' layout is oneDNN's choice, and
+ * they are reordered in each call, which costs little. Making a primitive takes milliseconds, so they are kept. */
+#include "convolution.h"
+
+#define KEPT 256                 /* primitives */
+#define MOST_AXES (SPATIAL_AXES + 3)
+
+/* Numbers of oneDNN's interface. */
+enum { CPU = 1, IN_ORDER = 1, FLOAT32 = 3, ANY = 1, DIRECT = 1, TRAINING = 64 };
+enum { WEIGHTS_LAYOUT = 131, DIFF_WEIGHTS_LAYOUT = 132, SCRATCHPAD_LAYOUT = 136 };
+enum { BY_USER = 1 };            /* whose the scratchpad is: primitives run in several threads at once */
+enum { ARG_FROM = 1, ARG_TO = 17, ARG_SRC = 1, ARG_DST = 17, ARG_WEIGHTS = 33, ARG_DIFF_SRC = 129,
+       ARG_SCRATCHPAD = 80, ARG_DIFF_DST = 145, ARG_DIFF_WEIGHTS = 161 };
+
+typedef struct { int argument; void *memory; } Operand;
+typedef int (*CreateEngine)(void **, int, size_t);
+typedef int (*CreateStream)(void **, void *, unsigned);
+typedef int (*CreateLayout)(void **, int, const int64_t *, int, const int64_t *);
+typedef int (*CreateAnyLayout)(void **, int, const int64_t *, int, int);
+typedef int (*Forget)(void *);
+typedef int (*SameLayout)(const void *, const void *);
+typedef size_t (*LayoutBytes)(const void *);
+typedef int (*DescribeForward)(void **, void *, int, int, const void *, const void *, const void *, const void *,
+                               const int64_t *, const int64_t *, const int64_t *, const int64_t *, const void *);
+typedef int (*DescribeImages)(void **, void *, int, const void *, const void *, const void *, const int64_t *,
+                              const int64_t *, const int64_t *, const int64_t *, const void *, const void *);
+typedef int (*DescribeFilters)(void **, void *, int, const void *, const void *, const void *, const void *,
+                               const int64_t *, const int64_t *, const int64_t *, const int64_t *, const void *,
+                               const void *);
+typedef int (*DescribeReorder)(void **, const void *, void *, const void *, void *, const void *);
+typedef const void *(*LayoutOf)(const void *, int, int);
+typedef int (*CreateAttributes)(void **);
+typedef int (*SetScratchpadMode)(void *, int);
+typedef int (*CreatePrimitive)(void **, const void *);
+typedef int (*CreateMemory)(void **, const void *, void *, void *);
+typedef int (*Execute)(const void *, void *, int, const Operand *);
+
+/* A primitive for one convolution, on so many threads. NULL if oneDNN does not do it. */
+typedef struct {
+    Convolution convolution;
+    int threads;
+    void *primitive, *reorder;   /* the latter between the filters' two layouts; NULL if they are one */
+    void *layouts[3];            /* of each factor */
+    void *description;           /* holds the layout of the filters that oneDNN chose */
+    const void *chosen;
+    int64_t chosen_bytes;
+    void *reordering;            /* the description of the reorder */
+    const void *scratchpads[2];  /* layouts: of the primitive, of the reorder */
+    int64_t scratchpad_bytes;    /* as many as either needs */
+    int users;                   /* calls that run now */
+} Prepared;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static Prepared *prepared[KEPT];
+static int next_place;
+static void *engine, *stream, *attributes;
+
+/* Dimensions and strides of a factor with `axes` spatial axes, the last ones; how many there are. */
+static int shape_of(const Convolution *convolution, enum Factor factor, int axes, int64_t *sizes, int64_t *strides)
+{
+    int first = SPATIAL_AXES - axes, grouped = factor == FILTERS && convolution->groups > 1, count = grouped + 2 + axes;
+    int64_t channels = convolution->groups * convolution->channels, filters = convolution->groups * convolution->filters;
+    if (grouped)
+        sizes[0] = convolution->groups;
+    sizes[grouped] = factor == FILTERS ? convolution->filters : convolution->batch;
+    sizes[grouped + 1] = factor == FILTERS ? convolution->channels : factor == IMAGES ? channels : filters;
+    for (int i = 0; i < axes; i++) {
+        const Axis *axis = &convolution->axes[first + i];
+        sizes[grouped + 2 + i] = factor == FILTERS ? axis->kernel : factor == IMAGES ? axis->image : axis->output;
+    }
+    int64_t stride = factor == FILTERS ? 1 : sizes[1];
+    for (int i = count - 1; i >= grouped + 2; i--) {
+        strides[i] = stride;
+        stride *= sizes[i];
+    }
+    for (int i = grouped + 1; i >= 0 && factor == FILTERS; i--) {
+        strides[i] = stride;
+        stride *= sizes[i];
+    }
+    if (factor != FILTERS) {
+        strides[0] = stride;
+        strides[1] = 1;
+    }
+    return count;
+}
+
+static bool is_one(const Axis *axis)
+{
+    return axis->image == 1 && axis->kernel == 1 && axis->output == 1 && axis->low == 0;
+}
+
+static void *create_primitive(const void *description)
+{
+    void *primitive = NULL;
+    return ((CreatePrimitive)library[DNNL_PRIMITIVE])(&primitive, description) == 0 ? primitive : NULL;
+}
+
+static void forget(enum LibraryFunction function, void *object)
+{
+    if (object != NULL)
+        ((Forget)library[function])(object);
+}
+
+/* What oneDNN says of a convolution, given the layouts of the factors; NULL if it does not do it. */
+static void *describe(const Convolution *convolution, int axes, void *const layouts[3])
+{
+    int64_t strides[SPATIAL_AXES], dilation[SPATIAL_AXES], low[SPATIAL_AXES], high[SPATIAL_AXES];
+    for (int i = 0; i < axes; i++) {
+        const Axis *axis = &convolution->axes[SPATIAL_AXES - axes + i];
+        strides[i] = axis->stride;
+        dilation[i] = axis->dilation - 1;
+        low[i] = axis->low;
+        high[i] = (axis->output - 1) * axis->stride + (axis->kernel - 1) * axis->dilation + 1 - axis->image - axis->low;
+        if (low[i] < 0)
+            return NULL;
+    }
+    void *forward = NULL, *backward = NULL;
+    if (((DescribeForward)library[DNNL_FORWARD])(&forward, engine, TRAINING, DIRECT, layouts[IMAGES], layouts[FILTERS],
+                                                 NULL, layouts[OUTPUT], strides, dilation, low, high, attributes)
+        != 0)
+        return NULL;
+    int status = 0;
+    if (convolution->of == IMAGES)
+        status = ((DescribeImages)library[DNNL_BACKWARD_IMAGES])(
+            &backward, engine, DIRECT, layouts[IMAGES], layouts[FILTERS], layouts[OUTPUT], strides, dilation, low, high,
+            forward, attributes);
+    else if (convolution->of == FILTERS)
+        status = ((DescribeFilters)library[DNNL_BACKWARD_FILTERS])(
+            &backward, engine, DIRECT, layouts[IMAGES], layouts[FILTERS], NULL, layouts[OUTPUT], strides, dilation, low,
+            high, forward, attributes);
+    else
+        return forward;
+    forget(DNNL_FORGET_DESCRIPTION, forward);
+    return status == 0 ? backward : NULL;
+}
+
+static void note_scratchpad(Prepared *own, int which, const void *description)
+{
+    own->scratchpads[which] = ((LayoutOf)library[DNNL_LAYOUT_OF])(description, SCRATCHPAD_LAYOUT, 0);
+    int64_t bytes = (int64_t)((LayoutBytes)library[DNNL_LAYOUT_BYTES])(own->scratchpads[which]);
+    own->scratchpad_bytes = bytes > own->scratchpad_bytes ? bytes : own->scratchpad_bytes;
+}
+
+static void prepare_reorder(Prepared *own)
+{
+    bool back = own->convolution.of == FILTERS;
+    const void *dense = own->layouts[FILTERS];
+    if (((SameLayout)library[DNNL_SAME_LAYOUT])(dense, own->chosen))
+        return;
+    if (((DescribeReorder)library[DNNL_REORDER])(&own->reordering, back ? own->chosen : dense, engine,
+                                                 back ? dense : own->chosen, engine, attributes) == 0)
+        own->reorder = create_primitive(own->reordering);
+    if (own->reorder != NULL)
+        note_scratchpad(own, 1, own->reordering);
+    own->chosen_bytes = (int64_t)((LayoutBytes)library[DNNL_LAYOUT_BYTES])(own->chosen);
+    if (own->reorder == NULL) {
+        forget(DNNL_FORGET_PRIMITIVE, own->primitive);
+        own->primitive = NULL;
+    }
+}
+
+/* The layouts and primitives for a convolution. */
+static Prepared *prepare(const Convolution *convolution, int threads)
+{
+    Prepared *own = calloc(1, sizeof(*own));
+    if (own == NULL)
+        return NULL;
+    own->convolution = *convolution;
+    own->threads = threads;
+    int axes = SPATIAL_AXES;
+    while (axes > 2 && is_one(&convolution->axes[SPATIAL_AXES - axes]))
+        axes--;
+    int64_t sizes[MOST_AXES], strides[MOST_AXES];
+    void *any = NULL;
+    int status = 0;
+    for (int factor = 0; factor < 3 && status == 0; factor++) {
+        int count = shape_of(convolution, factor, axes, sizes, strides);
+        status = ((CreateLayout)library[DNNL_LAYOUT])(&own->layouts[factor], count, sizes, FLOAT32, strides);
+        if (factor == FILTERS && status == 0)
+            status = ((CreateAnyLayout)library[DNNL_ANY_LAYOUT])(&any, count, sizes, FLOAT32, ANY);
+    }
+    if (status == 0)
+        own->description = describe(convolution, axes, (void *[]){own->layouts[IMAGES], any, own->layouts[OUTPUT]});
+    if (own->description != NULL) {
+        own->primitive = create_primitive(own->description);
+        own->chosen = ((LayoutOf)library[DNNL_LAYOUT_OF])(
+            own->description, convolution->of == FILTERS ? DIFF_WEIGHTS_LAYOUT : WEIGHTS_LAYOUT, 0);
+    }
+    if (own->primitive != NULL) {
+        note_scratchpad(own, 0, own->description);
+        prepare_reorder(own);
+    }
+    forget(DNNL_FORGET_LAYOUT, any);
+    return own;
+}
+
+static void discard(Prepared *own)
+{
+    if (own == NULL)
+        return;
+    forget(DNNL_FORGET_PRIMITIVE, own->primitive);
+    forget(DNNL_FORGET_PRIMITIVE, own->reorder);
+    forget(DNNL_FORGET_DESCRIPTION, own->description);
+    forget(DNNL_FORGET_DESCRIPTION, own->reordering);
+    for (int factor = 0; factor < 3; factor++)
+        forget(DNNL_FORGET_LAYOUT, own->layouts[factor]);
+    free(own);
+}
+
+static bool is_for(const Prepared *own, const Convolution *convolution, int threads)
+{
+    return own != NULL && own->threads == threads && memcmp(&own->convolution, convolution, sizeof(*convolution)) == 0;
+}
+
+/* The primitive for a convolution, made if it is new; `give` gives it back. NULL if there is no memory. */
+static Prepared *take(const Convolution *convolution, int threads)
+{
+    pthread_mutex_lock(&lock);
+    Prepared *own = NULL;
+    for (int i = 0; i < KEPT && own == NULL; i++)
+        if (is_for(prepared[i], convolution, threads))
+            own = prepared[i];
+    if (engine == NULL && ((CreateEngine)library[DNNL_ENGINE])(&engine, CPU, 0) == 0
+        && ((CreateAttributes)library[DNNL_ATTRIBUTES])(&attributes) == 0
+        && ((SetScratchpadMode)library[DNNL_SCRATCHPAD_MODE])(attributes, BY_USER) == 0)
+        ((CreateStream)library[DNNL_STREAM])(&stream, engine, IN_ORDER);
+    if (own == NULL && stream != NULL) {
+        own = prepare(convolution, threads);
+        int tries = 0;
+        while (prepared[next_place] != NULL && prepared[next_place]->users > 0 && tries++ < KEPT)
+            next_place = (next_place + 1) % KEPT;
+        if (own != NULL && tries <= KEPT) {
+            discard(prepared[next_place]);
+            prepared[next_place] = own;
+            next_place = (next_place + 1) % KEPT;
+        }
+    }
+    if (own != NULL)
+        own->users++;
+    pthread_mutex_unlock(&lock);
+    return own;
+}
+
+static void give(Prepared *own)
+{
+    pthread_mutex_lock(&lock);
+    own->users--;
+    pthread_mutex_unlock(&lock);
+}
+
+static bool execute(const void *primitive, int count, Operand *operands)
+{
+    bool ready = true;
+    for (int i = 0; i < count; i++)
+        ready = ready && operands[i].memory != NULL;
+    bool done = ready && ((Execute)library[DNNL_EXECUTE])(primitive, stream, count, operands) == 0;
+    for (int i = 0; i < count; i++)
+        forget(DNNL_FORGET_MEMORY, operands[i].memory);
+    return done;
+}
+
+static void *memory_at(const void *layout, void *data)
+{
+    void *memory = NULL;
+    return ((CreateMemory)library[DNNL_MEMORY])(&memory, layout, engine, data) == 0 ? memory : NULL;
+}
+
+static bool reorder(const Prepared *own, const void *from, void *source, const void *to, void *target, void *scratchpad)
+{
+    Operand operands[] = {{ARG_FROM, memory_at(from, source)}, {ARG_TO, memory_at(to, target)},
+                          {ARG_SCRATCHPAD, memory_at(own->scratchpads[1], scratchpad)}};
+    return execute(own->reorder, 3, operands);
+}
+
+static bool run(const Prepared *own, void *const factors[3])
+{
+    int64_t of = own->convolution.of, reordered = own->reorder == NULL ? 0 : (own->chosen_bytes + 63) / 64 * 64;
+    char *spare = spare_take(reordered + own->scratchpad_bytes + 64), *scratchpad = spare + reordered;
+    if (spare == NULL)
+        return false;
+    void *filters = own->reorder == NULL ? factors[FILTERS] : spare;
+    bool done = own->reorder == NULL || of == FILTERS
+        || reorder(own, own->layouts[FILTERS], factors[FILTERS], own->chosen, filters, scratchpad);
+    if (done) {
+        Operand operands[] = {
+            {of == IMAGES ? ARG_DIFF_SRC : ARG_SRC, memory_at(own->layouts[IMAGES], factors[IMAGES])},
+            {of == FILTERS ? ARG_DIFF_WEIGHTS : ARG_WEIGHTS, memory_at(own->chosen, filters)},
+            {of == OUTPUT ? ARG_DST : ARG_DIFF_DST, memory_at(own->layouts[OUTPUT], factors[OUTPUT])},
+            {ARG_SCRATCHPAD, memory_at(own->scratchpads[0], scratchpad)}};
+        done = execute(own->primitive, 4, operands);
+    }
+    if (done && own->reorder != NULL && of == FILTERS)
+        done = reorder(own, own->chosen, filters, own->layouts[FILTERS], factors[FILTERS], scratchpad);
+    spare_give(spare);
+    return done;
+}
+
+bool convolve_by_dnnl(const Convolution *convolution, void *const factors[3], int threads)
+{
+    for (int function = DNNL_ENGINE; function <= DNNL_EXECUTE; function++)
+        if (library[function] == NULL)
+            return false;
+    /* A sum over the batch would be divided among threads, and its bits would depend on how many there are. */
+    int own_threads = convolution->of == FILTERS ? 1 : threads, before = threads_lend(own_threads);
+    Prepared *own = take(convolution, own_threads);
+    bool done = own != NULL && own->primitive != NULL && run(own, factors);
+    if (own != NULL)
+        give(own);
+    threads_take_back(before, own_threads);
+    return done;
+}

@@ -1,0 +1,73 @@
+"""Convolution, pooling and batch normalization, and their gradients, beside PyTorch's."""
+
+import numpy as np
+import pytest
+
+import symtensor as st
+import symtensor.tensor as T
+
+from .agree import numbers
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: it is only compared with")
+functional = torch.nn.functional
+
+
+def compare(ours, theirs, *arrays):
+    """One scalar function written twice: its value and its gradients agree."""
+    variables = [T.TensorType(a.dtype, (None,) * a.ndim)(f"x{n}") for n, a in enumerate(arrays)]
+    cost = ours(*variables)
+    found = st.function(variables, [cost, *st.grad(cost, variables)])(*arrays)
+    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
+    wanted = theirs(*tensors)
+    wanted.backward()
+    for one, other in zip(found, [wanted.detach(), *(t.grad for t in tensors)]):
+        other = other.numpy()
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * max(1.0, np.abs(other).max()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), [
+    (1, 0, 1, 1), (2, 1, 1, 1), (1, 2, 2, 1), ((2, 1), (0, 3), (1, 2), 2), (3, 1, 1, 4)])
+def test_conv2d(stride, padding, dilation, groups, dtype):
+    def pair(v):
+        return v if isinstance(v, tuple) else (v, v)
+
+    def ours(x, w):
+        y = T.nnet.conv2d(x, w, border_mode=pair(padding), subsample=pair(stride), filter_flip=False,
+                          filter_dilation=pair(dilation), num_groups=groups)
+        return (y ** 2).sum()
+
+    compare(ours, lambda x, w: (functional.conv2d(x, w, None, stride, padding, dilation, groups) ** 2).sum(),
+            numbers(3, 4, 11, 12, dtype=dtype), numbers(8, 4 // groups, 3, 2, dtype=dtype, seed=1))
+
+
+def test_conv3d():
+    compare(lambda x, w: (T.nnet.conv3d(x, w, None, None, (1, 0, 1), (2, 1, 1), False) ** 2).sum(),
+            lambda x, w: (functional.conv3d(x, w, None, (2, 1, 1), (1, 0, 1)) ** 2).sum(),
+            numbers(2, 3, 5, 6, 7, dtype="float32"), numbers(4, 3, 2, 3, 3, dtype="float32", seed=1))
+
+
+def test_a_network():
+    def ours(x, v, w, gamma, beta):
+        hidden = T.nnet.conv2d(x, v, border_mode="half", filter_flip=False)
+        hidden = T.nnet.relu(T.nnet.batch_normalization_train(hidden, gamma, beta, "spatial", 1e-3)[0])
+        hidden = T.signal.pool.pool_2d(hidden, (3, 3), True, (2, 2), (1, 1))
+        hidden = T.nnet.conv2d(hidden, w, filter_flip=False)
+        return (T.signal.pool.pool_2d(hidden, (2, 2), True, mode="average_inc_pad") ** 2).sum()
+
+    def theirs(x, v, w, gamma, beta):
+        hidden = functional.conv2d(x, v, padding=1)
+        hidden = functional.relu(functional.batch_norm(hidden, None, None, gamma, beta, True, eps=1e-3))
+        hidden = functional.conv2d(functional.max_pool2d(hidden, 3, 2, 1), w)
+        return (functional.avg_pool2d(hidden, 2) ** 2).sum()
+
+    for dtype in ("float32", "float64"):
+        compare(ours, theirs, *(numbers(*shape, dtype=dtype, seed=seed) for seed, shape in enumerate(
+            ((4, 3, 10, 10), (6, 3, 3, 3), (5, 6, 2, 2), (6,), (6,)))))
+
+
+def test_ctc():
+    labels = np.array([[1, 2, 2], [3, 1, 2]])
+    compare(lambda x: T.nnet.ctc(x, labels, np.array([7, 6])).sum(),
+            lambda x: functional.ctc_loss(torch.log_softmax(x, 2), torch.from_numpy(labels), torch.tensor([7, 6]),
+                                          torch.tensor([3, 3]), reduction="sum"), numbers(7, 2, 4))
