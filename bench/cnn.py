@@ -131,8 +131,8 @@ def in_symtensor(network: str, size: int) -> Call:
         return lambda: (step(images, labels), first.pop() if first else 0.0)[1]
     hidden = x
     for layer, weights, bias in zip(own.layers, shared[::2], shared[1::2]):
-        hidden = T.nnet.conv2d(hidden, weights, border_mode=layer.padding, subsample=(layer.stride,) * 2,
-                               filter_flip=False)
+        hidden = T.nnet.conv2d(hidden, weights, None, weights.get_value(borrow=True).shape, layer.padding,
+                               (layer.stride,) * 2, filter_flip=False)
         hidden = T.nnet.relu(hidden + bias.dimshuffle("x", 0, "x", "x"))
         if layer.pool:
             hidden = T.signal.pool.pool_2d(hidden, (layer.pool[0],) * 2, True, (layer.pool[1],) * 2)
@@ -153,7 +153,8 @@ def _small_in_symtensor(own: Network, x: Any, y: Any, shared: list[Any]) -> tupl
     for layer, weights, bias in zip(own.layers, shared[::2], shared[1::2]):
         mean, variance = st.shared(np.zeros(layer.filters, "float32")), st.shared(np.ones(layer.filters, "float32"))
         gamma = st.shared(np.ones(layer.filters, "float32"))
-        hidden = T.nnet.conv2d(hidden, weights, border_mode=layer.padding, filter_flip=False)
+        hidden = T.nnet.conv2d(hidden, weights, None, weights.get_value(borrow=True).shape, layer.padding,
+                               filter_flip=False)
         hidden, _, _, new_mean, new_variance = T.nnet.batch_normalization_train(
             hidden, gamma, bias, "spatial", EPSILON, MOMENTUM, mean, variance)
         averages += [(mean, new_mean.flatten()), (variance, new_variance.flatten())]

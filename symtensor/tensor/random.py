@@ -38,7 +38,7 @@ from symtensor.ops.ordering import Argsort, Search
 from symtensor.ops.random import normal_tail, random32, random64
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.rejection import Sample
-from symtensor.ops.shape import broadcast_to, reshape
+from symtensor.ops.shape import as_size, broadcast_to, reshape
 from symtensor.ops.size import dimension, shape_of
 from symtensor.tensor.arguments import product, sizes_of
 from symtensor.tensor.creation import zeros_like
@@ -101,7 +101,7 @@ def _state(value: Any) -> Variable:
 
 def _bits(op: Any, state: Variable, sizes: Sequence[Any]) -> Any:
     """Random bits of a shape."""
-    places = reshape(Iota()(product([as_variable(size) for size in sizes])), sizes)
+    places = reshape(Iota()(product([as_size(size) for size in sizes])), sizes)
     return op(subtensor(state, (0,)), subtensor(state, (1,)), cast(places, "uint64"))
 
 
@@ -319,7 +319,7 @@ def choice(state: Any, size: Any = None, a: Any = 2, replace: bool = True, p: An
             raise complaint(TypeMismatch, "choice: without replacement all elements are as likely", a, as_variable(p),
                             fix="leave p out, or draw with replacement")
         order = Argsort(0)(_bits(random64, state, [count]))
-        chosen = reshape(subtensor(order, (slice(None, product(list(map(as_variable, sizes)))),)), sizes)
+        chosen = reshape(subtensor(order, (slice(None, product(list(map(as_size, sizes)))),)), sizes)
     elif p is None:
         chosen = _below(state, sizes, count)
     else:

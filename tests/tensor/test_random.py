@@ -339,3 +339,10 @@ def test_gibbs_sampling():
     f = st.function([], T.eq(a[-1], b[-1]).mean(), updates=updates)
     agree = np.mean([f() for _ in range(3)])
     assert abs(agree - 1 / (1 + np.exp(-2))) < 0.02
+
+
+def test_sizes_whose_product_is_no_small_integer():
+    """Numbers that users write are of the smallest dtype that holds them; their product need not be."""
+    stream = RandomStreams(0)
+    numbers = st.function([], stream.uniform((64, 9), dtype="float64"))()
+    assert numbers.shape == (64, 9) and len(np.unique(numbers)) == 64 * 9

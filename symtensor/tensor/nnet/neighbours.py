@@ -18,7 +18,7 @@ from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.index import gather
-from symtensor.ops.shape import dimshuffle
+from symtensor.ops.shape import as_size, dimshuffle
 from symtensor.ops.size import dimension
 from symtensor.ops.window import Window, Windows
 from symtensor.tensor.arguments import settled, sizes_of
@@ -106,11 +106,11 @@ def neibs2images(neibs: Any, neib_shape: Sequence[int], original_shape: Any, mod
     if mode not in ("valid", "ignore_borders"):
         raise complaint(ShapeError, f"neibs2images: there is no mode {mode!r}", patches, fix="valid or ignore_borders")
     sizes, shape = _two(patches, neib_shape, "neib_shape"), sizes_of(original_shape, "neibs2images", 4)
-    counts = [scalar.floor_div(as_variable(own), size) for own, size in zip(shape[2:], sizes)]
+    counts = [scalar.floor_div(as_size(own), size) for own, size in zip(shape[2:], sizes)]
     grid = reshape(patches, (*shape[:2], *counts, *sizes))
     whole = [settled(count * size) for count, size in zip(counts, sizes)]
     images = reshape(dimshuffle(grid, (0, 1, 2, 4, 3, 5)), (*shape[:2], *whole))
     if mode == "valid":
         return specify_shape(images, (None, None, *shape[2:]))
-    rest = [(0, own - size) for own, size in zip(map(as_variable, shape[2:]), whole)]
+    rest = [(0, own - size) for own, size in zip(map(as_size, shape[2:]), whole)]
     return pad(images, [(0, 0), (0, 0), *rest])
