@@ -23,6 +23,7 @@ from typing import TextIO
 
 from symtensor import ops  # noqa: F401  (text finds an op by name among those that are imported)
 from symtensor.codegen.cpu.kernels import print_kernel
+from symtensor.codegen.cuda import kernels as cuda
 from symtensor.codegen.named import with_name
 from symtensor.ir.graph import Graph
 from symtensor.ir.text import from_text, to_text
@@ -35,7 +36,7 @@ from symtensor.runtime.compiled import describe_program
 from symtensor.tools.explain import parts_of
 from symtensor.tools.kernel_text import kernel_text
 
-__all__ = ["STAGES", "read", "rewritten", "groups", "loops", "kernels", "program"]
+__all__ = ["STAGES", "read", "rewritten", "groups", "loops", "kernels", "cuda_kernels", "program"]
 
 
 def read(file: TextIO) -> Graph:
@@ -72,8 +73,17 @@ def loops(graph: Graph) -> str:
     return "\n\n".join(found)
 
 
-def kernels(graph: Graph, printer: Printer = print_kernel) -> str:
+def kernels(graph: Graph) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
+    return _texts(graph, print_kernel)
+
+
+def cuda_kernels(graph: Graph) -> str:
+    """the CUDA text of a graph's kernels; the graph is taken as it is"""
+    return _texts(graph, cuda.print_kernel)
+
+
+def _texts(graph: Graph, printer: Printer) -> str:
     made = plan(graph, len(graph.inputs), [], printer).kernels
     return "\n".join(with_name(text, name) for name, text, _ in made).rstrip()
 
@@ -84,5 +94,6 @@ def program(graph: Graph) -> str:
 
 
 STAGES: dict[str, Callable[[Graph], str]] = {
-    "rewrite": rewritten, "groups": groups, "loops": loops, "kernels": kernels, "program": program}
+    "rewrite": rewritten, "groups": groups, "loops": loops, "kernels": kernels,
+    "cuda-kernels": cuda_kernels, "program": program}
 """The stages that are commands; the docstrings are their help."""

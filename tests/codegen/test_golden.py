@@ -14,10 +14,9 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.codegen.cuda import kernels as cuda
 from symtensor.ir.graph import Graph, leaves
 from symtensor.ir.node import Constant, Variable
-from symtensor.tools.stages import kernels, rewritten
+from symtensor.tools.stages import cuda_kernels, kernels, rewritten
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -141,7 +140,7 @@ def test_golden(name, request):
     graph = Graph([v for v in leaves(outputs) if not isinstance(v, Constant)], outputs)
     check(GOLDEN / f"{name}.graph", rewritten(graph) + "\n", update)
     check(GOLDEN / f"{name}.c", kernels(graph) + "\n", update)
-    check(GOLDEN / f"{name}.cu", kernels(graph, cuda.print_kernel) + "\n", update)
+    check(GOLDEN / f"{name}.cu", cuda_kernels(graph) + "\n", update)
 
 
 def test_every_golden_file_has_its_case():
