@@ -139,6 +139,16 @@ def test_foreign_modules() -> None:
             kernel(ADD, "subtract")
 
 
+def test_many_modules() -> None:
+    """A loaded module holds no file open, of which a process may have a thousand."""
+    image = software.module(ADD)
+    with context():
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        held = [cuda.module_from_buffer(image) for _ in range(50)]
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert len({int(each.get_function("add").num_regs) for each in held}) == 1
+
+
 def test_a_defect_in_a_kernel_is_a_compile_error() -> None:
     """With g++'s words."""
     with pytest.raises(CompileError, match=r"g\+\+ refuses a CUDA kernel:\n(.*\n)?.*kernel.cu:1:40: error: .y. was"):

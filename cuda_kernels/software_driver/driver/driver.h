@@ -200,8 +200,7 @@ struct Module {
     const unsigned number = next_number();  // of all there ever were
     void *library = nullptr;
     const simt::ModuleTable *table = nullptr;
-    std::string path;               // of the file, while it is open
-    int file = -1;
+    std::string image;              // as it was given
     char *base = nullptr;
     size_t shared_bytes = 0;        // of all its static shared variables
     size_t dynamic_offset = 0;      // in the shared memory
@@ -238,6 +237,15 @@ struct Launch {
 };
 
 void load(Module &module, const void *image);
+
+// A file in memory with a module's image, for the length of a block; other processes may read it by its path.
+struct ImageFile {
+    explicit ImageFile(const Module &module);
+    ~ImageFile();
+    ImageFile(const ImageFile &) = delete;
+    int number;
+    std::string path;
+};
 std::vector<std::pair<char *, char *>> data_segments();  // of all modules
 struct Shared { char *begin, *end, *dynamic; };
 Shared shared_of_worker(const Module &module);

@@ -45,7 +45,6 @@ struct Grid {
         if (own.checker) own.checker->begin_launch();
         FaultGuard guard(own, settings.seconds);
         if (sigsetjmp(own.escape, 1) == 0) {
-            own.inside = true;
             run_blocks(own);
             own.inside = false;
         } else {
@@ -58,7 +57,14 @@ struct Grid {
     }
 
     void run_blocks(Worker &own) {
-        for (size_t i; !failed && (i = next++) < launch.block_count();) own.run_block(order.empty() ? i : order[i]);
+        try {
+            own.inside = true;
+            for (size_t i; !failed && (i = next++) < launch.block_count();) own.run_block(order.empty() ? i : order[i]);
+        } catch (const Failure &failure) {  // of the driver itself: no memory for stacks, perhaps
+            own.fault.code = failure.code;
+            own.fault.text = failure.text;
+            keep(own);
+        }
     }
 
     void keep(Worker &own) {

@@ -27,10 +27,11 @@ std::string users_line(FILE *output) {
 std::string source_line(const Module &module, const void *address) {
     auto at = static_cast<const char *>(address);
     static std::map<std::pair<unsigned, size_t>, std::string> known;
-    if (!address || at < module.base || module.path.empty()) return "";
+    if (!address || at < module.base) return "";
     auto [kept, added] = known.try_emplace({module.number, size_t(at - module.base)});
     if (!added) return kept->second;
-    std::string command = format("addr2line -i -e %s 0x%zx 2>/dev/null", module.path.c_str(), size_t(at - module.base));
+    ImageFile file(module);
+    std::string command = format("addr2line -i -e %s 0x%zx 2>/dev/null", file.path.c_str(), size_t(at - module.base));
     if (FILE *output = popen(command.c_str(), "r")) {
         kept->second = users_line(output);
         pclose(output);

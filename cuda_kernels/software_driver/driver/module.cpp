@@ -105,13 +105,23 @@ Module &live(Module *module) {
 
 }  // namespace
 
+ImageFile::ImageFile(const Module &module) : number(memfd_create("cuda-module", MFD_CLOEXEC)) {
+    const std::string &image = module.image;
+    if (number < 0 || write(number, image.data(), image.size()) != ssize_t(image.size()))
+        fail(CUDA_ERROR_OPERATING_SYSTEM, "a module of %zu bytes cannot be written to memory", image.size());
+    // To the loader two files of one name are one, and the number of a file comes again when it was closed. So the
+    // module's number is in the path too, each of its bits as a step that leads nowhere.
+    path = format("/proc/%d/fd", getpid());
+    for (unsigned bits = module.number; bits; bits >>= 1) path += bits & 1 ? "/." : "/";
+    path += format("/%d", number);
+}
+
+ImageFile::~ImageFile() { close(number); }
+
 void load(Module &module, const void *image) {
     auto [bytes, length] = checked(image);
-    module.file = memfd_create("cuda-module", MFD_CLOEXEC);
-    if (module.file < 0 || write(module.file, bytes, length) != ssize_t(length))
-        fail(CUDA_ERROR_OPERATING_SYSTEM, "the module cannot be written to memory");
-    module.path = format("/proc/%d/fd/%d", getpid(), module.file);
-    module.library = dlopen(module.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    module.image.assign(bytes, length);
+    module.library = dlopen(ImageFile(module).path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!module.library) fail(CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, "%s", dlerror());
     module.table = static_cast<simt::ModuleTable *>(dlsym(module.library, "simt_module"));
     if (!module.table || module.table->abi != simt::abi_version)
@@ -135,7 +145,6 @@ unsigned Module::next_number() {
 Module::~Module() {
     modules.erase(this);
     if (library) dlclose(library);
-    if (file >= 0) close(file);
 }
 
 std::vector<std::pair<char *, char *>> data_segments() {
