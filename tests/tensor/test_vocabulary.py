@@ -7,7 +7,7 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import TypeMismatch
+from symtensor.base.errors import DeviceError, TypeMismatch
 from symtensor.ir.node import Variable
 from symtensor.ops.elementwise import Elementwise
 
@@ -66,9 +66,10 @@ def test_functions_that_are_methods(name):
 def test_compress_and_transfer():
     agree(lambda x: x.compress([0, 1], 0), lambda a: a.compress([0, 1], 0), numbers(2, 3))
     x = T.dvector("x")
-    assert x.transfer("cpu") is x and x.get_parents() == [] and (x + 1).get_parents()[0].op is T.add
-    with pytest.raises(TypeMismatch, match="there is no device 'gpu0'"):
-        x.transfer("gpu0")
+    assert x.transfer("cpu").eval({x: [1.0]}).tolist() == [1.0]
+    assert x.get_parents() == [] and (x + 1).get_parents()[0].op is T.add
+    with pytest.raises(DeviceError, match="there is no device or context .gpu0."):
+        x.transfer("gpu0").eval({x: [1.0]})
 
 
 def test_theanos_addresses():
