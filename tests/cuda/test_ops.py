@@ -19,10 +19,12 @@ from symtensor.lower.access import SUPPORTED, has_code, puts_elements
 from symtensor.lower.plan import plan
 from symtensor.ops import random, scalar
 from symtensor.ops.contract import Gemm, MatMul
+from symtensor.ops.convolution import Convolution
 from symtensor.ops.elementwise import Cast, Elementwise, primitives
 from symtensor.ops.index import Gather, Iota, Join, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape
+from symtensor.ops.window import Overlap, Windows
 from symtensor.testing.check_op import check_op
 from symtensor.testing.examples import Example, examples_of
 from symtensor.testing.verify_grad import Compile, variables_for
@@ -32,8 +34,8 @@ for module in pkgutil.iter_modules(symtensor.ops.__path__, "symtensor.ops."):
     importlib.import_module(module.name)
 
 ELEMENTWISE = [op for name, op in primitives.items() if op.definition.body is None]
-MOVING = [Cast, Broadcast, Dimshuffle, Reshape, Iota, Join, Subtensor, SetSubtensor, Gather, Scatter]
-TOGETHER = [Reduce, ArgReduce, MatMul, Gemm]
+MOVING = [Cast, Broadcast, Dimshuffle, Reshape, Iota, Join, Subtensor, SetSubtensor, Gather, Scatter, Windows, Overlap]
+TOGETHER = [Reduce, ArgReduce, MatMul, Gemm, Convolution]
 """Classes of ops whose kernels have barriers."""
 
 
