@@ -195,8 +195,8 @@ static int check_types(const Machine *machine)
             return unsound_item("buffer", i, "has another type than what it stands for");
         if (buffer->device != machine->buffers[buffer->root].device)
             return unsound_item("buffer", i, "is on another device than the buffer it is an alias of");
-        if (buffer->device > 0 && (buffer->kind == BUFFER_INPUT || buffer->kind == BUFFER_DYNAMIC))
-            return unsound_item("buffer", i, "is given by Python, and is not on a device");
+        if (buffer->device > 0 && buffer->kind == BUFFER_DYNAMIC)
+            return unsound_item("buffer", i, "is made by Python, and is not on a device");
     }
     return 0;
 }

@@ -86,12 +86,20 @@ static bool store_number(const Type *type, PyObject *object, Scalar *scalar)
         ? store_numpy_scalar(type, object, scalar) : false;
 }
 
+/* An array that is on the device where the argument is wanted. */
+static bool is_there(const Machine *machine, int number, PyObject *object)
+{
+    int place = machine->argument_places[number];
+    return place > 0 && Py_IS_TYPE(object, &DeviceArrayType) && value_is_of(&machine->arguments[number], object)
+        && value_device(object) == machine->devices[place - 1];
+}
+
 static bool take_argument(Workspace *workspace, int number, PyObject *object)
 {
     const Type *type = &workspace->machine->arguments[number];
-    if (array_fits(type, object)) {
-        workspace->arguments[number] = (PyArrayObject *)object;
-        workspace->argument_data[number] = PyArray_DATA((PyArrayObject *)object);
+    if (array_fits(type, object) || is_there(workspace->machine, number, object)) {
+        workspace->arguments[number] = object;
+        workspace->argument_data[number] = value_data(object);
         return true;
     }
     Scalar *scalar = &workspace->scalars[number];
@@ -185,4 +193,35 @@ int arguments_read(Function *function, Workspace *workspace, PyObject *const *ar
     if (given == workspace->machine->argument_count && take_arguments(workspace, args, (int)count, keywords))
         return 0;
     return convert_arguments(function, workspace, args, count, keywords);
+}
+
+static int bring(Function *function, Workspace *workspace, int number, int place)
+{
+    const Machine *machine = workspace->machine;
+    Device *device = machine->devices[place - 1];
+    PyObject *given = workspace->arguments[number];
+    const npy_intp *shape = given == NULL ? NULL : value_shape(given);
+    PyObject *value = value_new(device, &machine->arguments[number], shape);
+    if (value == NULL) {
+        int64_t bytes = given == NULL ? machine->arguments[number].itemsize : value_bytes(given);
+        PyErr_Clear();
+        return function_fail(function, "memory", place, PyLong_FromLongLong(bytes));
+    }
+    workspace->brought[number] = value;
+    Status status = device_copy(device, value_data(value), NULL, workspace->argument_data[number], value_bytes(value));
+    workspace->argument_data[number] = value_data(value);
+    return status == 0 ? 0 : device_raise(device, status, "an argument was brought there");
+}
+
+int arguments_bring(Function *function, Workspace *workspace)
+{
+    const Machine *machine = workspace->machine;
+    for (int i = 0; i < machine->argument_count; i++) {
+        int place = machine->argument_places[i];
+        bool there = place == 0
+            || (workspace->arguments[i] != NULL && value_device(workspace->arguments[i]) != NULL);
+        if (!there && bring(function, workspace, i, place) < 0)
+            return -1;
+    }
+    return 0;
 }

@@ -7,7 +7,7 @@ static PyObject *memory_owner(const Workspace *workspace, int number)
     const Machine *machine = workspace->machine;
     const Buffer *buffer = &machine->buffers[number];
     switch (buffer->kind) {
-    case BUFFER_INPUT: return (PyObject *)workspace->arguments[buffer->source];
+    case BUFFER_INPUT: return workspace->arguments[buffer->source];
     case BUFFER_SHARED: return workspace->shared[buffer->source];
     case BUFFER_CONSTANT: return PyTuple_GET_ITEM(machine->constants, buffer->source);
     case BUFFER_OUTPUT: return workspace->results[buffer->source];
@@ -55,14 +55,14 @@ static PyArrayObject *input_array(const Workspace *workspace, int number)
 /* An argument as an array; a number is kept as such, and only for the length of the call. */
 static PyObject *argument_array(const Workspace *workspace, int number)
 {
-    PyObject *array = (PyObject *)workspace->arguments[number];
+    PyObject *array = workspace->arguments[number];
     if (array != NULL)
-        return Py_NewRef(array);
+        return value_device(array) == NULL ? Py_NewRef(array) : value_copy(NULL, array);
     const Type *type = &workspace->machine->arguments[number];
     Py_INCREF(type->descr);
     array = PyArray_NewFromDescr(&PyArray_Type, type->descr, 0, NULL, NULL, NULL, 0, NULL);
     if (array != NULL)
-        memcpy(PyArray_DATA((PyArrayObject *)array), workspace->argument_data[number], type->itemsize);
+        memcpy(PyArray_DATA((PyArrayObject *)array), &workspace->scalars[number], type->itemsize);
     return array;
 }
 

@@ -257,6 +257,7 @@ typedef struct {
     enum Access *access;         /* of each storage */
     int *storage_order;          /* storages by address: the order in which locks are taken */
     int *storage_places;         /* the device of each, 0 for the processor */
+    int *argument_places;        /* the same of arguments */
     bool locks;                  /* some storage is written */
     SizeEntry *sizes;
     int *size_segments;          /* from which each size is known */
@@ -407,7 +408,8 @@ typedef struct Workspace {
     int failed;                  /* the instruction that failed */
     int64_t failed_step;         /* in which step of a loop; -1 outside of loops */
     struct Function *function;   /* whose call is in flight */
-    PyArrayObject **arguments;   /* borrowed from the caller; NULL for a scalar */
+    PyObject **arguments;        /* borrowed from the caller; NULL for a scalar */
+    PyObject **brought;          /* those brought to a device; owned */
     void **argument_data;
     Scalar *scalars;
     PyObject *converted;         /* what `convert` returned */
@@ -464,6 +466,8 @@ extern PyTypeObject FunctionType;
 /* Call `fail`, which raises; steals `data`, where NULL stands for None. Returns -1. */
 int function_fail(Function *function, const char *kind, int64_t number, PyObject *data);
 
+/* Bring arguments to the devices where they are wanted. */
+int arguments_bring(Function *function, Workspace *workspace);
 int arguments_read(Function *function, Workspace *workspace, PyObject *const *args, Py_ssize_t count,
                    PyObject *keywords);
 /* An array for the result in buffer `number`, one handed out before if `recycler` has one nobody holds any more. */

@@ -184,6 +184,8 @@ static int read_buffer(const Reader *reader, PyObject *item)
     int limit = source_limit(machine, buffer->kind, reader->index);
     if (limit >= 0 && read_number(reader, item, "source", limit, &buffer->source) < 0)
         return -1;
+    if (kind == BUFFER_INPUT)
+        machine->argument_places[buffer->source] = buffer->device;
     if (kind == BUFFER_SHARED)
         machine->storage_places[buffer->source] = buffer->device;
     if (kind == BUFFER_ALIAS)
@@ -483,7 +485,9 @@ int decode_program(Machine *machine, PyObject *program, PyObject *addresses)
         machine->access = pool_take(&machine->pool, machine->storage_count, sizeof(enum Access));
         machine->status_of = pool_take(&machine->pool, machine->instruction_count, sizeof(int));
         machine->storage_places = pool_take(&machine->pool, machine->storage_count, sizeof(int));
-        failed = machine->access == NULL || machine->status_of == NULL || machine->storage_places == NULL ? -1 : 0;
+        machine->argument_places = pool_take(&machine->pool, machine->argument_count, sizeof(int));
+        failed = machine->access == NULL || machine->status_of == NULL || machine->storage_places == NULL
+            || machine->argument_places == NULL ? -1 : 0;
     }
     if (!failed)
         failed = read_names(machine, items[0]);

@@ -28,7 +28,8 @@ static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nar
     if (arguments_read(function, workspace, args, PyVectorcall_NARGS(nargsf), keywords) == 0
         && storages_acquire(function, workspace) == 0) {
         if (open_devices(function, workspace) == 0) {
-            if (workspace_bind(function, workspace) == 0 && run_program(function, workspace) == 0)
+            if (arguments_bring(function, workspace) == 0 && workspace_bind(function, workspace) == 0
+                && run_program(function, workspace) == 0)
                 wrapped = results_finish(function, workspace);
             close_devices(workspace);
         }

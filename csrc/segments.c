@@ -88,6 +88,9 @@ static int check_size(const Machine *machine, int index)
     case CODE_DATA_VALUE: case CODE_DATA_DIM: type = &machine->buffers[entry->a].type; break;
     default: return 0;
     }
+    if ((entry->code == CODE_INPUT_VALUE && machine->argument_places[entry->a] > 0)
+        || (entry->code == CODE_SHARED_VALUE && machine->storage_places[entry->a] > 0))
+        return unsound_item("size", index, "is a value on a device");
     if (is_data(entry) && machine->size_segments[index] == 0)
         return unsound_item("size", index, "depends on data but is in no Resize");
     if (entry->code == CODE_DATA_DIM && machine->buffers[entry->a].kind != BUFFER_DYNAMIC)

@@ -131,6 +131,7 @@ static int allocate_lists(Workspace *workspace, Pool *pool)
         {&workspace->key, machine->root_count + machine->watched_count + 1, sizeof(int64_t)},
         {&workspace->timing_space, machine->instruction_count, sizeof(int64_t)},
         {&workspace->arguments, machine->argument_count, pointer},
+        {&workspace->brought, machine->argument_count, pointer},
         {&workspace->argument_data, machine->argument_count, pointer},
         {&workspace->scalars, machine->argument_count, sizeof(Scalar)},
         {&workspace->shared, machine->storage_count, pointer},
@@ -242,6 +243,8 @@ void workspace_give(Function *function, Workspace *workspace)
         Py_CLEAR(workspace->updates[i]);
     for (int i = 0; i < machine->dynamic.count; i++)
         Py_CLEAR(workspace->dynamic[machine->dynamic.items[i]]);
+    for (int i = 0; machine->device_count > 0 && i < machine->argument_count; i++)
+        Py_CLEAR(workspace->brought[i]);
     Py_CLEAR(workspace->converted);
     if (workspace->timings != NULL) {
         for (int i = 0; i < machine->instruction_count; i++)
@@ -258,7 +261,7 @@ static int64_t read_root(const Workspace *workspace, const SizeEntry *entry)
 {
     const Machine *machine = workspace->machine;
     switch (entry->code) {
-    case CODE_INPUT_DIM: return PyArray_DIM(workspace->arguments[entry->a], (int)entry->b);
+    case CODE_INPUT_DIM: return value_shape(workspace->arguments[entry->a])[entry->b];
     case CODE_SHARED_DIM: return value_shape(workspace->shared[entry->a])[entry->b];
     case CODE_DATA_DIM: return PyArray_DIM(workspace->dynamic[entry->a], (int)entry->b);
     case CODE_INPUT_VALUE: return read_integer(&machine->arguments[entry->a], workspace->argument_data[entry->a]);
@@ -316,7 +319,7 @@ static Binding *find_binding(Workspace *workspace, int key_length)
 static PyObject *array_given(const Workspace *workspace, const Buffer *buffer, int number)
 {
     switch (buffer->kind) {
-    case BUFFER_INPUT: return (PyObject *)workspace->arguments[buffer->source];
+    case BUFFER_INPUT: return workspace->arguments[buffer->source];
     case BUFFER_SHARED: return workspace->shared[buffer->source];
     case BUFFER_CONSTANT: return PyTuple_GET_ITEM(workspace->machine->constants, buffer->source);
     case BUFFER_DYNAMIC: return (PyObject *)workspace->dynamic[number];

@@ -51,13 +51,14 @@ class Placement:
 
 def place(graph: Graph, devices: Sequence[Device], number_of: Callable[[str], int], default: int = 0,
           homes: Mapping[Variable, int] | None = None, movable: Mapping[Variable, int] | None = None,
-          kept: Sequence[Variable | None] = ()) -> Placement:
+          kept: Sequence[Variable | None] = (), arguments: Sequence[Variable] = ()) -> Placement:
     """Place the nodes of a graph, and put transfers between them.
 
     `number_of` gives for a name that a `Transfer` has the number of the device, `default` is that of nodes about which
     nothing else says where they run. `homes` says which inputs are on devices, `movable` which are if something there
     reads them. `kept` gives for each output the input it is the new value of; an output that is none is wanted where a
-    `Transfer` puts it, if one does, and else on the processor.
+    `Transfer` puts it, if one does, and else on the processor. Of `arguments` those that only one device reads are
+    brought there before the call, where they may be already.
     """
     placement = Placement(devices, {**(homes or {}), **(movable or {})})
     graph.settle_sizes()
@@ -68,6 +69,7 @@ def place(graph: Graph, devices: Sequence[Device], number_of: Callable[[str], in
     wanted = list(_wanted(graph, placement, labels, kept))
     on_processor = _on_processor(graph, placement, labels, wanted)
     labels = {node: 0 if node in on_processor else device for node, device in labels.items()}
+    _bring(graph, placement, labels, arguments)
     _Transfers(graph, placement, labels, number_of).run(wanted)
     return placement
 
@@ -225,6 +227,15 @@ def _readers(graph: Graph) -> dict[Variable, list[Apply]]:
             if not isinstance(v, Constant):
                 readers.setdefault(v, []).append(node)
     return readers
+
+
+def _bring(graph: Graph, placement: Placement, labels: Mapping[Apply, int], arguments: Sequence[Variable]) -> None:
+    """Arguments that only one device reads are there from the start; those that sizes are made of are not."""
+    readers, needed_here = _readers(graph), {*graph.outputs, *graph.sources.values()}
+    for variable in arguments:
+        devices = {labels[node] for node in readers.get(variable, ())}
+        if len(devices) == 1 and variable not in needed_here:
+            placement.on[variable] = devices.pop()
 
 
 # -- transfers -------------------------------------------------------------------------------------

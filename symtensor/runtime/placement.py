@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symtensor.ir import provenance
-from symtensor.lower.program import Call, Copy, Launch, Program, Routine
+from symtensor.lower.program import BufferKind, Call, Copy, Launch, Program, Routine
 from symtensor.ops.transfer import PROCESSOR
 
 __all__ = ["Move", "Placed", "Report", "report"]
@@ -19,7 +19,7 @@ __all__ = ["Move", "Placed", "Report", "report"]
 
 @dataclass(frozen=True)
 class Move:
-    """A value that a call moves: what it is, and from where to where."""
+    """A value that a call moves: what it is, and from where to where. An argument may be there already."""
 
     value: str
     source: str
@@ -67,7 +67,8 @@ def report(program: Program) -> Report:
     """The report on a program."""
     names = [PROCESSOR, *program.devices]
     launches = dict.fromkeys(names, 0)
-    moves = []
+    moves = [Move(program.arguments[buffer.source].name, PROCESSOR, names[buffer.device])
+             for buffer in program.buffers if buffer.kind is BufferKind.INPUT and buffer.device]
     for instruction, (_, _, operands) in zip(program.instructions, program.origins):
         if isinstance(instruction, Launch):
             launches[names[program.kernels[instruction.kernel].device]] += 1

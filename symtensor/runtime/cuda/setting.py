@@ -38,7 +38,7 @@ class Setting:
         returned = len(graph.outputs) - len(updates)
         kept: list[Variable | None] = [*(None,) * returned, *(shared[storage] for storage in updates)]
         return place(graph, [device.target for device in self.devices], self.numbers.__getitem__, self.default, homes,
-                     movable, kept)
+                     movable, kept, graph.inputs[:arguments])
 
     def fields(self) -> dict[str, str]:
         """What of this a program depends on."""
