@@ -27,7 +27,7 @@ setup(
         depends=sorted(glob("csrc/*.h")),
         include_dirs=[numpy.get_include()],
         extra_compile_args=["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-missing-field-initializers",
-                            "-fvisibility=hidden", "-Werror=implicit-function-declaration", *openmp],
+                            "-fvisibility=hidden", "-fno-math-errno", "-Werror=implicit-function-declaration", *openmp],
         extra_link_args=openmp,
         optional=True,
     )],

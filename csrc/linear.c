@@ -8,17 +8,32 @@
 #define CALL_WORK 50             /* elements of work that calling a routine takes */
 #define TILE 16                  /* rows and columns whose exchange stays in the nearest cache */
 
-/* A kernel for a parallel-for: matrices begin..end of the batch. */
+void take_several(Task *task, int (*several)(const Task *task, char *const *at, int count))
+{
+    if (task->m > SMALL || task->n > SMALL)
+        return;
+    task->several = several;
+    task->small = small_kernels(task->element == FLOAT);
+}
+
+int64_t stride_of(const Task *task, int buffer)
+{
+    return task->strides[buffer] / task->itemsize;
+}
+
+/* A kernel for a parallel-for: matrices begin..end of the batch, or so many groups of several. */
 static int run_part(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
 {
     (void)sizes;
     const Task *task = buffers[0];
-    int status = 0, count = task->arguments->input_count + task->arguments->output_count;
-    for (int64_t i = begin; i < end && status == 0; i++) {
+    int status = 0, buffers_used = task->arguments->input_count + task->arguments->output_count;
+    int64_t group = task->several != NULL ? task->small->lanes : 1;
+    for (int64_t i = begin * group; i < smaller(end * group, task->batch) && status == 0; i += group) {
         char *at[ROUTINE_BUFFERS];
-        for (int buffer = 0; buffer < count; buffer++)
+        for (int buffer = 0; buffer < buffers_used; buffer++)
             at[buffer] = (char *)task->arguments->buffers[buffer] + i * task->strides[buffer];
-        status = task->work(task, at, scratch);
+        status = task->several != NULL ? task->several(task, at, (int)smaller(group, task->batch - i))
+                                       : task->work(task, at, scratch);
     }
     return status;
 }
@@ -27,14 +42,16 @@ int run_batch(Task *task, int64_t batch, int64_t multiplications)
 {
     const Arguments *arguments = task->arguments;
     void *buffers[] = {task};
+    int64_t group = task->several != NULL ? task->small->lanes : 1, units = (batch + group - 1) / group;
+    task->batch = batch;
     int64_t one = multiplications / WORK_RATE + CALL_WORK;
     bool shared = task->m >= SHARED_SIZE;
-    int threads = shared ? 1 : threads_for(multiply_saturating(one, batch), batch);
+    int threads = shared ? 1 : threads_for(multiply_saturating(one, batch), units);
     threads = threads < arguments->threads ? threads : arguments->threads;
     int before = blas_threads_take(shared ? arguments->threads : 1);
-    int status = threads > 1 ? parallel_for(run_part, buffers, NULL, batch, threads, arguments->scratch,
+    int status = threads > 1 ? parallel_for(run_part, buffers, NULL, units, threads, arguments->scratch,
                                             arguments->scratch_bytes)
-                             : run_part(buffers, NULL, 0, batch, arguments->scratch);
+                             : run_part(buffers, NULL, 0, units, arguments->scratch);
     blas_threads_give(before);
     return status;
 }
@@ -138,6 +155,12 @@ static int factor(const Task *task, char *const *at, void *scratch)
     return 0;
 }
 
+static int factor_several(const Task *task, char *const *at, int count)
+{
+    return task->small->factor(at[0], stride_of(task, 0), count, task->n, task->flags[CHOLESKY_LOWER],
+                               task->flags[CHOLESKY_NAN]);
+}
+
 static int run_cholesky(const Arguments *arguments)
 {
     int64_t n = arguments->sizes[0], batch = arguments->sizes[1], bytes = n * n * arguments->types->itemsize;
@@ -146,6 +169,7 @@ static int run_cholesky(const Arguments *arguments)
     Task task = task_of(arguments, n, n);
     task.work = factor;
     task.strides[0] = bytes;
+    take_several(&task, factor_several);
     return run_batch(&task, batch, multiply_saturating(n * n, n));
 }
 
@@ -187,15 +211,26 @@ void solve_triangle(const Task *task, const char *matrix, char *right, struct Tr
         task->element == FLOAT ? (const void *)&one_float : &one_double, matrix, &task->m, right, &task->n);
 }
 
+static struct Triangle triangle_of(const int *flags)
+{
+    return (struct Triangle){.lower = flags[TRIANGLE_LOWER], .unit = flags[TRIANGLE_UNIT],
+                             .transposed = flags[TRIANGLE_TRANSPOSED]};
+}
+
 static int solve_one_triangle(const Task *task, char *const *at, void *scratch)
 {
     (void)scratch;
     const int *flags = task->flags;
     if (!flags[TRIANGLE_UNIT] && has_zero(task, at[0]))
         return 1;
-    solve_triangle(task, at[0], at[1], (struct Triangle){.lower = flags[TRIANGLE_LOWER], .unit = flags[TRIANGLE_UNIT],
-                                                         .transposed = flags[TRIANGLE_TRANSPOSED]});
+    solve_triangle(task, at[0], at[1], triangle_of(flags));
     return 0;
+}
+
+static int solve_several_triangles(const Task *task, char *const *at, int count)
+{
+    return task->small->solve_triangles(at[0], stride_of(task, 0), at[1], stride_of(task, 1), count, task->m, task->n,
+                                        triangle_of(task->flags));
 }
 
 static int run_solve_triangular(const Arguments *arguments)
@@ -207,6 +242,7 @@ static int run_solve_triangular(const Arguments *arguments)
     task.work = solve_one_triangle;
     task.strides[0] = arguments->flags[TRIANGLE_ONE] ? 0 : n * n * task.itemsize;
     task.strides[1] = n * columns * task.itemsize;
+    take_several(&task, solve_several_triangles);
     return run_batch(&task, batch, multiply_saturating(n * n, columns));
 }
 

@@ -7,11 +7,16 @@
 #define SYMTENSOR_LINEAR_H
 
 #include "routines.h"
+#include "small.h"
 
 /* What is done to each matrix of a batch. */
 typedef struct Task {
     /* A status, for the buffers of one matrix. */
     int (*work)(const struct Task *task, char *const *at, void *scratch);
+    /* The same for `count` matrices, the first of which are `at`: for small ones, as many as `small` has lanes. */
+    int (*several)(const struct Task *task, char *const *at, int count);
+    const SmallKernels *small;
+    int64_t batch;
     const Arguments *arguments;
     const int *flags;
     enum Element element;
@@ -26,15 +31,15 @@ Task task_of(const Arguments *arguments, int64_t m, int64_t n);
  * divide it; else our threads divide the batch. */
 int run_batch(Task *task, int64_t batch, int64_t multiplications);
 
+/* Have small matrices be worked on several at a time. */
+void take_several(Task *task, int (*several)(const Task *task, char *const *at, int count));
+/* Elements from one matrix to the next in a buffer. */
+int64_t stride_of(const Task *task, int buffer);
+
 bool counts_in_int(int64_t m, int64_t n);
 int64_t smaller(int64_t a, int64_t b);
 /* Whether there is scratch for so many elements of a type, and for so many ints. */
 bool scratch_holds(const Arguments *arguments, const Type *type, int64_t items, int64_t integers);
-
-/* Which triangle of a row-major matrix counts, and how. */
-struct Triangle {
-    bool lower, transposed, unit;
-};
 
 /* The solution of a triangular system of m rows, in the place of its right side of n columns. */
 void solve_triangle(const Task *task, const char *matrix, char *right, struct Triangle triangle);

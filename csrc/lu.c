@@ -86,6 +86,12 @@ static int solve_square(const Task *task, char *const *at, void *scratch)
     return 0;
 }
 
+static int solve_several(const Task *task, char *const *at, int count)
+{
+    return task->small->solve(at[0], stride_of(task, 0), at[1], stride_of(task, 1), count, task->m, task->n,
+                              task->flags[SQUARE_TRANSPOSED]);
+}
+
 static bool nothing_to_solve(const Arguments *arguments)
 {
     return arguments->sizes[0] == 0 || arguments->sizes[1] == 0 || arguments->sizes[2] == 0;
@@ -100,6 +106,7 @@ static int run_solve(const Arguments *arguments)
     task.work = solve_square;
     task.strides[0] = arguments->flags[SQUARE_ONE] ? 0 : n * n * task.itemsize;
     task.strides[1] = n * columns * task.itemsize;
+    take_several(&task, solve_several);
     return run_batch(&task, arguments->sizes[2], multiply_saturating(n * n, n + columns));
 }
 
@@ -187,7 +194,8 @@ static bool lu_solve_fits(const Arguments *arguments)
 
 const RoutineKind lu_solve_kind = {
     .name = "lu_solve", .least_inputs = 2, .most_inputs = 2, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "f",
-    .positions = 1 << 1, .functions = triangle_functions, .needs_them = true, .fits = lu_solve_fits, .run = run_lu_solve};
+    .positions = 1 << 1, .functions = triangle_functions, .needs_them = true, .fits = lu_solve_fits,
+    .run = run_lu_solve};
 
 /* Inverses in the place of the matrices, or in that of their factors with the exchanges given; sizes n, batch. A
  * singular matrix is a failure. */
@@ -205,6 +213,11 @@ static int invert_one(const Task *task, char *const *at, void *scratch)
     return invert(task, matrix, exchanged, scratch);
 }
 
+static int invert_several(const Task *task, char *const *at, int count)
+{
+    return task->small->invert(at[0], stride_of(task, 0), count, task->m);
+}
+
 static int run_inverse(const Arguments *arguments)
 {
     int64_t n = arguments->sizes[0], batch = arguments->sizes[1];
@@ -217,6 +230,8 @@ static int run_inverse(const Arguments *arguments)
     task.strides[arguments->input_count] = n * n * task.itemsize;
     if (arguments->input_count == 1)
         task.strides[0] = n * sizeof(int);
+    else
+        take_several(&task, invert_several);
     return run_batch(&task, batch, multiply_saturating(2 * n * n, n));
 }
 
@@ -274,6 +289,12 @@ static int determine(const Task *task, char *const *at, void *scratch)
     return 0;
 }
 
+static int determine_several(const Task *task, char *const *at, int count)
+{
+    task->small->determine(at[0], stride_of(task, 0), count, task->m, at[1], at[2]);
+    return 0;
+}
+
 static int run_slogdet(const Arguments *arguments)
 {
     int64_t n = arguments->sizes[0], batch = arguments->sizes[1];
@@ -281,6 +302,7 @@ static int run_slogdet(const Arguments *arguments)
     task.work = determine;
     task.strides[0] = arguments->flags[DETERMINANT_ONE] ? 0 : n * n * task.itemsize;
     task.strides[1] = task.strides[2] = task.itemsize;
+    take_several(&task, determine_several);
     return run_batch(&task, batch, multiply_saturating(n * n, n));
 }
 

@@ -100,7 +100,8 @@ static bool qr_fits(const Arguments *arguments)
         && matrices_fit(arguments->bytes[0], type, batch, m, n)
         && (!vectors || matrices_fit(arguments->bytes[1], type, batch, m, columns))
         && matrices_fit(arguments->bytes[vectors ? 2 : 1], type, batch, columns, n)
-        && scratch_holds(arguments, type, add_saturating(multiply_saturating(m, length) + smaller(m, n), qr_space(m, n)), 0);
+        && scratch_holds(arguments, type,
+                         add_saturating(multiply_saturating(m, length) + smaller(m, n), qr_space(m, n)), 0);
 }
 
 static const enum LibraryFunction qr_functions[] = {SGELQF, DGELQF, SORGLQ, DORGLQ, NO_FUNCTION};
@@ -130,8 +131,8 @@ static int find_eigen(const Task *task, char *const *at, void *scratch)
     int size = as_int(eigen_space(n, vectors)), integers = 3 + 5 * task->m, info = 0;
     int *integer_space = (int *)(space + (int64_t)size * task->itemsize);
     exchange_axes(at[0], matrix, n, n, task->itemsize);
-    ((Syevd)library[SSYEVD + task->element])(vectors ? "V" : "N", task->flags[EIGEN_LOWER] ? "L" : "U", &task->m, matrix,
-                                             &task->m, at[1], space, &size, integer_space, &integers, &info);
+    ((Syevd)library[SSYEVD + task->element])(vectors ? "V" : "N", task->flags[EIGEN_LOWER] ? "L" : "U", &task->m,
+                                             matrix, &task->m, at[1], space, &size, integer_space, &integers, &info);
     if (vectors)
         exchange_in_place(matrix, n, task->itemsize);
     return info != 0;
@@ -195,8 +196,9 @@ static int64_t singular_items(const int *flags, int64_t m, int64_t n)
 {
     SingularSizes sizes = singular_sizes(flags, m, n);
     bool vectors = flags[SINGULAR_VECTORS];
-    int64_t kept = vectors ? add_saturating(multiply_saturating(m, sizes.left), multiply_saturating(n, sizes.right)) : 0;
-    return add_saturating(add_saturating(multiply_saturating(m, n), kept), singular_space(m, n, vectors));
+    int64_t left = multiply_saturating(m, sizes.left), right = multiply_saturating(n, sizes.right);
+    int64_t kept = add_saturating(multiply_saturating(m, n), vectors ? add_saturating(left, right) : 0);
+    return add_saturating(kept, singular_space(m, n, vectors));
 }
 
 static int find_singular(const Task *task, char *const *at, void *scratch)
@@ -208,15 +210,15 @@ static int find_singular(const Task *task, char *const *at, void *scratch)
     char *matrix = scratch, *left = matrix + m * n * itemsize;
     char *right = left + (vectors ? m * sizes.left : 0) * itemsize;
     char *space = right + (vectors ? n * sizes.right : 0) * itemsize;
-    int size = as_int(singular_space(m, n, vectors)), info = 0, left_columns = (int)sizes.left, right_rows = (int)sizes.right;
+    int size = as_int(singular_space(m, n, vectors)), right_rows = (int)sizes.right, info = 0;
     int *integers = (int *)(space + (int64_t)size * itemsize);
     exchange_axes(at[0], matrix, m, n, task->itemsize);
-    ((Gesdd)library[SGESDD + task->element])(!vectors ? "N" : flags[SINGULAR_FULL] ? "A" : "S", &task->m, &task->n, matrix,
-                                             &task->m, at[vectors ? 2 : 1], left, &task->m, right, &right_rows, space,
-                                             &size, integers, &info);
+    const char *wanted = !vectors ? "N" : flags[SINGULAR_FULL] ? "A" : "S";
+    ((Gesdd)library[SGESDD + task->element])(wanted, &task->m, &task->n, matrix, &task->m, at[vectors ? 2 : 1], left,
+                                             &task->m, right, &right_rows, space, &size, integers, &info);
     if (vectors) {
-        exchange_axes(left, at[1], left_columns, m, task->itemsize);
-        exchange_axes(right, at[3], n, right_rows, task->itemsize);
+        exchange_axes(left, at[1], sizes.left, m, task->itemsize);
+        exchange_axes(right, at[3], n, sizes.right, task->itemsize);
     }
     return info != 0;
 }
@@ -257,7 +259,8 @@ static bool svd_fits(const Arguments *arguments)
     bool vectors = arguments->flags[SINGULAR_VECTORS];
     const Type *type = arguments->types;
     const int64_t *bytes = arguments->bytes;
-    return arguments->output_count == (vectors ? 3 : 1) && counts_in_int(m, n) && matrices_fit(bytes[0], type, batch, m, n)
+    return arguments->output_count == (vectors ? 3 : 1) && counts_in_int(m, n)
+        && matrices_fit(bytes[0], type, batch, m, n)
         && matrices_fit(bytes[vectors ? 2 : 1], type, batch, sizes.inner, 1)
         && (!vectors || (matrices_fit(bytes[1], type, batch, m, sizes.left)
                          && matrices_fit(bytes[3], type, batch, sizes.right, n)))

@@ -1,5 +1,7 @@
 """Ops that a library computes: how operands reach it, where results are put, and what is said when it gives up."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -131,3 +133,49 @@ def test_a_users_op_can_call_a_routine():
     value = rng.normal(size=(3, 2))
     np.testing.assert_allclose(f(value), value.T @ value)
     assert f.library_calls == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 16, 31, 32, 33])
+def test_small_matrices_several_at_a_time(dtype, n):
+    """In vectors up to 32 rows, by LAPACK above; and each as if it were alone."""
+    x, y = (T.tensor(dtype, shape=(None, None, None), name=name) for name in "xy")
+    triangles = [T.linalg.solve_triangular(x, y, lower, trans, unit)
+                 for lower in (False, True) for trans in (0, 1) for unit in (False, True)]
+    f = st.function([x, y], [T.linalg.solve(x, y), *T.linalg.slogdet(x * 1), T.linalg.inv(x + 0), *triangles])
+    g = st.function([x], [T.linalg.cholesky(x), T.linalg.cholesky(x, lower=False)])
+    draw = np.random.default_rng(n)
+    matrices, right = draw.normal(size=(11, n, n)).astype(dtype), draw.normal(size=(11, n, 3)).astype(dtype)
+    matrices = matrices / n + np.eye(n, dtype=dtype)[::-1] * 2 + np.eye(n, dtype=dtype)
+    definite = matrices @ matrices.swapaxes(1, 2)
+    tolerance = 1e-9 if dtype == "float64" else 1e-3
+    solved, sign, value, inverse, *others = f(matrices, right)
+    wanted = [np.linalg.solve(matrices, right), *np.linalg.slogdet(matrices), np.linalg.inv(matrices)]
+    for lower, trans, unit in itertools.product((False, True), (0, 1), (False, True)):
+        own = (np.tril if lower else np.triu)(matrices, (-1 if lower else 1) if unit else 0) + unit * np.eye(n)
+        wanted.append(np.linalg.solve(own.swapaxes(1, 2) if trans else own, right))
+    for one, other in zip([solved, sign, value, inverse, *others], wanted):
+        np.testing.assert_allclose(one, other, tolerance, tolerance * abs(other).max())
+    factor = np.linalg.cholesky(definite)
+    for one, other in zip(g(definite), (factor, factor.swapaxes(1, 2))):
+        np.testing.assert_allclose(one, other, tolerance, tolerance)
+    alone = f(matrices[9:10], right[9:10])
+    assert all((one[0] == whole[9]).all() for one, whole in zip(alone, [solved, sign, value, inverse, *others]))
+
+
+def test_one_of_several_small_matrices_that_has_no_result():
+    x, y = T.dtensor3("x"), T.dtensor3("y")
+    factor = st.function([x], T.linalg.cholesky(x, on_error="nan"))
+    strict = st.function([x], T.linalg.cholesky(x))
+    others = [st.function([x, y], T.linalg.solve(x, y)), st.function([x, y], T.linalg.inv(x) + y * 0),
+              st.function([x, y], T.linalg.solve_triangular(x, y, lower=True))]
+    for size in (1, 2, 5, 9):
+        matrices = np.stack([np.eye(3)] * size)
+        matrices[-1, 2, 2] = 0
+        found = factor(matrices)
+        assert np.isnan(found[-1]).all() and (found[:-1] == np.eye(3)).all()
+        with pytest.raises(LinearAlgebraError, match="not positive definite"):
+            strict(matrices)
+        for function in others:
+            with pytest.raises(LinearAlgebraError, match="a matrix is singular"):
+                function(matrices, matrices)
