@@ -31,7 +31,7 @@ def inputs(name: str) -> list[np.ndarray]:
 
 
 def by_hand(name: str, linalg: Any, a: Any, b: Any = None) -> Any:
-    """The function written with a library's linear algebra; of the log determinant, the value and the slope in a row."""
+    """The function written with a library's linear algebra."""
     if name == "cholesky":
         return linalg.cholesky(a)
     return linalg.solve(a, b) if name == "solve" else linalg.inv(a)
@@ -56,6 +56,7 @@ def in_numpy(name: str) -> Call:
     given = inputs(name)
     if name != "logdet":
         return partial(by_hand, name, np.linalg, *given)
+    # The value and the slope in a row, as the others give them.
     return lambda: np.concatenate([[np.linalg.slogdet(given[0])[1]], np.linalg.inv(given[0]).T.ravel()])
 
 

@@ -238,7 +238,8 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
     moved = [axis_of(a, axis, "tensorsolve") for axis in axes or ()]
     a = transpose(a, [axis for axis in range(a.type.ndim) if axis not in moved] + moved)
     if b.type.ndim >= a.type.ndim:
-        raise complaint(ShapeError, "tensorsolve: a has the axes of b, and then those of the result", a, b)
+        raise complaint(ShapeError, "tensorsolve: a has the axes of b, and then those of the result", a, b,
+                        fix="name with `axes` those of a that are the result's, or reshape b")
     sizes = shape_of(a)[b.type.ndim:]
     square = reshape(a, [product(shape_of(b)), product(sizes)])
     return reshape(solve(square, flatten(b)), sizes)
