@@ -25,6 +25,7 @@ from symtensor.ir.provenance import Lines
 from symtensor.lower.access import Accesses, has_code, needed, puts_elements
 from symtensor.lower.cut import Costs, least_cut
 from symtensor.lower.target import Device
+from symtensor.ops.branch import Branch
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import Reduce
@@ -124,7 +125,7 @@ def _lacks(node: Apply, device: Device) -> str | None:
         return _lacks_in_step(node.op, device)
     if node.op.kernel_text is not None:
         return "its kernel is written in C"
-    return "it has no code: it runs in Python"
+    return "branches are taken on the processor" if isinstance(node.op, Branch) else "it has no code: it runs in Python"
 
 
 def _lacks_in_step(op: Scan, device: Device) -> str | None:

@@ -27,6 +27,7 @@ from symtensor.lower.group import Group, Groups, Refusal
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.ops.branch import lazily
+from symtensor.ops.transfer import Transfer
 from symtensor.rewrite.engine import History
 from symtensor.rewrite.phases import optimize
 
@@ -128,7 +129,7 @@ def _title(graph: Graph, unit: Group, accesses: Accesses) -> str:
     (node,) = unit.nodes
     if puts_elements(node):
         return f"kernel {scatter_kernel(node)[0].name}"
-    if node.op.functions():
+    if node.op.functions() or isinstance(node.op, Transfer):
         return str(node.op)
     return f"{'Python' if node.op.library_call(node) is None else 'library'} {node.op}"
 

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -342,3 +343,27 @@ def test_a_machine_without_a_driver_says_what_to_install() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert "there is no CUDA driver on this machine: libcuda.so.1 was not found" in found.stdout
     assert "pip install pycuda nvidia-cuda-nvrtc" in found.stdout and "cuda_driver=software" in found.stdout
+
+
+def test_a_pickle_is_read_on_a_machine_without_the_device(tmp_path: Path) -> None:
+    weights = st.shared(np.ones(3, "float32"), "weights")
+    with config.change(device="cuda"):
+        by_option = st.function([], weights * 2, updates=[(weights, weights + 1)])
+    by_name = st.function([], weights * 2, device="cuda")
+    assert by_option().tolist() == [2, 2, 2] and by_name().tolist() == [4, 4, 4]
+    assert by_option.program.devices == by_name.program.devices == ["cuda0"]
+    for name, function in (("option", by_option), ("name", by_name)):
+        (tmp_path / name).write_bytes(pickle.dumps(function))
+    code = "\n".join([
+        "import pickle", "from symtensor.base.errors import DeviceError",
+        "f = pickle.load(open('option', 'rb'))", "print(f(), f.program.devices)",
+        "try: pickle.load(open('name', 'rb'))", "except DeviceError as error: print(error)"])
+    environment = {**os.environ, "SYMTENSOR_CUDA_DRIVER": "", "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert found.stdout.startswith("[4. 4. 4.] []\nthere is no CUDA driver on this machine"), found.stderr
+
+
+def test_a_branch_is_taken_on_the_processor() -> None:
+    c = T.bscalar("c")
+    f = assert_same(both([X, c], st.ifelse(c, T.exp(T.dot(X, X.T)), T.dot(X, X.T) + 1)), A, np.int8(1))
+    assert any("branches are taken on the processor" in str(one) for one in f.placement.on_processor)
