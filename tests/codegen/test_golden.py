@@ -1,7 +1,8 @@
 """Typical kernels as they are: a change of what is printed shows in the change of these files.
 
 Each case has three files in `golden`: its graph after rewriting, and its kernels as C and as CUDA. After a change that
-is meant, `pytest tests/codegen/test_golden.py --update-golden` writes them anew.
+is meant, `pytest tests/codegen/test_golden.py --update-golden` writes them anew; then `test_nvrtc.py` has a table to be
+written anew, too.
 """
 
 from __future__ import annotations

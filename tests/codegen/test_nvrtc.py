@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import unified_diff
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -83,7 +84,10 @@ def test_resources_are_those_of_the_table(request):
     path = HERE / "resources.md"
     if request.config.getoption("--update-golden"):
         path.write_text(table(), encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == table()
+    now = table()
+    change = unified_diff(path.read_text(encoding="utf-8").splitlines(), now.splitlines(), path.name, "now", lineterm="")
+    assert path.read_text(encoding="utf-8") == now, "\n".join(
+        [*change, "", f"if this is meant: pytest {__file__} --update-golden"])
 
 
 def test_a_refusal_shows_the_line():
