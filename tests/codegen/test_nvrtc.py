@@ -84,9 +84,9 @@ def test_resources_are_those_of_the_table(request):
     path = HERE / "resources.md"
     if request.config.getoption("--update-golden"):
         path.write_text(table(), encoding="utf-8")
-    now = table()
-    change = unified_diff(path.read_text(encoding="utf-8").splitlines(), now.splitlines(), path.name, "now", lineterm="")
-    assert path.read_text(encoding="utf-8") == now, "\n".join(
+    before, now = path.read_text(encoding="utf-8"), table()
+    change = unified_diff(before.splitlines(), now.splitlines(), path.name, "now", lineterm="")
+    assert before == now, "\n".join(
         [*change, "", f"if this is meant: pytest {__file__} --update-golden"])
 
 
