@@ -90,7 +90,15 @@ def remake(node: Apply, made: dict[Variable, Variable]) -> None:
 
 
 class SizeSolution:
-    """Equations between sizes, solved: which symbols, and which whole sizes, stand for others."""
+    """Equations between sizes, solved: which symbols, and which whole sizes, stand for others.
+
+    >>> n, m = dims.symbol("n"), dims.symbol("m")
+    >>> solution = SizeSolution()
+    >>> solution.assume(dims.maximum(0, n - 1), dims.maximum(0, m - 1))
+    >>> solution.assume(n, m)
+    >>> solution(dims.maximum(0, m - 1)), solution(dims.maximum(0, n - 1) + m)
+    (max(0, n - 1), n + max(0, n - 1))
+    """
 
     def __init__(self) -> None:
         self._symbols: dict[Symbol, Size] = {}
@@ -135,7 +143,7 @@ class SizeSolution:
             self._symbols[lone] = new
         elif isinstance(old, Dim):
             self._wholes[old] = new
-            for symbol in old.symbols:
+            for symbol in {*old.symbols, *dims.symbols_of(new)}:
                 self._mentions.setdefault(symbol, []).append(old)
 
     def assume(self, left: Size, right: Size) -> None:
@@ -152,9 +160,9 @@ class SizeSolution:
             old, new = _late_and_early(left, right)
             self.record(old, new)
             solved = dims.lone_symbol(old)
-            if solved in self._symbols:  # wholes that mention it are others now
-                pending += [(dims.substitute(whole, self._of_symbol), self._wholes[whole])
-                            for whole in self._mentions.pop(solved, ())]
+            if solved in self._symbols:  # wholes that mention it, or stand for one that does, are others now
+                pending += [(whole, self._wholes.pop(whole)) for whole in self._mentions.pop(solved, ())
+                            if whole in self._wholes]
 
 
 def _straightened(left: Size, right: Size) -> tuple[Size, Size] | None:
