@@ -1,6 +1,7 @@
 # Everything a fresh clone needs: Python 3.10 or later, gcc (or clang) and pip.
 #   make demo     train a network on real digits; under a minute, and as much to install (MODEL=cnn: a convolutional one)
 #   make test     the test suite and the examples in docstrings; builds pycuda, a minute, for tests of CUDA without a GPU
+#   make sanitize the runtime and its kernels with gcc's address and undefined-behaviour sanitizers; two minutes
 #   make lint types   style and type checks
 #   make bench    symtensor beside PyTorch, JAX, PyTensor and NumPy, on this machine (installs about 1 GB)
 
@@ -11,7 +12,7 @@ SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
 WORKERS ?= 2
 MODEL ?= mlp
 
-.PHONY: demo test pycuda-suite lint types bench clean
+.PHONY: demo test sanitize pycuda-suite lint types bench clean
 
 demo: .venv/.demo
 	$(IN)/python examples/mnist_$(MODEL).py
@@ -22,6 +23,9 @@ test: .venv/.test .venv/.pycuda
 # pycuda's own tests on the software driver
 pycuda-suite: .venv/.test .venv/.pycuda
 	$(IN)/python tests/cuda/pycuda_suite.py -n $(WORKERS)
+
+sanitize: .venv/.test
+	$(IN)/python tests/sanitized.py
 
 lint: .venv/.lint
 	$(IN)/ruff check

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,17 @@ def _taps(value: Any, what: str) -> tuple[int, ...]:
     return taps
 
 
+def _options(entry: Any, own: str, known: Sequence[str], what: str) -> dict[str, Any]:
+    """What an entry says, as a dict; one that is no dict says its `own`. Raises GraphError for an unknown key."""
+    options = dict(entry) if isinstance(entry, Mapping) else {own: entry}
+    if "return_steps" in options:
+        raise GraphError(f"{what} does not say how many results are returned", fix="take them: outputs[-n:]")
+    for key in options:
+        if key not in known:
+            raise GraphError(f"{what} given as a dict has no {key!r}", fix="its keys are " + ", ".join(known))
+    return options
+
+
 # -- sequences --------------------------------------------------------------------------------------------
 
 @dataclass
@@ -63,7 +74,7 @@ def sequenced(sequences: Any, backwards: bool) -> list[Sequenced]:
 
 
 def _sequence(entry: Any, backwards: bool) -> Sequenced:
-    options = dict(entry) if isinstance(entry, Mapping) else {"input": entry}
+    options = _options(entry, "input", ("input", "taps"), "a sequence")
     if "input" not in options:
         raise GraphError(f"a sequence given as a dict has an input, and {entry!r} has none",
                          fix="dict(input=x, taps=[0])")
@@ -132,7 +143,7 @@ def recurrences(outputs_info: Any) -> list[Recurrence] | None:
 
 
 def _recurrence(entry: Any) -> Recurrence:
-    options = dict(entry) if isinstance(entry, Mapping) else {"initial": entry}
+    options = _options(entry, "initial", ("initial", "taps", "inplace"), "outputs_info")  # (inplace: for Theano's sake)
     initial = options.get("initial")
     if initial is None:
         if options.get("taps"):

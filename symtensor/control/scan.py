@@ -11,6 +11,7 @@ array([ 1., 16., 81.])
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -108,13 +109,28 @@ class _Traced:
         arguments: list[Variable] = [v for one in over for v in one.elements]
         while True:
             taps = [v for info in infos or () for v in info.taps_given()]
-            results, updates, condition = _parsed(fn(*arguments, *taps, *others))
+            results, updates, condition = _parsed(_called(fn, [*arguments, *taps, *others]))
             self.results = [as_variable(result) for result in results]
             self.infos = _fitting(infos, len(self.results))
             if not any([info.adapt(result) for info, result in zip(self.infos, self.results)]):
                 break  # numbers that the loop starts from have the dtype of the results by now
         self.condition = condition
         self.updates = _with_defaults(updates, [*self.results, *([condition] if condition is not None else [])])
+
+
+def _called(fn: Callable[..., Any], given: Sequence[Variable]) -> Any:
+    """What a step function returns. Raises GraphError if it does not take what it is given."""
+    try:
+        signature = inspect.signature(fn)
+    except ValueError:  # what has no signature is called as it is
+        return fn(*given)
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        raise GraphError(f"the step function takes {signature}, and is called with {len(given)} values: rows of"
+                         " sequences, results of steps before, non_sequences", operands=map(describe, given),
+                         fix="give it a parameter for each of them") from error
+    return fn(*given)
 
 
 def _fitting(infos: list[Recurrence] | None, count: int) -> list[Recurrence]:

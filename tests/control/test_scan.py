@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -239,10 +238,8 @@ def test_interrupting_a_long_loop(one_kernel):
     f(1.0, 3)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        f(1.0, 20_000_000_000)
-    assert time.perf_counter() - started < 10
+        f(1.0, 10**13)  # some hours
     assert f(1.0, 1) == 1.5
 
 

@@ -1,11 +1,12 @@
-"""Generated code under address and undefined-behaviour sanitizers, in a process of its own."""
+"""Generated code with address and undefined-behaviour sanitizers, in a process of its own; see `tests/sanitized.py`."""
 
-import os
-import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from sanitized import environment as environment_of
+from sanitized import libraries
 
 PROGRAM = """
 import random
@@ -27,22 +28,10 @@ for graph in graphs:
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 print("done")
 """
-FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
 
 
-def sanitizer_libraries() -> list[str]:
-    """Where gcc keeps the sanitizers' runtimes; those it has."""
-    if shutil.which("gcc") is None:
-        return []
-    found = [subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True).stdout.strip()
-             for name in ("libasan.so", "libubsan.so")]
-    return [path for path in found if os.path.isabs(path)]
-
-
-@pytest.mark.skipif(len(sanitizer_libraries()) < 2, reason="gcc's sanitizers are not installed")
+@pytest.mark.skipif(not libraries(), reason="gcc's sanitizers are not installed")
 def test_random_graphs_under_sanitizers(tmp_path):
-    environment = dict(os.environ, SYMTENSOR_CFLAGS=FLAGS, SYMTENSOR_CXX="gcc", SYMTENSOR_CACHE_DIR=str(tmp_path),
-                       LD_PRELOAD=":".join(sanitizer_libraries()), ASAN_OPTIONS="detect_leaks=0", PYTHONMALLOC="malloc",
-                       PYTHONPATH=os.pathsep.join(sys.path))
+    environment = environment_of(tmp_path, Path(__file__).parents[2])
     run = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0 and run.stdout.endswith("done\n"), run.stderr[-4000:]

@@ -1,15 +1,4 @@
-"""The C runtime: Programs built by hand, with small kernels compiled here.
-
-To run these tests with the sanitizers (gcc; a build of its own, so that nothing else is disturbed):
-
-    mkdir -p /tmp/sanitized && cp -r symtensor tests setup.py pyproject.toml csrc cuda_kernels /tmp/sanitized
-    cd /tmp/sanitized && rm -f symtensor/_core*.so
-    CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -g -O1" \
-        LDFLAGS="-fsanitize=address,undefined" python setup.py build_ext --inplace
-    export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so)"
-    export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
-    python -m pytest tests/runtime/test_machine.py -p no:cacheprovider -k "not no_leaks and not is_fast"
-"""
+"""The C runtime: Programs built by hand, with small kernels compiled here. `make sanitize` runs it with sanitizers."""
 
 from __future__ import annotations
 
@@ -86,6 +75,8 @@ KERNEL(through_scratch) { const double *x = buffers[0]; double *y = buffers[1], 
 KERNEL(aligned) { int64_t *y = buffers[1]; *y = (uintptr_t)buffers[0] % 64; return 0; }
 KERNEL(count_positive) { const double *x = buffers[0]; int64_t *y = buffers[1]; *y = 0;
     for (int64_t i = 0; i < sizes[0]; i++) *y += x[i] > 0; return 0; }
+KERNEL(over_ten) { const double *x = buffers[0]; *(_Bool *)buffers[1] = *x > 10; return 0; }
+KERNEL(negative) { const double *x = buffers[0]; return *x < 0 ? 7 : 0; }
 KERNEL(keep_positive) { const double *x = buffers[0]; double *y = buffers[1]; int64_t next = 0;
     for (int64_t i = 0; i < sizes[0]; i++) if (x[i] > 0) y[next++] = x[i]; return 0; }
 """
@@ -993,12 +984,13 @@ def test_exceptions_in_calls() -> None:
 def test_interrupt_during_a_call() -> None:
     plan = Plan()
     x = plan.argument()
-    plan.call(lambda x: (os.kill(os.getpid(), 2), time.sleep(5), (x,))[2], [x], [plan.output(plan.buffers[x].shape)])
+    ended: list[bool] = []
+    plan.call(lambda x: (os.kill(os.getpid(), 2), time.sleep(5), ended.append(True), (x,))[3], [x],
+              [plan.output(plan.buffers[x].shape)])
     f = plan.function()
-    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         f(np.ones(2))
-    assert time.monotonic() - start < 4
+    assert not ended
 
 
 def test_reentrant_calls() -> None:
@@ -1204,7 +1196,7 @@ def test_packing() -> None:
     assert chain_bytes(3, lambda plan, i: [plan.size(0)]) == 0
 
 
-def test_packing_of_many_buffers_is_fast() -> None:
+def test_packing_of_many_buffers() -> None:
     plan, generator = Plan(), np.random.default_rng(0)
     plan.argument()
     alive: list[int] = []
@@ -1213,11 +1205,7 @@ def test_packing_of_many_buffers_is_fast() -> None:
         used = [alive.pop(int(generator.integers(len(alive)))) for _ in range(len(alive) > 500)]
         plan.launch("affine", [*used, y], plan.size(0))
         alive.append(y)
-    f = plan.function(None)
-    start = time.perf_counter()
-    packed = f.peak_bytes([1])
-    assert time.perf_counter() - start < 0.1     # about 3 ms
-    assert packed < 600 * 5000 * 8
+    assert plan.function(None).peak_bytes([1]) < 600 * 5000 * 8
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=25),
@@ -1453,24 +1441,26 @@ def test_readers_never_see_half_an_update() -> None:
 
 def test_waiting_for_another_call_can_be_interrupted() -> None:
     code = """
-        import os, signal, threading, time
+        import os, signal, threading
         from test_machine import *
         Plan.library = ctypes.CDLL(LIBRARY)
         storage = core.Storage(np.zeros(2))
         plan = Plan()
         s = plan.shared(storage)
-        inside = threading.Event()
-        plan.call(lambda s: (inside.set(), time.sleep(3), (s,))[2], [s], [plan.output(plan.buffers[s].shape)])
+        inside, leave = threading.Event(), threading.Event()
+        plan.call(lambda s: (inside.set(), leave.wait(60), (s,))[2], [s], [plan.output(plan.buffers[s].shape)])
         plan.updates = [(0, 0)]
         f = plan.function(None, returned=0)
-        threading.Thread(target=f, daemon=True).start()
+        other = threading.Thread(target=f, daemon=True)
+        other.start()
         inside.wait()
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-        start = time.monotonic()
         try:
             f()
         except KeyboardInterrupt:
-            print("interrupted", time.monotonic() - start < 2)
+            print("interrupted", other.is_alive())
+        leave.set()
+        other.join()
     """
     assert run(code) == "interrupted True"
 
@@ -1755,17 +1745,3 @@ def test_references_are_balanced() -> None:
     for _ in range(100):
         f(given)
     assert [sys.getrefcount(o) for o in watched] == before
-
-
-def test_call_is_fast() -> None:
-    """About 70 ns on the build machine; the bar leaves room for slower and busier ones."""
-    f, x = affine(0), np.array(3.0)
-    best = min(_seconds(f, x) for _ in range(20))
-    assert best / 10000 < 1e-6
-
-
-def _seconds(f: Any, x: np.ndarray) -> float:
-    start = time.perf_counter()
-    for _ in range(10000):
-        f(x)
-    return time.perf_counter() - start
