@@ -216,7 +216,7 @@ static int bring(Function *function, Workspace *workspace, int number, int place
 int arguments_bring(Function *function, Workspace *workspace)
 {
     const Machine *machine = workspace->machine;
-    for (int i = 0; i < machine->argument_count; i++) {
+    for (int i = 0; machine->device_count > 0 && i < machine->argument_count; i++) {
         int place = machine->argument_places[i];
         bool there = place == 0
             || (workspace->arguments[i] != NULL && value_device(workspace->arguments[i]) != NULL);
