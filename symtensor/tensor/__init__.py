@@ -20,6 +20,7 @@ from symtensor.ops.effects import Assert as Assert
 from symtensor.ops.effects import Print as Print
 from symtensor.ops.effects import Raise as Raise
 from symtensor.tensor import extra_ops as extra_ops
+from symtensor.tensor import fft as fft
 from symtensor.tensor import inplace as inplace
 from symtensor.tensor import linalg as linalg
 from symtensor.tensor import nlinalg as nlinalg

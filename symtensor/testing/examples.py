@@ -27,6 +27,7 @@ from symtensor.ops.control import Scan
 from symtensor.ops.derivative import OwnDerivative
 from symtensor.ops.effects import Assert, PdbBreakpoint, Print
 from symtensor.ops.elementwise import Cast, Elementwise
+from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
@@ -424,6 +425,24 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for (starts, indices), width in itertools.product(_COMPRESSED, (0, 1, 3, 17)):
         positions = np.array(indices, "int32"), np.array(starts, "int32")
         yield Example(SampledDot(), (*positions, _eighths(rng, len(starts) - 1, width), _eighths(rng, 4, width)))
+
+
+@examples_for(RealFourier)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape in ((2, 6), (1, 5), (2, 3, 4), (0, 4), (2, 1)):
+        yield Example(RealFourier(), (_normal(rng, *shape),))
+
+
+@examples_for(RealFourierBack)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape, length in (((2, 4, 2), 6), ((1, 3, 2), 5), ((2, 3, 3, 2), 4), ((0, 3, 2), 4)):
+        yield Example(RealFourierBack(), (_normal(rng, *shape), np.array(length)))
+
+
+@examples_for(Fourier)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for shape, back in itertools.product(((2, 6, 2), (2, 3, 5, 2), (0, 4, 2)), (False, True)):
+        yield Example(Fourier(back), (_normal(rng, *shape),))
 
 
 @examples_for(Sample)

@@ -1,0 +1,81 @@
+"""Fourier transforms against NumPy's, with every norm and parity; derivatives; what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symtensor as st
+import symtensor.tensor as T
+from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.tensor import fft
+from symtensor.testing.verify_grad import verify_grad
+
+NORMS = {None: ("backward", "backward"), "ortho": ("ortho", "ortho"), "no_norm": ("backward", "forward")}
+RNG = np.random.default_rng(0)
+
+
+def pairs(z: np.ndarray) -> np.ndarray:
+    return np.stack([z.real, z.imag], -1)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("shape", [(3, 8), (2, 7), (2, 4, 6), (1, 3, 5), (2, 1), (0, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values(norm: Any, shape: tuple[int, ...], dtype: str) -> None:
+    """There and back, real and complex."""
+    forward, backward = NORMS[norm]
+    x, z = RNG.normal(size=shape).astype(dtype), RNG.normal(size=(*shape, 2)).astype(dtype)
+    axes = range(1, len(shape))
+    real, both = T.tensor(dtype, (None,) * x.ndim), T.tensor(dtype, (None,) * z.ndim)
+    half = fft.rfft(real, norm)
+    f = st.function([real, both], [half, fft.irfft(half, norm, is_odd=bool(shape[-1] % 2)), fft.fft(both, norm),
+                                   fft.ifft(both, norm)])
+    found, tolerance = f(x, z), 1e-5 if dtype == "float32" else 1e-12
+    if not x.size:
+        assert [v.shape for v in found] == [(0, shape[-1] // 2 + 1, 2), shape, z.shape, z.shape]
+        return
+    wanted = np.fft.rfftn(x, axes=axes, norm=forward)
+    whole = z[..., 0] + 1j * z[..., 1]
+    for own, other in zip(found, (pairs(wanted), np.fft.irfftn(wanted, shape[1:], axes, norm=backward),
+                                  pairs(np.fft.fftn(whole, axes=axes, norm=forward)),
+                                  pairs(np.fft.ifftn(whole, axes=axes, norm=backward)))):
+        assert own.dtype == dtype
+        np.testing.assert_allclose(own, other, atol=tolerance * np.abs(other).max(initial=1))
+
+
+@pytest.mark.parametrize("length", [5, 6])
+def test_derivatives(length: int) -> None:
+    """First and second, in one and two dimensions, with a spectrum that no real numbers have."""
+    half = RNG.normal(size=(2, 3, length // 2 + 1, 2))
+    verify_grad(lambda x: fft.rfft(x) ** 2, [RNG.normal(size=(2, 3, length))], rng=np.random.RandomState(0))
+    verify_grad(lambda z: fft.irfft(z, "ortho", bool(length % 2)) ** 2, [half], rng=np.random.RandomState(0))
+    verify_grad(lambda z: fft.fft(z) * fft.ifft(z, "no_norm"), [half], rng=np.random.RandomState(0))
+
+
+def test_a_convolution_by_spectra() -> None:
+    """What transforms are for: a circular convolution, and its derivative."""
+    x, w = T.dmatrix("x"), T.dmatrix("w")
+    a, b = fft.rfft(x), fft.rfft(w)
+    (c, d), (e, g) = ((v[..., 0], v[..., 1]) for v in (a, b))
+    product = T.stack([c * e - d * g, c * g + d * e], -1)
+    f = st.function([x, w], [fft.irfft(product), st.grad(fft.irfft(product)[0, 0], w)])
+    one, other = RNG.normal(size=(1, 8)), RNG.normal(size=(1, 8))
+    wanted = [sum(one[0, j] * other[0, (i - j) % 8] for j in range(8)) for i in range(8)]
+    found, slope = f(one, other)
+    np.testing.assert_allclose(found[0], wanted, atol=1e-12)
+    np.testing.assert_allclose(slope[0], [one[0, -j % 8] for j in range(8)], atol=1e-12)
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: fft.rfft(T.dvector()), "a batch is needed: 2 axes at least"),
+    (lambda: fft.rfft(T.dmatrix(), "half"), "rfft: there is no norm 'half'"),
+    (lambda: fft.irfft(T.dmatrix()), "irfft: a batch of pairs is needed"),
+    (lambda: fft.rfft(T.zmatrix()), "a Fourier transform needs float32 or float64"),
+    (lambda: fft.fft(T.tensor("float64", (None, None, 3))), "real and imaginary parts along the last axis"),
+])
+def test_what_is_refused(make: Any, message: str) -> None:
+    with pytest.raises((TypeMismatch, ShapeError), match=message):
+        make()
