@@ -64,7 +64,8 @@ def irfft(inp: Any, norm: str | None = None, is_odd: bool = False) -> Variable:
     """
     inp = _prepared("irfft", inp, norm)
     if inp.type.ndim < 3:
-        raise complaint(TypeMismatch, "irfft: a batch of pairs is needed, three axes at least", inp)
+        raise complaint(TypeMismatch, "irfft: a batch of pairs is needed, three axes at least", inp,
+                        fix="inp[None, ...] for a single spectrum")
     length = (dimension(inp, inp.type.ndim - 2) - 1) * 2 + int(is_odd)
     places = [*(dimension(inp, axis) for axis in range(1, inp.type.ndim - 2)), length]
     return _scaled(RealFourierBack().make(inp, length)[0], places, norm, back=True)

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from symtensor.base.errors import TypeMismatch
+from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops.convert import as_variable
 from symtensor.ops.index import subtensor
@@ -67,7 +67,8 @@ def conv2d(input: Any, filters: Any, input_shape: Shape = None, filter_shape: Sh
     array([[[[1., 2.]]]])
     """
     if image_shape is not None and input_shape is not None:
-        raise ValueError("conv2d: input_shape and image_shape are two names of one argument; give one of them")
+        raise complaint(ShapeError, "conv2d: input_shape and image_shape are two names of one argument",
+                        fix="give one of them")
     if kwargs:
         warnings.warn(f"conv2d ignores {', '.join(map(repr, kwargs))}", stacklevel=2)
     own = geometry("conv2d", 2, border_mode, subsample, filter_flip, filter_dilation, num_groups)
