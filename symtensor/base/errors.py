@@ -95,6 +95,10 @@ class MissingMethodError(SymtensorError, NotImplementedError):
     """An op without the method that says what was asked of it."""
 
 
+class NotSupported(SymtensorError, NotImplementedError):
+    """What Theano does not do either."""
+
+
 class GradientError(GraphError):
     """A derivative that does not exist or was not asked for properly."""
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.base.errors import NotSupported, ShapeError, TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
@@ -180,7 +180,8 @@ class Pool:
         strides = ws if stride is None else _integers(self.function, "stride", stride, self.ndim, 1)
         pads = (0,) * self.ndim if pad is None else _integers(self.function, "pad", pad, self.ndim, 0)
         if any(pads) and not self.ignore_border:
-            raise NotImplementedError(f"{self.function}: padding needs ignore_border=True")
+            raise complaint(NotSupported, f"{self.function}: padding needs ignore_border=True",
+                            fix="give ignore_border=True, or pad=0")
         if any(own >= size for own, size in zip(pads, ws)):
             raise complaint(ShapeError, f"{self.function}: pad {pads} must be smaller than ws {ws}", x,
                             fix="use less padding")
