@@ -17,17 +17,18 @@ history of the k steps of one block; the square root of n makes both small. The 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symtensor.base.errors import GraphError, TypeMismatch
+from symtensor.control.budget import block_length
 from symtensor.control.tracing import closed
 from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.control import Scan
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import join, subtensor
-from symtensor.ops.shape import reshape
+from symtensor.ops.shape import expand_dims, reshape
 from symtensor.ops.size import dimension
 from symtensor.types.dtype import INTEGERS
 from symtensor.types.tensor import TensorType
@@ -37,25 +38,25 @@ __all__ = ["Blocks", "as_blocks"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a loop is divided: `every` so many steps derivatives keep a checkpoint.
+    """How a loop is divided: `every` so many steps derivatives keep a checkpoint; or so that they keep `most` bytes.
 
-    With `ends`, of what is stacked only the last row of each block is made. `whole` says that no steps are left over.
-    Raises TypeMismatch, GraphError for a length that is none.
+    With `ends`, of what is stacked only the last row of each block is made. `whole` says that no steps are left over,
+    `last` that of what is carried only the last row of the stack is read. Raises TypeMismatch, GraphError for a length
+    that is none.
     """
 
-    every: Any
+    every: Any = None
     ends: bool = False
     whole: bool = False
+    most: Any = None
+    last: bool = False
 
     def __post_init__(self) -> None:
-        every = as_variable(self.every)
-        if every.type.ndim or every.type.dtype not in INTEGERS:
-            raise complaint(TypeMismatch, "the number of steps between checkpoints must be an integer scalar", every,
-                            fix="cast it to int64")
-        if isinstance(every, Constant) and every.data < 1:
-            raise GraphError(f"checkpoints are at least one step apart, not {every.data}",
-                             fix="save_every=100, or about the square root of the number of steps")
-        object.__setattr__(self, "every", cast(every, "int64"))
+        for name, what, fix in (("every", "the number of steps between checkpoints",
+                                 "save_every=100, or about the square root of the number of steps"),
+                                ("most", "the number of bytes that derivatives keep", "save_bytes=2**20")):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _positive(getattr(self, name), what, fix))
 
     def make(self, op: Scan, inputs: Sequence[Variable]) -> list[Variable]:
         """What the loop gives for these inputs. Raises GraphError for a loop whose end is not known before."""
@@ -65,6 +66,8 @@ class Blocks:
         if op.truncate >= 0:
             raise GraphError("truncate_gradient and checkpoints are two ways to keep less of a loop",
                              fix="leave out one of them")
+        if self.every is None:
+            return replace(self, every=block_length(op, inputs, self.most)).make(op, inputs)
         steps = inputs[-1]
         count = steps // self.every
         done = count * self.every
@@ -72,7 +75,12 @@ class Blocks:
         if self.whole or _divides(self.every, steps):
             return made
         rest = self._rest(op, [*made[:op.carries], *inputs[op.carries:]], done)
-        return [*rest[:op.carries], *(join(0, [a, b]) for a, b in zip(made[op.carries:], rest[op.carries:]))]
+        stacks = [join(0, [a, b]) for a, b in zip(made[op.carries:], rest[op.carries:])]
+        if self.last:
+            new = op.step.results[:op.carries]
+            stacks = [expand_dims(rest[new.index(value)], [0]) if value in new else whole
+                      for value, whole in zip(op.step.results[op.carries:], stacks)]
+        return [*rest[:op.carries], *stacks]
 
     def _whole_blocks(self, op: Scan, inputs: Sequence[Variable], count: Variable, done: Variable) -> list[Variable]:
         """A loop over blocks, whose step is the loop over the steps of one."""
@@ -111,9 +119,23 @@ class Blocks:
         return made[:op.carries] + [subtensor(s, [slice(-1, None)]) if self.ends else s for s in stacks]
 
 
-def as_blocks(save_every: Any) -> Blocks | None:
-    """The blocks that a user asked for, by how many steps they have."""
-    return save_every if save_every is None or isinstance(save_every, Blocks) else Blocks(save_every)
+def as_blocks(save_every: Any, save_bytes: Any, last: bool = False) -> Blocks | None:
+    """The blocks that a user asked for, by how many steps they have or how many bytes may be kept."""
+    if save_every is not None and save_bytes is not None:
+        raise GraphError("save_every and save_bytes both say how long the blocks of a loop are",
+                         fix="leave out one of them")
+    if isinstance(save_every, Blocks):
+        return save_every
+    return None if save_every is None and save_bytes is None else Blocks(save_every, most=save_bytes, last=last)
+
+
+def _positive(value: Any, what: str, fix: str) -> Variable:
+    variable = as_variable(value)
+    if variable.type.ndim or variable.type.dtype not in INTEGERS:
+        raise complaint(TypeMismatch, f"{what} must be an integer scalar", variable, fix="cast it to int64")
+    if isinstance(variable, Constant) and variable.data < 1:
+        raise GraphError(f"{what} is at least 1, not {variable.data}", fix=fix)
+    return cast(variable, "int64")
 
 
 def _divides(every: Variable, steps: Variable) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from symtensor.base.errors import GraphError, MissingInputError, TypeMismatch
@@ -28,6 +29,7 @@ from symtensor.ops.index import subtensor
 from symtensor.ops.scalar import minimum
 from symtensor.ops.size import dimension
 from symtensor.runtime.shared import SharedVariable
+from symtensor.types.dtype import INTEGERS
 
 __all__ = ["scan", "until"]
 
@@ -47,7 +49,7 @@ class until:
 def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None, non_sequences: Any = None,
          n_steps: Any = None, truncate_gradient: int = -1, go_backwards: bool = False, mode: Any = None,
          name: str | None = None, profile: Any = False, allow_gc: Any = None, strict: bool = False,
-         return_list: bool = False, save_every: Any = None) -> tuple[Any, Updates]:
+         return_list: bool = False, save_every: Any = None, save_bytes: Any = None) -> tuple[Any, Updates]:
     """Call `fn` for each step of a loop: the stacked results, and the updates of shared variables.
 
     `sequences` are iterated over along their first axis: variables, or dicts of `input` and `taps`, the places read
@@ -57,22 +59,25 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
     `fn` is given rows of the sequences, then results of steps before, then `non_sequences`. It returns its results;
     after them a dict of updates of shared variables, or `until(condition)`, or both.
 
-    Without `n_steps` the loop goes through the shortest sequence; a negative number goes backwards.
+    Without `n_steps` the loop goes through the shortest sequence. A negative number goes backwards, if it is
+    known now: a variable may not be negative.
     `truncate_gradient` is how many steps derivatives go back. With `save_every` they keep what is handed on every so
-    many steps only, and compute the steps between anew. With `strict`, fn may use only what it is given.
+    many steps only, and compute the steps between anew; with `save_bytes`, in blocks that keep no more bytes than that,
+    or as few as they can. With `strict`, fn may use only what it is given.
     `mode`, `name`, `profile` and `allow_gc` are accepted for Theano's sake. One result is returned alone unless
     `return_list`. Raises TypeMismatch, ShapeError, GraphError, MissingInputError.
     """
-    if isinstance(n_steps, int) and n_steps < 0:
-        n_steps, go_backwards = -n_steps, not go_backwards
+    n_steps = None if n_steps is None else _number(n_steps)
+    if isinstance(n_steps, Constant) and n_steps.data < 0:
+        n_steps, go_backwards = as_variable(-int(n_steps.data)), not go_backwards
     over = sequenced(sequences, go_backwards)
-    steps = _steps(over, n_steps)
+    steps = cast(_shortest(over) if n_steps is None else n_steps, "int64")
     infos = recurrences(outputs_info)
     others = [as_variable(v) for v in _as_list(non_sequences)]
     traced = _Traced(fn, over, infos, others)
     if strict:
         _check_strict(traced, others)
-    outputs, updates = _loop(traced, steps, truncate_gradient, as_blocks(save_every))
+    outputs, updates = _loop(traced, steps, truncate_gradient, as_blocks(save_every, save_bytes))
     if len(outputs) == 1 and not return_list:
         return outputs[0], updates
     return (outputs or None), updates
@@ -84,20 +89,20 @@ def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _steps(over: Sequence[Sequenced], n_steps: Any) -> Variable:
-    """The number of steps: given, or the length of the shortest sequence."""
-    if n_steps is not None:
-        steps = as_variable(n_steps)
-        if steps.type.ndim or not steps.type.dtype.lstrip("u").startswith("int"):
-            raise complaint(TypeMismatch, "n_steps must be an integer scalar", steps, fix="cast it to int64")
-        return cast(steps, "int64")
+def _number(n_steps: Any) -> Variable:
+    """The number of steps that is given."""
+    steps = as_variable(n_steps)
+    if steps.type.ndim or steps.type.dtype not in INTEGERS:
+        raise complaint(TypeMismatch, "n_steps must be an integer scalar", steps, fix="cast it to int64")
+    return steps
+
+
+def _shortest(over: Sequence[Sequenced]) -> Variable:
+    """The length of the shortest sequence."""
     lengths = [dimension(rows, 0) for one in over for rows in one.rows]
     if not lengths:
         raise GraphError("scan does not know how many steps to take", fix="give n_steps, or sequences to iterate over")
-    steps = lengths[0]
-    for length in lengths[1:]:
-        steps = minimum(steps, length)
-    return steps
+    return reduce(minimum, lengths)
 
 
 class _Traced:

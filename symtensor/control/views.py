@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from symtensor.control.blocks import Blocks
+from symtensor.control.blocks import Blocks, as_blocks
 from symtensor.control.scan import Updates, scan
 
 __all__ = ["foldl", "foldr", "map", "reduce", "scan_checkpoints"]
@@ -27,27 +27,30 @@ def map(fn: Callable[..., Any], sequences: Any, non_sequences: Any = None, trunc
 
 
 def reduce(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any = None,
-           go_backwards: bool = False, mode: Any = None, name: str | None = None) -> tuple[Any, Updates]:
+           go_backwards: bool = False, mode: Any = None, name: str | None = None, save_every: Any = None,
+           save_bytes: Any = None) -> tuple[Any, Updates]:
     """What `fn` gives in the last step, each step being given what the one before gave, and updates.
 
-    Raises as `scan` does.
+    `save_every` and `save_bytes` say what derivatives keep, as for `scan`. Raises as `scan` does.
     """
-    outputs, updates = scan(fn, sequences, outputs_info, non_sequences, go_backwards=go_backwards)
+    outputs, updates = scan(fn, sequences, outputs_info, non_sequences, go_backwards=go_backwards,
+                            save_every=as_blocks(save_every, save_bytes, last=True))
     if isinstance(outputs, list):
         return [output[-1] for output in outputs], updates
     return outputs[-1], updates
 
 
 def foldl(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any = None, mode: Any = None,
-          name: str | None = None) -> tuple[Any, Updates]:
+          name: str | None = None, save_every: Any = None, save_bytes: Any = None) -> tuple[Any, Updates]:
     """`reduce` from the first row to the last. Raises as `scan` does."""
-    return reduce(fn, sequences, outputs_info, non_sequences)
+    return reduce(fn, sequences, outputs_info, non_sequences, save_every=save_every, save_bytes=save_bytes)
 
 
 def foldr(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any = None, mode: Any = None,
-          name: str | None = None) -> tuple[Any, Updates]:
+          name: str | None = None, save_every: Any = None, save_bytes: Any = None) -> tuple[Any, Updates]:
     """`reduce` from the last row to the first. Raises as `scan` does."""
-    return reduce(fn, sequences, outputs_info, non_sequences, go_backwards=True)
+    return reduce(fn, sequences, outputs_info, non_sequences, go_backwards=True, save_every=save_every,
+                  save_bytes=save_bytes)
 
 
 def scan_checkpoints(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None,
@@ -56,8 +59,8 @@ def scan_checkpoints(fn: Callable[..., Any], sequences: Any = None, outputs_info
     """`scan`, of whose results there are only those of every `save_every_N`-th step, and of the last one.
 
     Derivatives keep no others: they compute the steps between anew, a block at a time. For the results of all steps
-    use `scan(..., save_every=N)`. Without `padding` the number of steps must be a multiple of `save_every_N`, and the
-    sequences are not copied. Raises as `scan` does.
+    use `scan(..., save_every=N)`. Without `padding` the number of steps must be a multiple of `save_every_N`, and
+    there is no second loop for steps left over. Raises as `scan` does.
 
     >>> import symtensor as st
     >>> import symtensor.tensor as T

@@ -21,6 +21,7 @@ from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.kernel import Scope, Value
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.index import Subtensor
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import size_of
@@ -195,8 +196,22 @@ class Accesses:
         if node not in self._memory:
             from symtensor.lower.recurrence import read_by  # of which the step has accesses of its own
             read = read_by(self.step(node), self)
-            self._memory[node] = whole_inputs(node) if read is None else read
+            if read is None:
+                rows = slice(node.op.carries, node.op.carries + node.op.sequences)
+                read = whole_inputs(node)
+                read[rows] = map(self.first_row, node.inputs[rows])
+            self._memory[node] = read
         return self._memory[node]
+
+    def first_row(self, rows: Variable) -> Variable:
+        """The variable in memory whose first bytes are those of a loop's rows: of a slice from 0 on, the whole."""
+        base = reshaped_base(rows)
+        node = base.owner
+        if node is None or not isinstance(node.op, Subtensor) or base in self.inputs or not has_code(node):
+            return base
+        whole = reshaped_base(node.inputs[0])
+        lies = whole.owner is None or whole in self.inputs or not whole.owner.op.moves
+        return self.first_row(whole) if lies and node.op.offset(*node.inputs) == 0 else base
 
     def step(self, node: Apply) -> Step:
         """The step of a loop."""

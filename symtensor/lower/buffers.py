@@ -89,10 +89,10 @@ class Memory:
                 Buffer(BufferKind.CONSTANT, source, constant.type.dtype, shape, device=device))
         return self._constants[constant, device]
 
-    def whole(self, variable: Variable, device: int = 0) -> int:
-        """The buffer of a value in the variable's own shape."""
-        base = reshaped_base(variable)
-        number = self.of(base, device)
+    def whole(self, variable: Variable, base: Variable | None = None) -> int:
+        """The buffer of a value in the variable's own shape, which is in memory as the first bytes of `base`."""
+        base = reshaped_base(variable) if base is None else base
+        number = self.of(base)
         own = base.type.shape == variable.type.shape
         buffer = self.assembly.buffers[number]
         if own and buffer.kind is BufferKind.DYNAMIC:

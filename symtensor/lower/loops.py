@@ -108,7 +108,8 @@ class _LoopPlan:
     def _give_rows(self) -> None:
         for own, array in zip(self.graph.inputs, self.loop.rows.values()):
             moving = self.memory.put(own, self._moving(own))
-            self.rows.append(LoopRow(moving, self._outside(array)))
+            first = self.around.flow.accesses.first_row(array)
+            self.rows.append(LoopRow(moving, self.around.buffers.of(first, self.device)))
 
     def _give_carry(self, number: int) -> int | None:
         """The buffer that moves with a carried value; None for one that stays where it is, changed in place."""

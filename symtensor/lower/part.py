@@ -184,8 +184,9 @@ class Part:
     def _call(self, node: Apply, why: str) -> None:
         """Call the NumPy meaning of an op."""
         self.assembly.callables.append(Evaluate(node.op, tuple(v.type.dtype for v in node.outputs)))
-        self.emit(Call(len(self.assembly.callables) - 1, tuple(map(self.buffers.whole, node.inputs)),
-                        tuple(map(self.buffers.of, node.outputs)), why), node)
+        inputs = map(self.buffers.whole, node.inputs, self.flow.accesses.memory(node))
+        self.emit(Call(len(self.assembly.callables) - 1, tuple(inputs),
+                       tuple(map(self.buffers.of, node.outputs)), why), node)
 
     def _start(self, node: Apply, start: Variable, device: int) -> None:
         """Have the node's output hold a value that is on a device, if it does not take that value's place."""

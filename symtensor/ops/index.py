@@ -151,6 +151,20 @@ class Subtensor(Op):
         return x.at(tuple(r.start if r.pick else r.start + next(positions) * r.step
                           for r in _regions(self.entries, [b.as_size() for b in bounds], x.type.shape)))
 
+    def offset(self, x: Variable, *bounds: Variable) -> Size | None:
+        """How many elements of x lie before those of the region, if these lie together and in order; else None."""
+        regions = _regions(self.entries, list(map(size_of, bounds)), x.type.shape)
+        offset: Size = 0
+        stride: Size = 1
+        together, whole = True, True
+        for region, size in reversed(list(zip(regions, x.type.shape))):
+            full = not region.pick and region.step == 1 and region.start == 0 and region.length == size
+            together = together and (whole or region.pick) and region.step == 1
+            whole = whole and full
+            offset = offset + region.start * stride
+            stride = stride * size
+        return offset if together else None
+
     def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
         remaining = iter(inputs[1:])
         written = [entry.formula(remaining) for entry in self.entries]

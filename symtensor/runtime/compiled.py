@@ -334,7 +334,7 @@ if core is not None:
             """Bytes a call needs besides its inputs and shared variables: results, intermediates, scratch.
 
             `sizes` gives for each input's name its shape (or the value of an integer scalar). Counted is what is on
-            `device`, by default on the processor.
+            `device`, by default on the processor. Raises CompileError if shapes alone do not tell it.
             """
             assert self.program is not None
             places = [PROCESSOR, *self.program.devices]
@@ -351,12 +351,19 @@ if core is not None:
                 return int(self.shared[a].storage.array.shape[b])
             if code == SizeCode.SHARED_VALUE:
                 return int(self.shared[a].storage.array)
+            if code in (SizeCode.DATA_VALUE, SizeCode.DATA_DIM):
+                raise CompileError("the bytes of this function's calls depend on the data, not on shapes alone",
+                                   fix="call it, then read f.workspace_bytes")
             declared = self.signature.arguments[a].name or ""
             if declared not in sizes:
                 raise CompileError(f"peak_bytes needs the shape of the input {declared!r}",
                                    fix=f"f.peak_bytes({{{declared!r}: shape}})")
-            given = sizes[declared]
-            return int(given if code == SizeCode.INPUT_VALUE else np.atleast_1d(given)[b])
+            given = np.atleast_1d(sizes[declared])
+            if len(given) <= b:
+                rank = self.signature.arguments[a].variable.type.ndim
+                raise CompileError(f"peak_bytes needs {rank} sizes of the input"
+                                   f" {declared!r}, not {len(given)}")
+            return int(given[b if code == SizeCode.INPUT_DIM else 0])
 
 
 class _Interpreted(_Facts):

@@ -117,6 +117,42 @@ def test_ten_thousand_steps_in_a_tenth_of_the_memory():
     assert fewer_bytes < bytes_kept / 10
 
 
+def long_lstm(**options):
+    x, h0, c0, w = T.fmatrix("x"), T.fmatrix("h0"), T.fmatrix("c0"), T.fmatrix("w")
+    (h, _), _ = st.foldl(lstm, x, [h0, c0], w, **options)
+    return st.function([x, h0, c0, w], st.grad((h ** 2).sum(), w))
+
+
+def lstm_shapes(steps):
+    return {"x": (steps, 4 * UNITS), "h0": (BATCH, UNITS), "c0": (BATCH, UNITS), "w": (UNITS, 4 * UNITS)}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 37, 200])
+def test_no_more_bytes_than_that(steps):
+    shapes = lstm_shapes(steps)
+    values = [(random.standard_normal(shape) / 4).astype("float32") for shape in shapes.values()]
+    expected = long_lstm()(*values)
+    for budget in (1, 10_000, 100_000, 10**9):
+        np.testing.assert_allclose(long_lstm(save_bytes=budget)(*values), expected, rtol=1e-3, atol=1e-6)
+
+
+def test_what_is_kept_is_what_was_said():
+    """Of s bytes a step and c bytes carried, c (n / k + 1) + s k for blocks of k, and what one step needs."""
+    carried, each = 2 * BATCH * UNITS * 4, 22 * BATCH * UNITS * 4 // 2
+    plain, few = long_lstm(), long_lstm().peak_bytes(lstm_shapes(1))
+    history = plain.peak_bytes(lstm_shapes(1001)) - few
+    assert history == 1000 * each
+    for part in (3, 10):
+        budget = history // part
+        f = long_lstm(save_bytes=budget)
+        length = budget // (2 * each)
+        kept = f.peak_bytes(lstm_shapes(1001)) - few
+        assert kept <= budget + 8 * each and kept >= length * each
+        assert abs(kept - (carried * (1001 // length + 1) + each * length)) <= 8 * each
+    least = long_lstm(save_bytes=1).peak_bytes(lstm_shapes(1001)) - few  # near the square root
+    assert least < 1.3 * 2 * (1001 * carried * each) ** 0.5
+
+
 # -- errors -----------------------------------------------------------------------------------------------
 
 def test_errors():
@@ -125,10 +161,16 @@ def test_errors():
         st.scan(lambda v: (v, st.until(v > 1)), x, save_every=10)
     with pytest.raises(GraphError, match="two ways to keep less of a loop"):
         st.scan(lambda v, total: v + total, x, np.float64(0), truncate_gradient=5, save_every=10)
-    with pytest.raises(GraphError, match="at least one step apart, not 0"):
+    with pytest.raises(GraphError, match="the number of steps between checkpoints is at least 1, not 0"):
         st.scan(lambda v: v, x, save_every=0)
     with pytest.raises(TypeMismatch, match="between checkpoints must be an integer scalar"):
         st.scan(lambda v: v, x, save_every=2.5)
+    with pytest.raises(GraphError, match="bytes that derivatives keep is at least 1, not 0"):
+        st.scan(lambda v: v, x, save_bytes=0)
+    with pytest.raises(TypeMismatch, match="bytes that derivatives keep must be an integer scalar"):
+        st.scan(lambda v: v, x, save_bytes=1e6)
+    with pytest.raises(GraphError, match="both say how long the blocks"):
+        st.scan(lambda v: v, x, save_every=2, save_bytes=100)
     ends, _ = st.scan_checkpoints(lambda v: v, x, save_every_N=2, padding=False)
     with pytest.raises(ShapeError, match="v.0|x.0"):
         st.function([x], ends)(np.ones(3))

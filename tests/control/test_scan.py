@@ -77,7 +77,8 @@ def test_taps_of_results():
 
 def test_backwards():
     x = T.dvector("x")
-    for options in (dict(go_backwards=True), dict(n_steps=-3), dict(n_steps=3, go_backwards=True)):
+    for options in (dict(go_backwards=True), dict(n_steps=-3), dict(n_steps=np.int8(-3)), dict(n_steps=T.constant(-3)),
+                    dict(n_steps=3, go_backwards=True)):
         sums, _ = st.scan(lambda v, total: 2 * total + v, x, np.float64(0), **options)
         expected, total = [], 0.0
         for v in (5.0, 7.0, 1.0):

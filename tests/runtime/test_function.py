@@ -8,6 +8,7 @@ import pytest
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import (
+    CompileError,
     GraphError,
     IndexOutOfRange,
     MissingInputError,
@@ -443,6 +444,18 @@ def test_what_a_function_tells_of_itself():
     assert "int KERNEL(" in kernel.text and kernel.file.endswith(".so")
     assert f.peak_bytes({"x": (10, 20)}) >= 10 * 20 * 8
     assert f.launches == 1 and f.library_calls == 0
+
+
+def test_bytes_that_shapes_do_not_tell():
+    x = T.dvector("x")
+    positive = st.function([x], x[x > 0])
+    with pytest.raises(CompileError, match="depend on the data, not on shapes alone.*\n.*f.workspace_bytes"):
+        positive.peak_bytes({"x": (5,)})
+    positive(np.arange(5.0))
+    assert positive.workspace_bytes > 0
+    doubled = st.function([x], x * 2)
+    with pytest.raises(CompileError, match="needs 1 sizes of the input 'x', not 0"):
+        doubled.peak_bytes({"x": ()})
 
 
 def test_without_compiler_everything_still_runs(monkeypatch):
