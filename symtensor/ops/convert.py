@@ -45,6 +45,9 @@ def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype
 
 
 def _array(value: Any, dtype: str | None) -> np.ndarray:
+    if hasattr(value, "toarray"):
+        raise complaint(TypeMismatch, f"{_short(value)} is sparse, and a tensor is needed",
+                        fix="a function of symtensor.sparse, or x.toarray()")
     try:
         array = np.asarray(value, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:

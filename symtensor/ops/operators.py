@@ -8,31 +8,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable, complaint, extend_variables
 from symtensor.ops import scalar
 
-__all__: list[str] = []
+__all__ = ["deferring"]
+
+
+def deferring(operator: Callable[[Any, Any], Variable]) -> Callable[[Any, Any], Any]:
+    """An operator that leaves it to the other operand, if that is no variable and takes no functions of arrays.
+
+    Saying so with `__array_ufunc__ = None` is NumPy's convention. Sparse matrices do.
+    """
+    @wraps(operator)
+    def applied(self: Any, other: Any) -> Any:
+        if getattr(type(other), "__array_ufunc__", applied) is None and not isinstance(other, Variable):
+            return NotImplemented
+        return operator(self, other)
+    return applied
 
 
 @extend_variables
 class _Operators:
     """Arithmetic, comparison and logic; `==` stays identity (Theano's rule), use `eq`."""
 
+    @deferring
     def __add__(self, other: Any) -> Variable:
         return scalar.add(self, other)
 
     def __radd__(self, other: Any) -> Variable:
         return scalar.add(other, self)
 
+    @deferring
     def __sub__(self, other: Any) -> Variable:
         return scalar.sub(self, other)
 
     def __rsub__(self, other: Any) -> Variable:
         return scalar.sub(other, self)
 
+    @deferring
     def __mul__(self, other: Any) -> Variable:
         return scalar.mul(self, other)
 
@@ -75,15 +93,19 @@ class _Operators:
     def __abs__(self) -> Variable:
         return scalar.abs_(self)
 
+    @deferring
     def __lt__(self, other: Any) -> Variable:
         return scalar.lt(self, other)
 
+    @deferring
     def __le__(self, other: Any) -> Variable:
         return scalar.le(self, other)
 
+    @deferring
     def __gt__(self, other: Any) -> Variable:
         return scalar.gt(self, other)
 
+    @deferring
     def __ge__(self, other: Any) -> Variable:
         return scalar.ge(self, other)
 

@@ -21,11 +21,12 @@ from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast as cast_dense
 from symtensor.ops.index import gather, join, scatter
 from symtensor.ops.ordering import Search
-from symtensor.ops.shape import broadcast_to
+from symtensor.ops.shape import SpecifyShape, broadcast_to
 from symtensor.ops.size import dimension
 from symtensor.sparse.structure import (
     CSC,
     check_sparse,
+    checked_sizes,
     coordinates,
     csr_from_dense,
     dense_from_sparse,
@@ -54,9 +55,15 @@ def _at_elements(x: SparseVariable, dense: Any) -> Variable:
         raise complaint(TypeMismatch, "a sparse matrix meets a matrix, a vector or a number", dense)
     rows, columns = coordinates(x)
     if dense.type.ndim == 1:
-        return gather(dense, {0: columns})
-    spread = broadcast_to(dense, list(x.sizes)) if True in dense.type.broadcastable else dense
-    return gather(spread, {0: rows, 1: columns})
+        return gather(SpecifyShape(1)(dense, x.sizes[1]), {0: columns})
+    return gather(_spread(dense, x), {0: rows, 1: columns})
+
+
+def _spread(dense: Variable, x: SparseVariable) -> Variable:
+    """A row, a column or a matrix as a matrix of the shape of a sparse one. Raises ShapeError, when it is computed."""
+    if dense.type.ndim < 2 or True in dense.type.broadcastable:
+        return broadcast_to(dense, list(x.sizes))
+    return SpecifyShape(2)(dense, *x.sizes)
 
 
 # -- sums and products ------------------------------------------------------------------------------------
@@ -68,14 +75,13 @@ def add(x: Any, y: Any) -> Any:
     """
     x, y = _meeting("add", x, y)
     if is_sparse(x) and is_sparse(y):
-        return merged(x.format, *joined_coordinates(x, y), x.sizes)
+        return merged(x.format, *joined_coordinates(x, y), checked_sizes("add", x.sizes, y.sizes))
     matrix, dense = (x, y) if is_sparse(x) else (y, x)
     if dense.type.ndim == 0:
         raise complaint(TypeMismatch, "add: a number added to a sparse matrix would make it dense", dense,
                         fix="structured_add adds it to what is stored; dense_from_sparse(x) + number is dense")
     rows, columns = coordinates(matrix)
-    whole = broadcast_to(dense, list(matrix.sizes)) if dense.type.ndim < 2 else dense
-    total, stored = together([whole, matrix.data])
+    total, stored = together([_spread(dense, matrix), matrix.data])
     dtype = (total[:0, 0] + stored[:0]).type.dtype  # type: ignore[index]
     return scatter(cast_dense(total, dtype), {0: rows, 1: columns}, stored, add=True)
 
@@ -116,7 +122,8 @@ def _mul_sparse(x: SparseVariable, y: SparseVariable) -> SparseVariable:
     """An element of x counts where y has one: sorted, both have one element at a place."""
     one, other = (merged(x.format, *coordinates(v), v.data, x.sizes) for v in (x, y))
     both = merged(x.format, *joined_coordinates(one.with_data(ones_like(one.data)),
-                                                other.with_data(ones_like(other.data))), x.sizes)
+                                                other.with_data(ones_like(other.data))),
+                  checked_sizes("mul", x.sizes, y.sizes))
     places = selected(both, scalar.eq(both.data, 2))
     return places.with_data(elements_at(one, *coordinates(places)) * elements_at(other, *coordinates(places)))
 
@@ -161,13 +168,21 @@ def row_scale(x: Any, s: Any) -> SparseVariable:
     array([ 10.,  20., 300.])
     """
     x, = check_sparse("row_scale", x)
-    return x.with_data(x.data * gather(as_variable(s), {0: coordinates(x)[0]}))
+    return x.with_data(x.data * _scale("row_scale", x, s, 0))
 
 
 def col_scale(x: Any, s: Any) -> SparseVariable:
     """Each column of a sparse matrix times its element of a vector."""
     x, = check_sparse("col_scale", x)
-    return x.with_data(x.data * gather(as_variable(s), {0: coordinates(x)[1]}))
+    return x.with_data(x.data * _scale("col_scale", x, s, 1))
+
+
+def _scale(function: str, x: SparseVariable, s: Any, axis: int) -> Variable:
+    s = as_variable(s)
+    if s.type.ndim != 1:
+        raise complaint(TypeMismatch, f"{function}: a vector is needed, not {s.type.ndim} axes", s,
+                        fix="x * s for a number or a matrix")
+    return gather(SpecifyShape(1)(s, x.sizes[axis]), {0: coordinates(x)[axis]})
 
 
 def sp_sum(x: Any, axis: int | None = None, sparse_grad: bool = False) -> Variable:
@@ -233,7 +248,8 @@ def _comparison(compare: Callable[..., Variable], of_zeros: bool) -> Callable[[A
         if of_zeros or not (is_sparse(x) and is_sparse(y)):  # most places hold it
             full = [dense_from_sparse(v) if is_sparse(v) else v for v in (x, y)]
             return csr_from_dense(cast_dense(compare(*full), "uint8"))
-        places = merged(x.format, *joined_coordinates(x, y), x.sizes)
+        sizes = checked_sizes(compare.name, x.sizes, y.sizes)  # type: ignore[attr-defined]
+        places = merged(x.format, *joined_coordinates(x, y), sizes)
         found = compare(*(elements_at(v, *coordinates(places)) for v in (x, y)))
         return selected(places.with_data(cast_dense(found, "uint8")), found)
 

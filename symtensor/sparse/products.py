@@ -16,7 +16,9 @@ from typing import Any
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable, complaint
+from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
+from symtensor.ops.effects import Assert
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota, gather
 from symtensor.ops.ordering import Cumulate, Search
@@ -78,8 +80,10 @@ def true_dot(x: Any, y: Any, grad_preserves_dense: bool = True) -> SparseVariabl
     rows, middle = coordinates(left)
     first, stop = (gather(right.starts, {0: middle + shift}).astype("int64") for shift in (0, 1))  # type: ignore[attr-defined]
     counts = stop - first
+    check = Assert("dot: columns of the left and rows of the right matrix differ")
+    number = check(counts.sum(), scalar.eq(left.sizes[1], right.sizes[0]))
     behind = Cumulate("sum", 0)(counts)
-    pair = Iota()(counts.sum())
+    pair = Iota()(number)
     one = Search("right")(behind, pair)  # the element of x that a pair has
     other = gather(first, {0: one}) + pair - gather(behind - counts, {0: one})
     products = gather(left.data, {0: one}) * gather(right.data, {0: other})

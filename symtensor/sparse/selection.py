@@ -27,6 +27,7 @@ from symtensor.sparse.structure import (
     as_format,
     cast,
     check_sparse,
+    checked_sizes,
     coordinates,
     csr_from_dense,
     dense_from_sparse,
@@ -113,7 +114,7 @@ def get_item_2lists(x: Any, ind1: Any, ind2: Any) -> Variable:
 def _stacked(function: str, blocks: Sequence[Any], axis: int, format: str | None, dtype: str | None) -> SparseVariable:
     matrices = check_sparse(function, *blocks)
     if not matrices:
-        raise TypeMismatch(f"{function} needs at least one matrix")
+        raise TypeMismatch(f"{function} needs at least one matrix", fix=f"{function}([x, y])")
     wanted = promote(*(m.dtype for m in matrices)) if dtype is None else dtype
     places: list[list[Variable]] = [[], []]
     moved: Any = 0
@@ -122,6 +123,8 @@ def _stacked(function: str, blocks: Sequence[Any], axis: int, format: str | None
             found.append(coordinate + moved if own == axis else coordinate)
         moved = moved + matrix.sizes[axis]
     sizes = list(matrices[0].sizes)
+    for matrix in matrices[1:]:
+        sizes[1 - axis], = checked_sizes(function, [sizes[1 - axis]], [matrix.sizes[1 - axis]])
     sizes[axis] = as_variable(moved)
     return from_coordinates(format or "csc", join(0, places[0]), join(0, places[1]),
                             join(0, [cast_dense(m.data, wanted) for m in matrices]), sizes)

@@ -11,12 +11,14 @@ operands, or added up from them; so they have derivatives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
+from symtensor.ops.effects import Assert
 from symtensor.ops.elementwise import cast as cast_dense
 from symtensor.ops.index import Iota, gather, join, nonzero, scatter
 from symtensor.ops.ordering import Argsort, Cumulate, Search
@@ -236,6 +238,15 @@ def joined_coordinates(*matrices: SparseVariable) -> tuple[Variable, Variable, V
     places = [coordinates(x) for x in matrices]
     return (join(0, [rows for rows, _ in places]), join(0, [columns for _, columns in places]),
             join(0, [x.data for x in matrices]))
+
+
+def checked_sizes(function: str, sizes: Sequence[Variable], others: Sequence[Variable]) -> list[Variable]:
+    """The sizes of two matrices that must have the same: computed, they are an AssertionFailed if they differ.
+
+    Checked at the sizes, not at the elements, of which there may be none.
+    """
+    check = Assert(f"{function}: the sizes of the matrices differ")
+    return [check(size, scalar.eq(size, other)) for size, other in zip(sizes, others)]
 
 
 def check_sparse(function: str, *arguments: Any) -> list[SparseVariable]:

@@ -15,7 +15,7 @@ array([[0., 0., 0.],
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Constant, Variable
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable
 from symtensor.ops.size import dimension
 from symtensor.runtime.shared import SharedVariable, shared
@@ -165,6 +165,10 @@ class SparseVariable(Structured):
     def derivative(self, values: Variable) -> SparseVariable:
         """A derivative: a sparse matrix with elements at the same places."""
         return self.with_data(values)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise complaint(TypeMismatch, f"{self!r} cannot be iterated over: the number of its rows is not known",
+                        fix="x[row] for one row, or a list of matrices where several are wanted")
 
     def __repr__(self) -> str:
         return self.name or f"<sparse {self.format} {self.dtype}>"

@@ -19,6 +19,7 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.operators import deferring
 from symtensor.ops.size import shape_of
 from symtensor.ops.transfer import transfer
 from symtensor.tensor import (
@@ -85,6 +86,7 @@ class _Methods(Variable):
         raise complaint(TypeMismatch, f"{self!r} cannot be changed: it is a symbolic expression", self,
                         fix="y = set_subtensor(x[index], value), or inc_subtensor")
 
+    @deferring
     def __matmul__(self, other: Any) -> Variable:
         return linear.matmul(self, other)
 

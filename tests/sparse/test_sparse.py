@@ -13,7 +13,7 @@ import scipy.sparse
 import symtensor as st
 import symtensor.tensor as T
 from symtensor import sparse
-from symtensor.base.errors import IndexOutOfRange, LinearAlgebraError, ShapeError, TypeMismatch
+from symtensor.base.errors import AssertionFailed, IndexOutOfRange, LinearAlgebraError, ShapeError, TypeMismatch
 from symtensor.testing.verify_grad import verify_grad
 
 FORMATS = ("csr", "csc")
@@ -245,3 +245,56 @@ def test_damaged_positions_are_refused() -> None:
         x[5, 0].eval({x: made(3, 3)})
     with pytest.raises(ShapeError, match="columns of the sparse matrix and rows of the dense one: .* is 3 and .* is 4"):
         f(made(3, 3), np.ones((4, 2)))
+
+
+SHAPES: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y, "lt": lambda x, y: x < y,
+    "dot": lambda x, y: sparse.dot(x, y.T), "hstack": lambda x, y: sparse.hstack([x, y]),
+    "vstack": lambda x, y: sparse.vstack([x, y]),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("shape", [(2, 4), (1, 3), (3, 5)])
+def test_shapes_that_do_not_fit(name: str, shape: tuple[int, int]) -> None:
+    """Sparse matrices are not broadcast: an error, also for one without elements."""
+    x, y = sparse.csr_matrix("x"), sparse.csr_matrix("y")
+    f = st.function([x, y], SHAPES[name](x, y))
+    fits = {"hstack": shape[0] == 2, "vstack": shape[1] == 3, "dot": shape[1] == 3}.get(name, False)
+    for other in (scipy.sparse.csr_matrix(shape), scipy.sparse.csr_matrix(np.ones(shape))):
+        if fits:
+            assert f(made(2, 3), other).shape[0] > 0
+            continue
+        with pytest.raises(AssertionFailed, match="the sizes of the matrices differ|rows of the right matrix differ"):
+            f(made(2, 3), other)
+
+
+@pytest.mark.parametrize("function", [sparse.add, sparse.mul, sparse.row_scale, sparse.col_scale])
+def test_dense_operands_that_do_not_fit(function: Callable[..., Any]) -> None:
+    """A dense operand that is too large is as wrong as one that is too small."""
+    x = sparse.csr_matrix("x")
+    scale = function in (sparse.row_scale, sparse.col_scale)
+    y = T.dvector("y") if scale else T.dmatrix("y")
+    f = st.function([x, y], function(x, y))
+    with pytest.raises(ShapeError, match="as specified"):
+        f(made(2, 3), np.ones((9,) if scale else (9, 9)))
+
+
+def test_a_dense_operand_on_the_left(x: Any) -> None:
+    """Operators leave it to the sparse operand."""
+    matrix, d = sparse.matrix(x.format, "matrix"), T.dmatrix("d")
+    value = np.arange(20.0).reshape(5, 4)
+    f = st.function([matrix, d], [d + matrix, d - matrix, d * matrix, d.T @ matrix, d < matrix])
+    for found, wanted in zip(f(x, value), [value + x, value - x, x.multiply(value), value.T @ x, value < x.toarray()]):
+        np.testing.assert_allclose(dense(found), dense(wanted), rtol=1e-14)
+
+
+def test_a_sparse_matrix_is_no_tensor_and_no_list() -> None:
+    """Functions of tensors say what they were given; a matrix is not iterated over without an end."""
+    x, d = sparse.csr_matrix("x"), T.dmatrix("d")
+    for wrong in (lambda: T.exp(x), lambda: T.dot(d, x), lambda: d / x, lambda: T.constant(made(2, 2))):
+        with pytest.raises(TypeMismatch, match="is sparse, and a tensor is needed") as raised:
+            wrong()
+        assert "x.toarray()" in str(raised.value)
+    with pytest.raises(TypeMismatch, match="x cannot be iterated over"):
+        sparse.vstack(x)
