@@ -99,11 +99,11 @@ def vectorize(outputs: Any, replace: Mapping[Variable, Any]) -> Any:
     >>> vectorize(slope, {x: many}).type.ndim
     2
     """
-    pairs = {old: as_variable(new) for old, new in replace.items()}
+    pairs = {old: as_variable(new) for old, new in dict(replace).items()}
     for old, new in pairs.items():
         if new.type.ndim != old.type.ndim + 1:
             raise complaint(TypeMismatch, f"vectorize: many values of {old!r} have {old.type.ndim + 1} axes, not"
-                            f" {new.type.ndim}", old, new)
+                            f" {new.type.ndim}", old, new, fix="stack the values along a new first axis")
     if not pairs:
         raise TypeMismatch("vectorize: nothing is to be replaced", fix="vectorize(y, {x: many})")
     several = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -89,7 +89,8 @@ class COp(Op):
 
     def prepare(self, *arguments: Any) -> Sequence[Variable]:
         if len(arguments) != len(self.itypes):
-            raise TypeMismatch(f"{self} takes {len(self.itypes)} arguments, not {len(arguments)}")
+            raise TypeMismatch(f"{self} takes {len(self.itypes)} arguments, not {len(arguments)}",
+                               fix="one for each of itypes")
         return [cast(as_variable(a), t.dtype) for a, t in zip(arguments, self.itypes)]
 
     def infer(self, *inputs: Variable) -> list[TensorType]:

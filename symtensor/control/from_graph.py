@@ -75,7 +75,8 @@ class OpFromGraph:
     def __call__(self, *arguments: Any) -> Any:
         """The outputs for other values of the inputs: one variable, or a list. Raises TypeMismatch."""
         if len(arguments) != len(self.inputs):
-            raise TypeMismatch(f"{self!r} takes {len(self.inputs)} arguments, not {len(arguments)}")
+            raise TypeMismatch(f"{self!r} takes {len(self.inputs)} arguments, not {len(arguments)}",
+                               fix=f"give {', '.join(map(repr, self.inputs))}")
         given = [_fitting(wanted, as_variable(v)) for wanted, v in zip(self.inputs, arguments)]
         made: Sequence[Variable] = substitute(self.outputs, dict(zip(self.inputs, given)))
         if self._overrides is not None:  # a mark stands between the inputs and all that uses the outputs

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Op, Variable, describe, equal_sizes
+from symtensor.ir.node import Op, Variable, at_most, describe, equal_sizes
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota
@@ -90,6 +90,7 @@ class RealFourierBack(Op):
     def infer(self, half: Variable, length: Variable) -> TensorType:
         _check(half, 3, pairs=True)
         *batch, kept, _ = half.type.shape
+        at_most(1, kept, f"{self}: half of the spectrum has one place at least")
         equal_sizes(kept, dims.floordiv(size_of(length), 2) + 1, "half of the spectrum and the length")
         return TensorType.of(half.type.dtype, (*batch, size_of(length)))
 

@@ -88,7 +88,7 @@ def test_what_is_refused(make: Any, message: str) -> None:
 
 def test_arguments_that_do_not_fit() -> None:
     op = st.OpFromGraph([x], [x], name="same")
-    with pytest.raises(TypeMismatch, match="same takes 1 arguments, not 2"):
+    with pytest.raises(TypeMismatch, match=r"same takes 1 arguments, not 2(.|\n)*fix +give x"):
         op(x, x)
     with pytest.raises(TypeMismatch, match="has 2 axes, and x has 1"):
         op(T.dmatrix("m"))

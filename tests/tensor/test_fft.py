@@ -79,3 +79,12 @@ def test_a_convolution_by_spectra() -> None:
 def test_what_is_refused(make: Any, message: str) -> None:
     with pytest.raises((TypeMismatch, ShapeError), match=message):
         make()
+
+
+def test_half_of_a_spectrum_is_not_empty() -> None:
+    """Found before anything is computed from the number of places, which would be negative."""
+    x = T.dtensor3("x")
+    f = st.function([x], fft.irfft(x))
+    with pytest.raises(ShapeError, match="half of the spectrum has one place at least"):
+        f(np.zeros((3, 0, 2)))
+    assert f(np.zeros((3, 1, 2))).shape == (3, 0)
