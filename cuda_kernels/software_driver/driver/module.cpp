@@ -173,8 +173,28 @@ API cuModuleLoadData(CUmodule *module, const void *image) {
     });
 }
 
-API cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned, int *, void **) {
-    return cuModuleLoadData(module, image);
+API cuGetErrorString(CUresult code, const char **text);
+
+/* Of what a linker would be told only its logs are filled: what went wrong, and nothing else. Their sizes are given as
+ * the values of options of their own, and so is what they hold afterwards. */
+API cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count, int *options, void **values) {
+    enum { INFO_LOG = 3, INFO_LOG_SIZE, ERROR_LOG, ERROR_LOG_SIZE };
+    CUresult result = cuModuleLoadData(module, image);
+    const char *error = "";
+    if (result != CUDA_SUCCESS) cuGetErrorString(result, &error);
+    for (unsigned i = 0; i < count; i++) {
+        if (options[i] != INFO_LOG && options[i] != ERROR_LOG) continue;
+        std::string text = options[i] == ERROR_LOG ? error : "";
+        for (unsigned j = 0; j < count; j++) {
+            if (options[j] != options[i] + 1) continue;
+            size_t room = (size_t)values[j];
+            if (room == 0) continue;
+            text.resize(std::min(text.size(), room - 1));
+            memcpy(values[i], text.c_str(), text.size() + 1);
+            values[j] = (void *)text.size();
+        }
+    }
+    return result;
 }
 API cuModuleLoadFatBinary(CUmodule *module, const void *image) { return cuModuleLoadData(module, image); }
 
