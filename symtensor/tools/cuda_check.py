@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from symtensor.base.config import config
 from symtensor.runtime.cuda import software
 
 __all__ = ["checked", "findings_text", "traffic_text"]
@@ -42,6 +43,7 @@ def checked(program: str, arguments: Sequence[str] = (), *, mode: str = "check",
 def _run(program: str, arguments: Sequence[str]) -> bool:
     """Run a program as the main one; whether it failed, which is then on standard error."""
     before, sys.argv = sys.argv, [program, *arguments]
+    driver, config.cuda_driver = config.cuda_driver, "software"
     try:
         runpy.run_path(program, run_name="__main__")
     except SystemExit as leaving:
@@ -50,7 +52,7 @@ def _run(program: str, arguments: Sequence[str]) -> bool:
         traceback.print_exc()
         return True
     finally:
-        sys.argv = before
+        sys.argv, config.cuda_driver = before, driver
     return False
 
 

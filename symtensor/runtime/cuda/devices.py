@@ -122,7 +122,8 @@ def _compiler(architecture: str) -> Compiler:
     if architecture != "software":
         return nvrtc_compiler(architecture)
     from symtensor.runtime.cuda import software
-    return Compiler(f"software {software.driver_directory()}", software.module)
+    kind = "checked" if software.current_mode() == "check" else "plain"  # a plain module does not run in the mode check
+    return Compiler(f"software {kind} {software.driver_directory()}", software.module)
 
 
 @cache
