@@ -42,11 +42,31 @@ class Function:
     @classmethod
     def of(cls, parameters: Sequence[Variable], results: Sequence[Variable]) -> Function:
         """The function from `parameters` to `results`. Raises GraphError if these depend on anything else."""
-        graph = Graph(parameters, results)
-        free = graph.inputs[len(parameters):]
+        return cls._closed(Graph(parameters, results), len(parameters))
+
+    @classmethod
+    def _closed(cls, graph: Graph, count: int) -> Function:
+        free = graph.inputs[count:]
         if free:
             raise GraphError("a function may depend on its parameters only", operands=map(describe, free))
         return cls(graph)
+
+    def part(self, parameters: Sequence[int], results: Sequence[int]) -> Function:
+        """The function from some parameters to some results, by their numbers; what tells their sizes stays in it.
+
+        Raises GraphError if they depend on other parameters.
+
+        >>> from symtensor.types.tensor import TensorType
+        >>> x, y = (Variable(TensorType("float64", (None,)), name=name) for name in "xy")
+        >>> Function.of([x, y], [x * 2, x + y]).part([0], [0])
+        (x) -> ((x * 2.0))
+        """
+        graph = self.graph.part([self.parameters[n] for n in parameters], [self.results[n] for n in results])
+        return self._closed(graph, len(parameters))
+
+    def replaced(self, known: Mapping[Variable, Variable]) -> Function:
+        """The function in which some variables are others, also where they tell sizes."""
+        return self._closed(self.graph.part(self.parameters, self.results, known), len(self.parameters))
 
     @property
     def parameters(self) -> list[Variable]:

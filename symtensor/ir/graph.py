@@ -369,19 +369,48 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph of its own that is the same: what is known of sizes included."""
-        sources = list(self.sources.items())
-        made = Graph(self.inputs, self.outputs + [variable for _, variable in sources])
-        copies = made.outputs[len(self.outputs):]
-        del made.outputs[len(self.outputs):]
+        made = self._again(self.inputs, self.outputs, self.sources)
         made.origin = {new: self.origin[old] for new, old in made.origin.items()}
         stated = {equation for equation, _ in self.equations}
         made.equations = self.equations + [pair for pair in made.equations if pair[0] not in stated]
+        return made
+
+    def part(self, inputs: Sequence[Variable], outputs: Sequence[Variable],
+             known: Mapping[Variable, Variable] | None = None) -> Graph:
+        """A graph of its own from some inputs to some outputs, with what is known of sizes and tells those it needs.
+
+        What variables are in it can be said by `known`.
+        """
+        told = self.telling(outputs)
+        roots = substitute([*outputs, *told.values()], known or {})
+        return self._again(inputs, roots[:len(outputs)], dict(zip(told, roots[len(outputs):])))
+
+    def telling(self, outputs: Sequence[Variable]) -> dict[Symbol, Variable]:
+        """The sources that are computed for `outputs`, or tell what sizes are that ops need for them."""
+        found: dict[Symbol, Variable] = {}
+        pending, inputs = list(outputs), set(self.inputs)
+        while pending:
+            nodes = applications(pending, inputs)
+            needed = {symbol for node in nodes for size in node.op.sizes()
+                      for whole in (size, self.solution(size)) for symbol in dims.symbols_of(whole)}
+            computed = {v for node in nodes for v in node.outputs}
+            new = {symbol: v for symbol, v in self.sources.items()
+                   if symbol not in found and (symbol in needed or v in computed)}
+            found.update(new)
+            pending = list(new.values())
+        return found
+
+    def _again(self, inputs: Sequence[Variable], outputs: Sequence[Variable],
+               sources: Mapping[Symbol, Variable]) -> Graph:
+        made = Graph(inputs, [*outputs, *sources.values()])
+        copies = made.outputs[len(outputs):]
+        del made.outputs[len(outputs):]
         again, made.solution = made.solution, SizeSolution()  # in this graph another of two sizes may stand for both
         for old, new in self.solution.pairs():
             made.solution.record(old, new)
         for old, new in again.pairs():
             made.solution.assume(old, new)
-        for (symbol, _), variable in zip(sources, copies):
+        for symbol, variable in zip(sources, copies):
             made._answer_for(symbol, variable)
         return made
 

@@ -29,7 +29,7 @@ from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
 from symtensor.ops.elementwise import zeros_like
 from symtensor.ops.shape import broadcast_like
-from symtensor.ops.size import SizeValue, size_of, size_value, told_by, truth_of
+from symtensor.ops.size import SizeValue, computed_size, size_of, truth_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 from symtensor.types.dtype import INTEGERS
@@ -182,17 +182,13 @@ def inlined(function: Function, given: Sequence[Variable]) -> list[Variable]:
     sizes, sources = sizes_of(function, given), function.graph.sources
 
     def here(symbol: Symbol) -> Size | None:
-        known = sizes(dims.of_atom(symbol))
-        source = sources.get(symbol)
-        if known is not None or source is None:
-            return known
-        computed = made.get(source, source)
-        return told_by(computed) if symbol.axis is None else computed.type.shape[symbol.axis]
+        return sizes(dims.of_atom(symbol))
 
     for node in function.graph.nodes():
         with provenance.attributed(node.lines):
-            if isinstance(node.op, SizeValue):
-                made[node.outputs[0]] = size_value(dims.substitute(node.op.size, here))
+            if isinstance(node.op, SizeValue):  # what the function computes must lead from what tells it to its users
+                told = {symbol: made.get(source, source) for symbol, source in sources.items() if here(symbol) is None}
+                made[node.outputs[0]] = computed_size(dims.substitute(node.op.size, here), told)
             else:
                 made.update(zip(node.outputs, node.op.make(*(made.get(v, v) for v in node.inputs))))
     return [made.get(v, v) for v in function.results]

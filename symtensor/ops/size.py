@@ -30,7 +30,7 @@ from symtensor.types.polynomial import Compound, Fold
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Dimension", "SizeValue", "computed_size", "dimension", "integer", "shape_of", "size_of", "size_value",
-           "told_by", "truth_of"]
+           "truth_of"]
 
 _SCALAR = TensorType("int64", ())
 
@@ -194,11 +194,6 @@ def truth_of(condition: Variable) -> Size:
     if condition.known_size is None:
         condition.known_size = dims.symbol(condition.name or f"truth{condition.serial}", condition)
     return condition.known_size
-
-
-def told_by(variable: Variable) -> Size:
-    """The size that is the value of a scalar, an integer or a bool."""
-    return truth_of(variable) if variable.type.dtype == "bool" else size_of(variable)
 
 
 def _size_inputs(variable: Variable) -> Sequence[Variable]:

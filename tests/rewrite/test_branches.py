@@ -65,6 +65,27 @@ def test_equal_branches():
     assert not branches_of(optimized(st.ifelse(c, T.exp(x * 1), T.exp(x)))[0])
 
 
+@pytest.mark.parametrize("others", [[x], [T.exp(x)], [T.exp(x), y]])
+def test_what_tells_a_size_stays_in_the_side_that_needs_it(others):
+    rows = st.ifelse(d > 0, x, y).shape[0]
+    chosen = st.ifelse(c > 0, [T.constant(1.0), *others], [(rows * x).sum(), *others])
+    f = st.function([c, d, x, y], chosen, on_unused_input="ignore")
+    for holds, expected in ((0, 9.0), (1, 6.0)):
+        found, *same = f(0, holds, [1.0, 2.0], [1.0, 2.0, 3.0])
+        assert found == expected and len(same) == len(others)
+
+
+def test_what_tells_a_size_stays_in_a_side_into_which_something_moves():
+    rows, more = st.ifelse(d > 0, x, y).shape[0], T.exp(x)
+    outputs = [st.ifelse(c > 0, T.constant(1.0), (rows * more).sum()), more.shape[0]]
+    assert optimized(*outputs)[1]["needed_by_one_branch"]
+    f = st.function([c, d, x, y], outputs)
+    for holds, times in ((0, 3), (1, 2)):
+        found, count = f(0, holds, [1.0, 2.0], [1.0, 2.0, 3.0])
+        np.testing.assert_allclose(found, times * np.exp([1.0, 2.0]).sum())
+        assert count == 2
+
+
 def test_outputs_that_nothing_uses():
     graph, fired = optimized(st.ifelse(c, [T.exp(x), T.sin(y)], [x, y])[0])
     (one,) = branches_of(graph)

@@ -14,8 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from symtensor.ir import provenance
-from symtensor.ir.function import Function
-from symtensor.ir.graph import applications, substitute
+from symtensor.ir.graph import applications
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops.branch import Branch
 from symtensor.ops.index import SetSubtensor, Subtensor, gather, scatter, set_subtensor, subtensor
@@ -63,7 +62,7 @@ def _in_sides(node: Apply, changing: Collection[Variable]) -> dict[Variable, Var
     for side in node.op.functions().values():
         varying = {own for own, given in zip(side.parameters, node.inputs[1:]) if given in changing}
         found = elements_at(side.results, varying)
-        sides.append(Function.of(side.parameters, substitute(side.results, found)) if found else side)
+        sides.append(side.replaced(found) if found else side)
     made = Branch(*sides)
     return {} if made == node.op else dict(zip(node.outputs, made.make(*node.inputs)))
 

@@ -110,23 +110,22 @@ def _without_equal(node: Apply, users: Users) -> list[Variable | None] | None:
     otherwise = _knowing(node.op.otherwise, condition, given, False)
     equal = _equal_results(then, otherwise)
     kept = [n for n, v in enumerate(node.outputs) if v in users and not equal[n]]
-    read = {number for side in (then, otherwise) for number, own in enumerate(side.parameters)
-            if own in _leaves(side, kept)}
+    read = sorted({number for side in (then, otherwise) for number, own in enumerate(side.parameters)
+                   if own in _leaves(side, kept)})
     if len(kept) == len(node.outputs) and len(read) == len(given):
         return None
-    functions = [Function.of([own for n, own in enumerate(side.parameters) if n in read],
-                             [side.results[n] for n in kept]) for side in (then, otherwise)]
-    arguments = [v for n, v in enumerate(given) if n in read]
-    made = iter(Branch(*functions).make(condition, *arguments) if kept else ())
+    sides = (side.part(read, kept) for side in (then, otherwise))
+    made = iter(Branch(*sides).make(condition, *(given[n] for n in read)) if kept else ())
     outside = [n for n, v in enumerate(node.outputs) if v in users and equal[n]]
-    same = dict(zip(outside, inlined(Function.of(then.parameters, [then.results[n] for n in outside]), given)))
+    same = dict(zip(outside, inlined(then.part(range(len(given)), outside), given)))
     return [next(made) if n in kept else same.get(n) for n in range(len(node.outputs))]
 
 
 def _leaves(side: Function, wanted: Sequence[int] | None = None) -> set[Variable]:
     """What of the parameters some results of a side depend on, by default all; be it for their sizes only."""
-    results = side.results if wanted is None else [side.results[n] for n in wanted]
     parameters, graph = set(side.parameters), side.graph
+    results = side.results if wanted is None else [side.results[n] for n in wanted]
+    results = [*results, *graph.telling(results).values()]
     needed = {symbol for node in applications(results, parameters) for size in node.op.sizes()
               for whole in (size, graph.solution(size)) for symbol in dims.symbols_of(whole)}
     sized = {v for v in parameters for size in (*v.type.shape, *graph.origin[v].type.shape)
@@ -140,7 +139,7 @@ def _knowing(side: Function, condition: Variable, given: Sequence[Variable], tru
     if condition not in given:
         return side
     known = {own: Constant(truth) for own, v in zip(side.parameters, given) if v is condition}
-    return Function.of(side.parameters, substitute(side.results, known))
+    return side.replaced(known)
 
 
 def _equal_results(then: Function, otherwise: Function) -> list[bool]:
