@@ -20,14 +20,15 @@ from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.effects import Assert
 from symtensor.ops.elementwise import cast
-from symtensor.ops.index import Iota, gather
+from symtensor.ops.index import Iota, gather, scatter
 from symtensor.ops.ordering import Cumulate, Search
 from symtensor.ops.size import dimension
 from symtensor.ops.sparse import SampledDot, SparseDot, SparseDotTransposed
 from symtensor.sparse.structure import as_format, check_sparse, coordinates, merged
 from symtensor.sparse.variable import SparseVariable, as_sparse_or_tensor_variable, is_sparse
-from symtensor.tensor.creation import ones
-from symtensor.types.dtype import COMPLEX, promote
+from symtensor.tensor.creation import ones, zeros
+from symtensor.tensor.manipulation import specify_shape
+from symtensor.types.dtype import COMPLEX, DISCRETE, promote
 
 __all__ = ["dot", "structured_dot", "true_dot", "sampling_dot", "usmm"]
 
@@ -54,13 +55,23 @@ def _by_dense(x: SparseVariable, y: Variable) -> Variable:
     dtype = promote(x.dtype, y.type.dtype)
     if dtype in COMPLEX:
         raise complaint(TypeMismatch, "dot: a sparse matrix of complex numbers has no product", y)
-    inner = dtype if dtype in ("float32", "float64") else "float32" if dtype == "float16" else "float64"
-    data, dense = cast(x.data, inner), cast(y, inner)
-    if y.type.ndim == 1:
-        dense = dense.dimshuffle(0, "x")  # type: ignore[attr-defined]
-    product = SparseDot() if x.format == "csr" else SparseDotTransposed()
-    found = cast(product(data, x.indices, x.starts, dense, x.minor), dtype)
+    dense = y.dimshuffle(0, "x") if y.type.ndim == 1 else y  # type: ignore[attr-defined]
+    found = _exactly(x, dense, dtype) if dtype in DISCRETE else _by_routine(x, dense, dtype)
     return found[:, 0] if y.type.ndim == 1 else found  # type: ignore[index,no-any-return]
+
+
+def _by_routine(x: SparseVariable, y: Variable, dtype: str) -> Variable:
+    inner = "float64" if dtype == "float64" else "float32"
+    product = SparseDot() if x.format == "csr" else SparseDotTransposed()
+    return cast(product(cast(x.data, inner), x.indices, x.starts, cast(y, inner), x.minor), dtype)
+
+
+def _exactly(x: SparseVariable, y: Variable, dtype: str) -> Variable:
+    """The product of integers, which floats do not hold: each element times a row of y, added to its row."""
+    rows, columns = coordinates(x)
+    inner = specify_shape(cast(y, dtype), (x.sizes[1], None))
+    products = cast(x.data, dtype).dimshuffle(0, "x") * gather(inner, {0: columns})  # type: ignore[attr-defined]
+    return scatter(zeros([x.sizes[0], dimension(y, 1)], products.type.dtype), {0: rows}, products, add=True)
 
 
 def structured_dot(x: Any, y: Any) -> Any:

@@ -138,6 +138,18 @@ def test_products(format: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
+def test_products_of_integers_are_exact(format: str) -> None:
+    """Also beyond what floats hold; sizes that do not fit are an error."""
+    a = scipy.sparse.csr_matrix([[0, 2, 0], [1, 0, 3]], dtype="int64").asformat(format)
+    v = np.array([2**60 + 1, 2**53 + 1, 1])
+    x, y = sparse.matrix(format, "x", "int64"), T.lvector("y")
+    f = st.function([x, y], sparse.dot(x, y))
+    assert f(a, v).tolist() == [2 * (2**53 + 1), 2**60 + 4]
+    with pytest.raises(ShapeError):
+        f(a, v[:2])
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_gradients_of_products(format: str) -> None:
     """By the dense matrix, and by the sparse one: what it stores."""
     a, w = made(5, 4, format), np.random.default_rng(2).normal(size=(4, 3))
