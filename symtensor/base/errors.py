@@ -55,8 +55,8 @@ class ShapeError(SymtensorError, ValueError):
     """Sizes that contradict each other."""
 
 
-class IndexOutOfRange(SymtensorError, IndexError):
-    """An index outside the dimension it points into."""
+class IndexOutOfRange(ShapeError, IndexError):
+    """An index outside the dimension it points into, or more indices than dimensions."""
 
 
 class AssertionFailed(SymtensorError, AssertionError):

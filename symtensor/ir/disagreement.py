@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from symtensor.base.errors import IndexOutOfRange, ShapeError, SymtensorError
 
-__all__ = ["equation_error", "declaration_error"]
+__all__ = ["equation_error", "declaration_error", "limit_error"]
 
 Side = tuple[str, int]
 """A size as text, and the number it is."""
@@ -24,12 +24,17 @@ def equation_error(meaning: str, compare: str, left: Side, right: Side, where: I
                    operands: Iterable[str] = ()) -> SymtensorError:
     """The error for an equation ("eq") or inequality ("le") that does not hold."""
     if compare == "le":
-        kind = IndexOutOfRange if "index" in meaning else ShapeError
         values = [f"{text} = {value}" for text, value in (left, right) if text != str(value)]
-        return kind(meaning, where=where, operands=[*operands, *values])
+        return limit_error(meaning, where=where, operands=[*operands, *values])
     broadcasts = meaning.removeprefix("sizes of axis ").isdigit() and 1 in (left[1], right[1])
     return ShapeError(f"{meaning}: {_is(left)} and {_is(right)}", where=where, operands=operands,
                       fix=_STRETCH if broadcasts else None)
+
+
+def limit_error(meaning: str, where: Iterable[str] = (), operands: Iterable[str] = ()) -> SymtensorError:
+    """The error for an inequality that does not hold."""
+    kind = IndexOutOfRange if "index" in meaning else ShapeError
+    return kind(meaning, where=where, operands=operands)
 
 
 def declaration_error(name: str, axis: int, actual: int, declared: Side, where: Iterable[str] = ()) -> SymtensorError:

@@ -27,6 +27,7 @@ import numpy as np
 
 from symtensor.base.errors import MissingMethodError, ShapeError, SymtensorError, TypeMismatch
 from symtensor.ir import provenance
+from symtensor.ir.disagreement import limit_error
 from symtensor.ir.formula import Piece, formula, operator
 from symtensor.ir.puts import Puts
 from symtensor.ir.routine import RoutineCall
@@ -420,7 +421,7 @@ def at_most(left: Size, right: Size, meaning: str) -> None:
     """Called from `Op.infer`: `left <= right` must hold. Raises ShapeError when it cannot."""
     difference = dims.lower_bound(left - right)
     if difference > 0:
-        raise ShapeError(meaning)
+        raise limit_error(meaning)
     if dims.upper_bound(left - right) > 0:
         _state(left, right, meaning, "le")
 
@@ -435,8 +436,10 @@ def restate(equation: Equation, left: Size, right: Size, lines: provenance.Lines
     if left == right or (not is_equation and dims.upper_bound(difference) <= 0):
         return
     if dims.known_different(left, right) if is_equation else dims.lower_bound(difference) > 0:
-        what = f"{equation.meaning}: {left} and {right} can never be equal" if is_equation else equation.meaning
-        raise ShapeError(what, where=provenance.describe(lines), operands=equation.describe())
+        where, operands = provenance.describe(lines), equation.describe()
+        if not is_equation:
+            raise limit_error(equation.meaning, where, operands)
+        raise ShapeError(f"{equation.meaning}: {left} and {right} can never be equal", where=where, operands=operands)
     node = _inference.node
     if node is not None:
         node.equations.append(Equation(left, right, equation.meaning, equation.compare, equation.operands, lines))

@@ -21,13 +21,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from symtensor.base.errors import GraphError, ShapeError, TypeMismatch
+from symtensor.base.errors import GraphError, IndexOutOfRange, ShapeError, TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Entry, SetSubtensor, Subtensor, gather, nonzero, parse_basic, scatter
-from symtensor.ops.shape import Dimshuffle, SpecifyShape, dimshuffle, pad_left
-from symtensor.ops.size import Dimension, shape_of
+from symtensor.ops.shape import Dimshuffle, SpecifyShape, dimshuffle, drop_axes, expand_dims, pad_left
+from symtensor.ops.size import Dimension, integer, shape_of
 from symtensor.tensor.arguments import elements_of, vector_of
 from symtensor.types.dtype import INTEGERS
 
@@ -39,10 +39,11 @@ class Place:
     """A part of `base` as the user wrote it.
 
     First the basic index (`entries` with their integer `bounds`) is taken, then the arrays are gathered (`arrays` by
-    axis), then `order` permutes axes and makes new ones (-1).
+    axis), then `order` permutes axes and makes new ones (-1). The user's tensor has not the axes `added` of the base.
     """
 
     base: Variable
+    added: Sequence[int] = ()
     entries: tuple[Entry, ...] = ()
     bounds: list[Variable] = field(default_factory=list)
     arrays: dict[int, Variable] = field(default_factory=dict)
@@ -61,8 +62,10 @@ class Place:
         return not moves or any(entry != Entry() for entry in self.entries)
 
     def write(self, part: Variable, y: Variable, add: bool) -> Variable:
-        """The base with this part set to y, or increased by it."""
-        y = self._unordered(y, part)
+        """The user's tensor with this part set to y, or increased by it."""
+        return drop_axes(self._written(self._unordered(y, part), add), self.added)
+
+    def _written(self, y: Variable, add: bool) -> Variable:
         if not self.arrays:
             return SetSubtensor(self.entries, add)(self.base, cast(y, self.base.type.dtype), *self.bounds)
         if not self._cuts():
@@ -118,9 +121,9 @@ def _sizes_at(x: Variable, index: Any) -> Variable | None:
 # -- reading an index -------------------------------------------------------------------------------------
 
 def _located(x: Variable, index: Any) -> Place:
-    items = _items(x, index if isinstance(index, tuple) else (index,))
+    base, items, added = _items(x, index if isinstance(index, tuple) else (index,))
     arrays_given = any(isinstance(item, Variable) and item.type.ndim for item in items)
-    place = Place(x)
+    place = Place(base, added)
     basic: list[Any] = []
     layout: list[Any] = []  # of the result: axes after the basic index, None for a new one, "array"; and ellipses
     kept = 0
@@ -138,8 +141,8 @@ def _located(x: Variable, index: Any) -> Place:
         elif arrays_given:
             layout.append("array")
         kept += isinstance(item, slice) or arrays_given
-    place.entries, place.bounds = parse_basic(x, basic)
-    layout += range(kept, kept + x.type.ndim - len(basic))
+    place.entries, place.bounds = parse_basic(base, basic)
+    layout += range(kept, kept + base.type.ndim - len(basic))
     place.order = _order(layout, place.arrays)
     return place
 
@@ -169,27 +172,36 @@ def _order(layout: list[Any], arrays: dict[int, Variable]) -> tuple[int, ...]:
     return tuple(order)
 
 
-def _items(x: Variable, index: tuple[Any, ...]) -> list[Any]:
-    """The entries of an index, each None, a slice, an integer variable, or an ellipsis, now followed by its slices."""
+def _items(x: Variable, index: tuple[Any, ...]) -> tuple[Variable, list[Any], list[int]]:
+    """What is indexed, the entries of its index, and the axes of it that `x` has not.
+
+    Each entry is None, a slice, an integer variable, or an ellipsis, now followed by its slices. A mask without axes
+    is an index into a new axis.
+    """
     entries = [entry if _is_basic(entry) else _array(x, entry) for entry in index]
     taken = sum(_axes_taken(entry) for entry in entries)
     if taken > x.type.ndim:
-        raise complaint(ShapeError, f"{taken} indices for {x.type.ndim} axes", x, fix="write None for each new axis")
+        raise complaint(IndexOutOfRange, f"{taken} indices for {x.type.ndim} axes", x,
+                        fix="write None for each new axis")
     if sum(entry is Ellipsis for entry in entries) > 1:
         raise complaint(TypeMismatch, "an index has at most one ellipsis", x, fix="write : for single axes")
-    items: list[Any] = []
-    axis = 0
+    base, items, added, axis = x, list[Any](), list[int](), 0
     for entry in entries:
         if entry is Ellipsis:
             items += [Ellipsis] + [slice(None)] * (x.type.ndim - taken)
             axis += x.type.ndim - taken
         elif isinstance(entry, Variable) and entry.type.dtype == "bool":
-            items += _positions(x, entry, axis)
+            if not entry.type.ndim:
+                base = expand_dims(base, [axis])
+                entry = Constant(entry.data[None]) if isinstance(entry, Constant) else pad_left(entry, 1)
+                added.append(axis)
+            base, positions = _positions(base, entry, axis)
+            items += positions
             axis += entry.type.ndim
         else:
             items.append(entry)
             axis += entry is not None
-    return items
+    return base, items, added
 
 
 def _is_basic(entry: Any) -> bool:
@@ -207,16 +219,22 @@ def _array(x: Variable, entry: Any) -> Variable:
     if isinstance(entry, (list, tuple)) and not len(entry):
         entry = np.zeros(0, "int64")
     index = as_variable(entry)
-    if index.type.dtype in INTEGERS or (index.type.dtype == "bool" and index.type.ndim):
+    if index.type.dtype in INTEGERS or index.type.dtype == "bool":
         return index
-    fix = "index with x[None] or use switch" if index.type.dtype == "bool" else 'cast it: index.astype("int64")'
-    raise complaint(TypeMismatch, f"{x!r} cannot be indexed by {entry!r}", x, index, fix=fix)
+    raise complaint(TypeMismatch, f"{x!r} cannot be indexed by {entry!r}", x, index,
+                    fix='cast it: index.astype("int64")')
 
 
-def _positions(x: Variable, mask: Variable, axis: int) -> Sequence[Variable]:
-    """Where a mask over the axes of x from `axis` on is true; that its shape is theirs is checked."""
-    sizes = shape_of(x)[axis:axis + mask.type.ndim]
-    return nonzero(SpecifyShape(mask.type.ndim)(mask, *sizes))
+def _positions(x: Variable, mask: Variable, axis: int) -> tuple[Variable, Sequence[Variable]]:
+    """Where a mask over the axes of x from `axis` on is true; and x, if it is x whose sizes are checked to be its."""
+    sizes = list(shape_of(x))
+    covered = slice(axis, axis + mask.type.ndim)
+    if not isinstance(mask, Constant):
+        return x, nonzero(SpecifyShape(mask.type.ndim)(mask, *sizes[covered]))
+    if x.type.shape[covered] != mask.type.shape:
+        sizes[covered] = [integer(size) for size in mask.data.shape]
+        x = SpecifyShape(x.type.ndim)(x, *sizes)
+    return x, [Constant(positions) for positions in np.nonzero(mask.data)]
 
 
 # -- writing ----------------------------------------------------------------------------------------------
