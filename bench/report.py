@@ -42,10 +42,10 @@ class Result:
 
     def rival(self) -> str | None:
         """The peer that the ratio is to: the one the case names, or the best."""
+        if self.case.rival:
+            return self.case.rival if self.rounds.get(self.case.rival) else None
         compilers = [name for name in self.rounds if name not in (OURS, "numpy")]  # NumPy is the plain way, no rival
         peers = {name: self.value(name) for name in compilers if self.rounds[name]}
-        if self.case.rival:
-            return self.case.rival if self.case.rival in peers else None
         return min(peers, key=lambda name: peers[name] or 0.0, default=None)
 
     def ratio(self) -> float | None:

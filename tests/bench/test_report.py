@@ -23,7 +23,9 @@ def test_ratio_is_of_medians_to_the_fastest_peer() -> None:
 
 
 def test_named_rival() -> None:
-    assert Result(Case("c", bar=4, rival="numpy"), rounds=ROUNDS).met() is False
+    result = Result(Case("c", bar=4, rival="numpy"), rounds=ROUNDS)
+    assert result.rival() == "numpy" and result.ratio() == 3.0 and result.met() is False
+    assert Result(Case("c", bar=4, rival="torch"), rounds=ROUNDS).rival() is None
 
 
 def test_both_bars_count() -> None:
