@@ -1,8 +1,9 @@
 """How things are timed: cases, the loop around a call, and the process that each framework runs in.
 
 A family is a module with `CASES`, with `MAKERS`, which for each framework makes the call to time from the arguments of
-a case, and with `reference`, what the call must return, or what the family's `observed` makes of it. The process is told case names on its standard input and
-answers each with one line of JSON. It is idle while others are measured, so that thread pools do not collide.
+a case, and with `reference`, what the call must return, or what the family's `observed` makes of it. The process is
+told case names on its standard input and answers each with one line of JSON. It is idle while others are measured, so
+that thread pools do not collide.
 
 >>> Case("sum of 10", (10,), bar=2.0).limit({"read": 1e9})
 >>> Case("sum of 10", (10,), bar=2.0, read=40).limit({"read": 1e9})
