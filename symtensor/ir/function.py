@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
+from hashlib import sha256
 from pickle import PicklingError
 from typing import Any
 
@@ -90,20 +91,23 @@ class Function:
         return self if made == self else made
 
     @cached_property
-    def text(self) -> str | None:
-        """What makes two functions one: the graph as text, without names; None if an op has no text."""
+    def identity(self) -> str | None:
+        """What makes two functions one: a digest of the graph's text without names; None if an op has no text.
+
+        Functions in it are in that text by their identity, so that a nest of them is read once, not once a level.
+        """
         try:
-            return text.to_text(self.graph, names=False)
+            return sha256(text.to_text(self.graph, names=False).encode()).hexdigest()
         except TextError:
             return None
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Function) and self.text is not None and self.text == other.text
+        return isinstance(other, Function) and self.identity is not None and self.identity == other.identity
 
     def __hash__(self) -> int:
-        return hash(self.text) if self.text is not None else id(self)
+        return hash(self.identity) if self.identity is not None else id(self)
 
     def __reduce__(self) -> Any:
         graph = self.graph.copy()
@@ -250,4 +254,5 @@ class _Renaming:
         return self._new.get(dims.of_atom(symbol))
 
 
-text.register_parameter("function", Function, lambda function: function.graph, Function)
+text.register_parameter("function", Function, lambda function: function.graph, Function,
+                        lambda function: function.identity)

@@ -47,7 +47,7 @@ __all__ = ["from_text", "register", "register_parameter", "text_and_places", "to
 _INLINE = 16
 """Constants of at most so many elements are written as numbers."""
 _named: dict[str, Any] = {}
-_written: dict[str, tuple[type, Callable[[Any], Graph], Callable[[Graph], Any]]] = {}
+_written: dict[str, tuple[type, Callable[[Any], Graph], Callable[[Graph], Any], Callable[[Any], str | None]]] = {}
 _ESCAPES = {ord(character): f"~{short}" for character, short in zip("~\n'\"\\", "tnaqb")}
 _ESCAPED = {short[1]: chr(character) for character, short in _ESCAPES.items()}
 """How the text of a graph is written within another: its length grows in proportion to the depth only."""
@@ -63,9 +63,13 @@ def register(name: str, value: Any) -> None:
 
 
 def register_parameter(name: str, kind: type, graph_of: Callable[[Any], Graph],
-                       of_graph: Callable[[Graph], Any]) -> None:
-    """Parameters of ops that are of class `kind` hold a graph, and are written as `name("...")`, with its text."""
-    _written[name] = kind, graph_of, of_graph
+                       of_graph: Callable[[Graph], Any], identity_of: Callable[[Any], str | None]) -> None:
+    """Parameters of ops that are of class `kind` hold a graph, and are written as `name("...")`, with its text.
+
+    Where no names are written, its identity is written: short, the same for graphs that have one text; None if an op
+    in it has no text.
+    """
+    _written[name] = kind, graph_of, of_graph, identity_of
 
 
 # -- writing ----------------------------------------------------------------------------------------------
@@ -193,7 +197,9 @@ class _Writer:
             return f"size({self._size(value)!r})"
         if isinstance(value, TensorType):
             return f"type({value.dtype!r}, {value.static_shape!r})"
-        for name, (kind, graph_of, _) in _written.items():
+        for name, (kind, graph_of, _, identity_of) in _written.items():
+            if isinstance(value, kind) and not self.names and (identity := identity_of(value)) is not None:
+                return f"{name}({identity})"
             if isinstance(value, kind):
                 inner = "\n".join(_Writer(graph_of(value), self.places, self.names).statements())
                 return f"{name}({inner.translate(_ESCAPES)!r})"
