@@ -1,5 +1,7 @@
 """What the canonical forms of sums and products share: constants as exact numbers, costs, flattening.
 
+New axes are made as late as can be, so that they stand between the parts of a sum or product: these are `Placed`.
+
 >>> from symtensor.ir.node import Constant
 >>> number(Constant([0.5, 0.5])), rounded(Fraction(1, 3), "float32"), is_exact(Fraction(1, 3), "float32")
 (Fraction(1, 2), 0.3333333432674408, False)
@@ -9,19 +11,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from symtensor.ir.graph import applications
-from symtensor.ir.node import Constant, Op, Variable
+from symtensor.ir.node import Apply, Constant, Op, Variable
 from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.shape import NEW, Dimshuffle
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.pattern import uniform
 from symtensor.types.dim import Size
 from symtensor.types.dtype import FLOATS, numpy_dtype
 
-__all__ = ["ONE", "number", "rounded", "is_exact", "literal", "flows_into", "opens", "by_shape", "cost"]
+__all__ = ["ONE", "Placed", "number", "rounded", "is_exact", "literal", "flows_into", "opens", "user_of", "by_shape",
+           "cost"]
 
 
 ONE = Fraction(1)
@@ -61,20 +66,68 @@ def literal(value: Fraction, dtype: str) -> Constant:
     return Constant(np.asarray(rounded(value, dtype), dtype=numpy_dtype(dtype)))
 
 
+def only_makes_axes(op: Op) -> bool:
+    """Whether an op makes axes of size 1 and does nothing else."""
+    if not isinstance(op, Dimshuffle):
+        return False
+    kept = [axis for axis in op.order if axis != NEW]
+    return len(kept) < len(op.order) and kept == list(range(len(kept)))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A part of a sum or product: a variable, with the order of a Dimshuffle that makes new axes if it has some."""
+
+    variable: Variable
+    order: tuple[int, ...] | None = None
+
+    @property
+    def value(self) -> Variable:
+        """The variable with its new axes."""
+        return self.variable if self.order is None else Dimshuffle(self.order)(self.variable)
+
+    def part(self, operand: Variable) -> Placed:
+        """An operand of what computes the variable, elementwise or by making axes: a part in its turn."""
+        node = self.variable.owner
+        assert node is not None
+        order: tuple[int, ...] | None = self.order
+        if only_makes_axes(node.op):
+            made = node.op.order  # type: ignore[attr-defined]
+            return Placed(operand, made if order is None else tuple(NEW if a == NEW else made[a] for a in order))
+        missing = self.variable.type.ndim - operand.type.ndim
+        if order is None or not operand.type.ndim:
+            return Placed(operand)
+        return Placed(operand, tuple(axis - missing if axis >= missing else NEW for axis in order))
+
+    def bare(self, context: Context) -> Placed:
+        """The same without new axes made for this part alone."""
+        node = self.variable.owner
+        if node is None or not only_makes_axes(node.op) or context.uses(self.variable) > 1:
+            return self
+        return self.part(node.inputs[0])
+
+
 def flows_into(variable: Variable, root: Variable, context: Context) -> bool:
     """Whether `variable` exists only to compute `root`: it may be taken apart."""
     return variable is root or context.uses(variable) == 1
 
 
+def opens(variable: Variable, ops: frozenset[str], context: Context) -> bool:
+    """Whether a variable exists only for its one user, and one of the elementwise `ops` computes it."""
+    variable = Placed(variable).bare(context).variable
+    node = variable.owner
+    return node is not None and getattr(node.op, "name", None) in ops and context.uses(variable) == 1
+
+
+def user_of(variable: Variable, context: Context) -> Apply | None:
+    """The node that uses a variable, perhaps with new axes, if there is only one."""
+    user = context.sole_user(variable)
+    return context.sole_user(user.outputs[0]) if user is not None and only_makes_axes(user.op) else user
+
+
 def extent(variable: Variable) -> tuple[int, int]:
     """An order in which what has fewer elements comes first, as far as that is known."""
     return sum(size != 1 for size in variable.type.shape), variable.type.ndim
-
-
-def opens(variable: Variable, ops: frozenset[str], context: Context) -> bool:
-    """Whether a variable exists only for its one user, and one of the elementwise `ops` computes it."""
-    node = variable.owner
-    return node is not None and getattr(node.op, "name", None) in ops and context.uses(variable) == 1
 
 
 def by_shape(operands: Iterable[Variable]) -> list[list[Variable]]:
@@ -99,4 +152,4 @@ def cost(expression: Variable, leaves: Iterable[Variable]) -> tuple[int, int, in
 
 def price_of(op: Op) -> int:
     """About how many additions an op costs for each element."""
-    return op.definition.cost if isinstance(op, Elementwise) else 1
+    return op.definition.cost if isinstance(op, Elementwise) else 0 if only_makes_axes(op) else 1

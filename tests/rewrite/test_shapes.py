@@ -9,7 +9,7 @@ from symtensor.ir.node import Constant
 from symtensor.ops.contract import matmul
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota, gather, join, scatter, set_subtensor, stack, subtensor
-from symtensor.ops.scalar import exp, stop_gradient, switch, tanh
+from symtensor.ops.scalar import exp, sqrt, square, stop_gradient, switch, tanh
 from symtensor.ops.shape import SpecifyShape, broadcast_to, dimshuffle, drop_axes, expand_dims, reshape, transpose
 from symtensor.ops.size import dimension, integer
 from tests.rewrite.forms import form, integers, matrix, rewritten, scalar, tensor3, text, vector
@@ -64,7 +64,14 @@ def test_spreading(expression, expected):
     (reshape(expand_dims(m, [1]), [-1]), "reshape[1](m, SizeValue(size=m.0*m.1)())"),
     (reshape(transpose(m), [-1]), "reshape[1](dimshuffle[1,0](m), SizeValue(size=m.0*m.1)())"),
     (reshape(exp(reshape(m, [-1])), [rows(m), dimension(m, 1)]), "exp(m)"),
-    (drop_axes(expand_dims(m, [1]), [1]), "m"),
+    (drop_axes(expand_dims(m, [1]), [1]), "m"), (exp(expand_dims(x, [1])), "dimshuffle[0,x](exp(x))"),
+    (exp(dimshuffle(m, [1, "x", 0])), "dimshuffle[0,x,1](exp(dimshuffle[1,0](m)))"),
+    (expand_dims(x, [1]) + expand_dims(y, [1]), "dimshuffle[0,x](add(x, y))"),
+    (expand_dims(x, [1]) + expand_dims(y, [0]), "add(dimshuffle[0,x](x), y)"),
+    (m + expand_dims(-x, [1]), "sub(m, dimshuffle[0,x](x))"),
+    (m - expand_dims(x - 1.0, [1]) - 1.0, "sub(m, dimshuffle[0,x](x))"),
+    (square(m / expand_dims(sqrt(x), [1])), "true_div(square(m), dimshuffle[0,x](x))"),
+    (m / expand_dims(x, [1]) * expand_dims(x * y, [1]), "mul(dimshuffle[0,x](y), m)"),
 ])
 def test_views(expression, expected):
     assert form(expression) == expected
@@ -74,6 +81,14 @@ def test_axes_of_a_value_others_use_stay():
     e = exp(m)
     graph = rewritten([transpose(e), e])
     assert [text(v) for v in graph.outputs] == ["dimshuffle[1,0](exp(m))", "exp(m)"]
+
+
+def test_new_axes_do_not_keep_users_from_sharing():
+    e = exp(expand_dims(x, [1]))
+    graph = rewritten([drop_axes(e, [1]), e * m, transpose(e), exp(x)])
+    assert [text(v) for v in graph.outputs] == ["exp(x)", "mul(dimshuffle[0,x](exp(x)), m)", "dimshuffle[x,0](exp(x))",
+                                                "exp(x)"]
+    assert sum(node.op is exp for node in graph.nodes()) == 1
 
 
 def test_specified_shapes_become_equations():

@@ -133,6 +133,29 @@ def test_channels_stay_last_between_layers():
     assert not any("windows" in kernel.text.split("(")[0] for kernel in slopes.kernels)
 
 
+def test_a_step_with_batch_normalization_runs_each_convolution_once():
+    """The mean and the variance of a batch are used by the loss, its gradient and the running values alike."""
+    from symtensor.tensor.shared_randomstreams import RandomStreams
+    x, y = T.tensor4("x", dtype="float32", shape=(4, 1, 8, 8)), T.ivector("y")
+    hidden, updates, trained = x, [], []
+    for count, channels in ((2, 1), (3, 2), (4, 3)):
+        weights = st.shared(numbers(count, channels, 3, 3, dtype="float32"))
+        gamma, beta, mean, variance = (st.shared(np.full(count, v, "float32")) for v in (1, 0, 0, 1))
+        hidden = T.nnet.conv2d(hidden, weights, border_mode="half", filter_shape=(count, channels, 3, 3))
+        hidden, _, _, new_mean, new_variance = T.nnet.batch_normalization_train(
+            hidden, gamma, beta, "spatial", 1e-4, 0.1, mean, variance)
+        hidden = pool.pool_2d(T.nnet.relu(hidden), (2, 2), True)
+        updates += [(mean, new_mean.flatten()), (variance, new_variance.flatten())]
+        trained += [weights, gamma, beta]
+    hidden = hidden.flatten(2)
+    hidden = hidden * RandomStreams(1).binomial(hidden.shape, p=0.5, dtype="float32")
+    loss = T.nnet.crossentropy_softmax_1hot(hidden, y)[0].mean()
+    updates += [(p, p - 0.1 * slope) for p, slope in zip(trained, st.grad(loss, trained))]
+    step = st.function([x, y], loss, updates=updates)
+    kinds = [origin[0] for origin in step.program.origins]
+    assert [kinds.count(f"convolution[{of}]") for of in ("output", "images", "filters")] == [3, 2, 3]
+
+
 def test_dropout_writes_no_mask():
     from symtensor.tensor.shared_randomstreams import RandomStreams
     x = T.fmatrix("x")

@@ -21,7 +21,19 @@ from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import mul, neg, power, reciprocal, sqrt, square, true_div
-from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, is_exact, literal, number, opens, rounded
+from symtensor.rewrite.algebra import (
+    ONE,
+    Placed,
+    by_shape,
+    cost,
+    flows_into,
+    is_exact,
+    literal,
+    number,
+    opens,
+    rounded,
+    user_of,
+)
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -46,7 +58,7 @@ class _Product:
 
     root: Variable
     constant: Fraction = Fraction(1)
-    factors: dict[Variable, Fraction] = field(default_factory=dict)
+    factors: dict[Placed, Fraction] = field(default_factory=dict)
     leaves: list[Variable] = field(default_factory=list)
     constants: int = 0
     taken: int = 0
@@ -59,17 +71,18 @@ class _Product:
     def of(cls, root: Variable, context: Context) -> _Product | None:
         """The product that `root` is, down to what others use too; None if it is zero."""
         total = cls(root)
-        pending = [(root, ONE)]
+        pending = [(Placed(root), ONE)]
         while pending:
-            variable, exponent = pending.pop()
-            parts = total._parts(variable, exponent) if flows_into(variable, root, context) else None
+            place, exponent = pending.pop()
+            place = place.bare(context)
+            parts = total._parts(place.variable, exponent) if flows_into(place.variable, root, context) else None
             if parts is None:
-                total._leaf(variable, exponent)
+                total._leaf(place, exponent)
                 if total.constant == 0 or total.constant.numerator.bit_length() > _LARGEST_BITS:
                     return None
             else:
                 total.taken += 1
-                pending += [(part, exponent * inner) for part, inner in reversed(parts)]
+                pending += [(place.part(part), exponent * inner) for part, inner in reversed(parts)]
         return total
 
     @property
@@ -97,22 +110,22 @@ class _Product:
         self.has_power |= node.op is power
         return [(node.inputs[0], degree)]
 
-    def _leaf(self, variable: Variable, exponent: Fraction) -> None:
-        self.leaves.append(variable)
-        value = number(variable)
+    def _leaf(self, place: Placed, exponent: Fraction) -> None:
+        self.leaves.append(place.variable)
+        value = number(place.variable)
         if value == 0:
             self.constant = value
         elif value is not None and exponent.denominator == 1:
             self.constant *= value ** int(exponent)
             self.constants += 1
         else:
-            self.constants += isinstance(variable, Constant)
-            self.factors[variable] = self.factors.get(variable, Fraction(0)) + exponent
+            self.constants += isinstance(place.variable, Constant)
+            self.factors[place] = self.factors.get(place, Fraction(0)) + exponent
 
     @property
     def may_shrink(self) -> bool:
         """Whether another form might be cheaper than the one found."""
-        regroups = len(self.factors) + (self.constants > 0) > 2 and len({v.type.shape for v in self.factors}) > 1
+        regroups = len(self.factors) + (self.constants > 0) > 2 and len({v.value.type.shape for v in self.factors}) > 1
         repeated = len(self.leaves) > len(self.factors) + self.constants
         mixed = self.taken > 1 and self.signs + self.powers > 0
         return repeated or mixed or self.has_power or self.constants > 1 or regroups or self.divisions > 1
@@ -125,7 +138,7 @@ class _Product:
         if rounded(factor, self.dtype) is None:
             return None
         raise_to = _multiplied_out if multiplied_out else _raised
-        raised = {raise_to(v, abs(e)): e < 0 for v, e in self.factors.items() if e}
+        raised = {raise_to(v.value, abs(e)): e < 0 for v, e in self.factors.items() if e}
         if factor != 1 or not raised:
             raised[literal(factor, self.dtype)] = is_divisor
         ordered = sorted(raised, key=lambda v: not isinstance(v, Constant))  # constants first, so that they fold
@@ -222,7 +235,7 @@ def _collected(node: Apply, context: Context, multiplied_out: bool) -> Variable 
 
 
 def _is_inside(root: Variable, context: Context) -> bool:
-    user = context.sole_user(root)
+    user = user_of(root, context)
     if user is not None and user.op is power:
         exponent = number(user.inputs[1])
         return exponent is not None and exponent.denominator == 1

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.scalar import add, mul, neg, sub
-from symtensor.rewrite.algebra import ONE, by_shape, cost, flows_into, literal, number, opens, rounded
+from symtensor.rewrite.algebra import ONE, Placed, by_shape, cost, flows_into, literal, number, opens, rounded, user_of
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -41,7 +41,7 @@ class _Sum:
 
     dtype: str
     constant: Fraction = Fraction(0)
-    terms: dict[Variable, Fraction] = field(default_factory=dict)
+    terms: dict[Placed, Fraction] = field(default_factory=dict)
     leaves: list[Variable] = field(default_factory=list)
     constants: int = 0
     negations: int = 0
@@ -50,14 +50,15 @@ class _Sum:
     def of(cls, root: Variable, context: Context) -> _Sum:
         """The sum that `root` is, down to what others use too."""
         total = cls(root.type.dtype)
-        pending = [(root, ONE)]
+        pending = [(Placed(root), ONE)]
         while pending:
-            variable, coefficient = pending.pop()
-            parts = total._parts(variable) if flows_into(variable, root, context) else None
+            place, coefficient = pending.pop()
+            place = place.bare(context)
+            parts = total._parts(place.variable) if flows_into(place.variable, root, context) else None
             if parts is None:
-                total._leaf(variable, coefficient)
+                total._leaf(place, coefficient)
             else:
-                pending += [(part, coefficient * factor) for part, factor in reversed(parts)]
+                pending += [(place.part(part), coefficient * factor) for part, factor in reversed(parts)]
         return total
 
     def _parts(self, variable: Variable) -> list[tuple[Variable, Fraction]] | None:
@@ -76,27 +77,27 @@ class _Sum:
                     return [(rest, value)]
         return None
 
-    def _leaf(self, variable: Variable, coefficient: Fraction) -> None:
-        self.leaves.append(variable)
-        value = number(variable)
+    def _leaf(self, place: Placed, coefficient: Fraction) -> None:
+        self.leaves.append(place.variable)
+        value = number(place.variable)
         if value is not None:
             self.constant += coefficient * value
             self.constants += 1
         else:
-            self.constants += isinstance(variable, Constant)
-            self.terms[variable] = self.terms.get(variable, Fraction(0)) + coefficient
+            self.constants += isinstance(place.variable, Constant)
+            self.terms[place] = self.terms.get(place, Fraction(0)) + coefficient
 
     @property
     def may_shrink(self) -> bool:
         """Whether another form might be cheaper than the one found."""
         repeated = len(self.leaves) > len(self.terms) + self.constants
-        shapes = [v.type.shape for v in self.terms]
+        shapes = [place.value.type.shape for place in self.terms]
         regroups = len(set(shapes)) > 1 and len(shapes) > 2
         return repeated or regroups or self.constants > 1 or self.negations > 0 or 0 in self.terms.values()
 
     def expression(self) -> Variable | None:
         """The sum as an expression; None if a coefficient fits no number of the dtype."""
-        terms = {v: c for v, c in self.terms.items() if c}
+        terms = {place.value: c for place, c in self.terms.items() if c}
         if any(rounded(c, self.dtype) is None for c in (self.constant, *terms.values())):
             return None
         scaled = {self._scaled(v, abs(c)): c < 0 for v, c in terms.items()}
@@ -149,14 +150,14 @@ def _is_sum(variable: Variable, context: Context) -> bool:
     """Whether an operand can be taken apart, or is a multiple by a number."""
     if not opens(variable, _SUMS, context):
         return False
-    node = variable.owner
+    node = Placed(variable).bare(context).variable.owner
     return node.op is not mul or any(isinstance(v, Constant) for v in node.inputs)  # type: ignore[union-attr]
 
 
 def _is_inside(root: Variable, context: Context) -> bool:
     """Whether a larger sum takes `root` apart, perhaps through a sign and a coefficient."""
     for _ in range(3):
-        user = context.sole_user(root)
+        user = user_of(root, context)
         if user is None or user.op in (add, sub):
             return user is not None
         if user.op is not neg and not (user.op is mul and any(number(v) is not None for v in user.inputs)):

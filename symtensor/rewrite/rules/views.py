@@ -1,5 +1,7 @@
 """Axes permuted and shapes changed: merged with each other, removed, and moved towards the inputs.
 
+New axes of size 1 go the other way, to where results are used: what is computed without them serves all users.
+
 >>> from symtensor import ops
 >>> from symtensor.ir.graph import Graph
 >>> from symtensor.ops.scalar import exp
@@ -10,11 +12,12 @@
 >>> history = run_phase(graph, canonicalize)
 >>> node = graph.outputs[0].owner
 >>> node, node.inputs[0].owner
-(exp(x), dimshuffle[0,x,1](x))
+(dimshuffle[0,x,1](exp(x)), exp(x))
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from symtensor.ir.node import Apply, Variable
@@ -74,14 +77,42 @@ def axes_twice(node: Apply, context: Context) -> Variable | None:
 
 @rewrite(canonicalize, ops=[Dimshuffle], operands=[ANY], early=True)
 def axes_before_elementwise(node: Apply, context: Context) -> Variable | None:
-    """Axes are permuted before an elementwise op that nothing else uses; an index is checked where it was."""
+    """Axes are permuted and dropped before an elementwise op that nothing else uses, and new ones made after it; an
+    index is checked where it was."""
     whole, order = node.inputs[0], node.op.order  # type: ignore[attr-defined]
     inner = whole.owner
     if inner is None or not isinstance(inner.op, Elementwise) or context.uses(whole) > 1 or not whole.type.ndim:
         return None
-    if inner.op.fails or channels_to_front(order) is not None:
+    kept = [axis for axis in order if axis != NEW]
+    if inner.op.fails or kept == list(range(whole.type.ndim)) or channels_to_front(order) is not None:
         return None
-    return inner.op.make(*(aligned(v, whole.type.ndim, order) for v in inner.inputs))[0]
+    moved = inner.op.make(*(aligned(v, whole.type.ndim, kept) for v in inner.inputs))[0]
+    return shuffled(moved, _new_at(order))
+
+
+@rewrite(canonicalize, specialize, ops=[Elementwise])
+def new_axes_after_elementwise(node: Apply, context: Context) -> Variable | None:
+    """New axes that all operands have are made for the result, so that users with others share what is computed."""
+    ndim = node.outputs[0].type.ndim
+    orders = [(NEW,) * (ndim - v.type.ndim) + _order(v) for v in node.inputs if v.type.ndim]
+    new = [place for place, axes in enumerate(zip(*orders)) if set(axes) == {NEW}]
+    if not new or node.op.fails:
+        return None
+    kept = [place for place in range(ndim) if place not in new]
+    bare = node.op.make(*(aligned(v, ndim, kept) for v in node.inputs))[0]
+    return shuffled(bare, _new_at([NEW if place in new else place for place in range(ndim)]))
+
+
+def _order(x: Variable) -> tuple[int, ...]:
+    """Where the axes of a variable are from: new ones of size 1, or axes of what it is made of."""
+    node = x.owner
+    return node.op.order if node is not None and isinstance(node.op, Dimshuffle) else tuple(range(x.type.ndim))
+
+
+def _new_at(order: Sequence[int]) -> list[int]:
+    """An order that makes the axes that another makes, and permutes none."""
+    places = itertools.count()
+    return [NEW if axis == NEW else next(places) for axis in order]
 
 
 def aligned(operand: Variable, ndim: int, order: Sequence[int]) -> Variable:
