@@ -51,12 +51,13 @@ class Costs(Generic[Thing]):
             self._edge(leaving, self._of(reader), _NEVER)
             self._edge(self._of(reader), coming, _NEVER)
 
-    def read_away(self, readers: Iterable[Thing], cost: int) -> None:
-        """What it costs, once, if any of the readers of something that is away stays."""
-        coming = self._new()
-        self._edge(coming, _AWAY, cost)
+    def read(self, readers: Iterable[Thing], here: bool, cost: int) -> None:
+        """What it costs, once, if any of the readers of something that is here, or away, is not there."""
+        crossing = self._new()
+        self._edge(*((_HERE, crossing) if here else (crossing, _AWAY)), cost)
         for reader in readers:
-            self._edge(self._of(reader), coming, _NEVER)
+            number = self._of(reader)
+            self._edge(*((crossing, number) if here else (number, crossing)), _NEVER)
 
     def wanted(self, maker: Thing, here: bool, cost: int) -> None:
         """What it costs if the thing is not where its value is wanted."""

@@ -16,7 +16,7 @@ on different devices, one for each value and device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from symtensor.ir.graph import Graph
@@ -68,7 +68,9 @@ def place(graph: Graph, devices: Sequence[Device], number_of: Callable[[str], in
                                if device and (reason := _lacks(node, devices[device - 1])) is not None})
     _leave(graph, placement, labels, movable or (), kept)
     wanted = list(_wanted(graph, placement, labels, kept))
-    on_processor = _on_processor(graph, placement, labels, wanted)
+    state = {v for new, old in zip(graph.outputs, kept) if old is not None and not placement.device_of(old)
+             for v in (new, old)}
+    on_processor = _on_processor(graph, placement, labels, wanted, state)
     labels = {node: 0 if node in on_processor else device for node, device in labels.items()}
     _bring(graph, placement, labels, arguments)
     _Transfers(graph, placement, labels, number_of).run(wanted)
@@ -163,10 +165,13 @@ def _wanted(graph: Graph, placement: Placement, labels: Mapping[Apply, int],
 
 
 def _on_processor(graph: Graph, placement: Placement, labels: Mapping[Apply, int],
-                  wanted: Sequence[tuple[Variable, int]]) -> set[Apply]:
-    """The nodes that run on the processor: what must, and what then costs less there."""
+                  wanted: Sequence[tuple[Variable, int]], state: Set[Variable]) -> set[Apply]:
+    """The nodes that run on the processor: what must, and what then costs less there.
+
+    Transfers of `state`, what is kept on the processor from call to call, count; not those of arguments and results.
+    """
     stuck = set(placement.unplaced) | {node for node, device in labels.items() if not device}
-    if not stuck:
+    if not stuck and not state:
         return set()
     costs: Costs[Apply] = Costs()
     accesses = Accesses(graph)
@@ -177,7 +182,7 @@ def _on_processor(graph: Graph, placement: Placement, labels: Mapping[Apply, int
             costs.must_go(node)
         else:
             costs.stays(node, _work(node, accesses))
-    _add_transfers(costs, graph, placement, accesses, wanted)
+    _add_transfers(costs, graph, placement, accesses, wanted, state)
     return least_cut(costs)
 
 
@@ -192,20 +197,20 @@ def _work(node: Apply, accesses: Accesses) -> int:
 
 
 def _add_transfers(costs: Costs[Apply], graph: Graph, placement: Placement, accesses: Accesses,
-                   wanted: Sequence[tuple[Variable, int]]) -> None:
+                   wanted: Sequence[tuple[Variable, int]], state: Set[Variable]) -> None:
     """What transfers cost. Those of arguments and results are the price of the device that was asked for."""
     for variable, readers in _readers(graph).items():
         if variable.owner is not None:
             if not _is_anywhere(accesses, variable):
                 costs.crosses(variable.owner, readers, TRANSFER)
-        elif placement.device_of(variable):
-            costs.read_away(readers, TRANSFER)
+        elif placement.device_of(variable) or variable in state:
+            costs.read(readers, variable in state, TRANSFER)
     for variable in graph.sources.values():
         if variable.owner is not None and variable not in graph.inputs:
             costs.wanted(variable.owner, here=True, cost=TRANSFER)
     for variable, device in wanted:
-        if variable.owner is not None and device:
-            costs.wanted(variable.owner, here=False, cost=TRANSFER)
+        if variable.owner is not None and (device or variable in state):
+            costs.wanted(variable.owner, here=not device, cost=TRANSFER)
 
 
 def _is_anywhere(accesses: Accesses, variable: Variable) -> bool:

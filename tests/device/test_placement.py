@@ -98,6 +98,13 @@ def test_a_transfer_to_where_the_value_is_does_nothing() -> None:
     assert not transfers(graph)
 
 
+def test_a_number_kept_on_the_processor_is_counted_there() -> None:
+    number = st.shared(0, name="number")
+    f = st.function([X], T.exp(X[:, number]), updates=[(number, (number + 1) % 4)], device="cuda0")
+    assert f.placement.launches == {"cpu": 1, "cuda0": 1}
+    assert not any("number" in moved for moved in map(str, f.placement.moves))
+
+
 def test_kernels_are_not_made_across_devices() -> None:
     f = st.function([X, Y], (T.exp(X.transfer("cuda0")).transfer("cuda1") * T.log(Y.transfer("cuda1"))))
     assert f.placement.launches == {"cpu": 0, "cuda0": 1, "cuda1": 1}
@@ -112,6 +119,12 @@ def test_no_division_costs_less(seed: int) -> None:
     stay -= go
     work = {n: int(rng.integers(0, 4)) for n in range(count)}
     costs: Costs[int] = Costs()
+    given = [({int(n) for n in rng.integers(0, count, 2)}, bool(rng.integers(2))) for _ in range(2)]  # read by, is here
+    wanted = [(int(rng.integers(count)), bool(rng.integers(2))) for _ in range(2)]
+    for readers, here in given:
+        costs.read(readers, here, 3)
+    for n, here in wanted:
+        costs.wanted(n, here, 2)
     for n in range(count):
         if n in stay:
             costs.must_stay(n)
@@ -123,6 +136,8 @@ def test_no_division_costs_less(seed: int) -> None:
 
     def cost(staying: set[int]) -> int:
         moved = sum(3 for n, readers in edges.items() if any((r in staying) != (n in staying) for r in readers))
+        moved += sum(3 for readers, here in given if any((r in staying) != here for r in readers))
+        moved += sum(2 for n, here in wanted if (n in staying) != here)
         return moved + sum(work[n] for n in staying - stay)
     free = [n for n in range(count) if n not in stay | go]
     best = min(cost(stay | {n for bit, n in enumerate(free) if mask >> bit & 1}) for mask in range(1 << len(free)))
