@@ -184,6 +184,19 @@ static int take_results(Function *function, Workspace *workspace, const Call *ca
     return 0;
 }
 
+/* Say of the exception that a callable raised where the user wrote what it computes. */
+static int explain_exception(Function *function, int index)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return function_fail(function, "exception", index, value);
+}
+
 int run_call(Function *function, Workspace *workspace, const Call *call, int index)
 {
     PyObject *arguments = PyTuple_New(call->inputs.count);
@@ -200,7 +213,7 @@ int run_call(Function *function, Workspace *workspace, const Call *call, int ind
     PyObject *values = PyObject_Call(call->callable, arguments, NULL);
     Py_DECREF(arguments);
     if (values == NULL)
-        return -1;
+        return explain_exception(function, index);
     int failed = take_results(function, workspace, call, index, values);
     Py_DECREF(values);
     return failed;

@@ -305,8 +305,8 @@ PyTypeObject FunctionType = {
     .tp_doc = "Function(machine, convert, fail, wrap)\n--\n\n"
               "A compiled function.\n\n"
               "convert(args, kwargs or None) makes a tuple of arrays of the right types out of other arguments;\n"
-              "fail(kind, number, data) raises the error for a failure found while running; wrap says what a call\n"
-              "returns: None, 'single', 'list', or a tuple of keys for a dict.",
+              "fail(kind, number, data) raises the error for a failure found while running, or again an exception\n"
+              "that a callable raised; wrap says what a call returns: None, 'single', 'list', or a tuple of keys for a dict.",
     .tp_new = function_new,
     .tp_dealloc = function_dealloc,
     .tp_traverse = function_traverse,

@@ -129,7 +129,7 @@ static int NAME(factor_lanes)(void *matrices, int64_t stride, int count, int n, 
     NAME(take)(matrices, stride, count, a, n * n);
     for (int j = 0; j < n; j++) {
         NAME(Lanes) *pivot = a + j * (n + 1), scale;
-        failed |= ~(*pivot > 0);
+        failed |= ~((*pivot > 0) & (*pivot < (TYPE)INFINITY));
         for (int lane = 0; lane < LANES; lane++)
             ((TYPE *)pivot)[lane] = SQRT(((TYPE *)pivot)[lane]);
         scale = 1 / *pivot;

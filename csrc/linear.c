@@ -120,13 +120,21 @@ void exchange_in_place(char *matrix, int64_t n, int itemsize)
 }
 
 /* Cholesky factors, in the place of the matrices; sizes n, batch. What is above the diagonal (below, for an upper
- * factor) is not read, and becomes zero. A matrix that is not positive definite is a failure, or NaN if so wished. */
+ * factor) is not read, and becomes zero. A matrix that is not positive definite is a failure, or NaN if so wished; so
+ * is one that is not finite, of which LAPACK says nothing: then neither is the diagonal of what it makes. */
 
 enum { CHOLESKY_LOWER, CHOLESKY_NAN };
 
 typedef void (*Potrf)(const char *, const int *, void *, const int *, int *);
 
 #define FACTOR_FINISHED(name, type)                                              \
+    static bool name##_is_finite(const type *matrix, int n)                      \
+    {                                                                            \
+        for (int64_t i = 0; i < n; i++)                                          \
+            if (!isfinite(matrix[i * (n + 1)]))                                  \
+                return false;                                                    \
+        return true;                                                             \
+    }                                                                            \
     static void name(type *matrix, int n, bool lower, bool failed)               \
     {                                                                            \
         for (int64_t i = 0; i < n; i++) {                                        \
@@ -146,12 +154,15 @@ static int factor(const Task *task, char *const *at, void *scratch)
     bool lower = task->flags[CHOLESKY_LOWER];
     int info = 0;
     ((Potrf)library[SPOTRF + task->element])(lower ? "U" : "L", &task->n, result, &task->n, &info);
-    if (info != 0 && !task->flags[CHOLESKY_NAN])
+    bool is_float = task->element == FLOAT;
+    bool failed = info != 0 || !(is_float ? finish_float_is_finite((float *)result, task->n)
+                                          : finish_double_is_finite((double *)result, task->n));
+    if (failed && !task->flags[CHOLESKY_NAN])
         return 1;
-    if (task->element == FLOAT)
-        finish_float((float *)result, task->n, lower, info != 0);
+    if (is_float)
+        finish_float((float *)result, task->n, lower, failed);
     else
-        finish_double((double *)result, task->n, lower, info != 0);
+        finish_double((double *)result, task->n, lower, failed);
     return 0;
 }
 

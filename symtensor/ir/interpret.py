@@ -13,21 +13,20 @@ name are found from the shapes of the given arrays and from integer scalars on t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from symtensor.base.errors import (
-    IndexOutOfRange,
     MissingInputError,
     ShapeError,
-    SymtensorError,
     TypeMismatch,
     VerifyError,
 )
 from symtensor.ir import provenance
-from symtensor.ir.disagreement import declaration_error, equation_error
+from symtensor.ir.disagreement import declaration_error, equation_error, explained
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Equation, Variable, describe
 from symtensor.ir.provenance import Lines
@@ -64,7 +63,7 @@ def evaluate_graph(graph: Graph, arrays: Sequence[Any]) -> list[np.ndarray]:
     >>> evaluate_graph(Graph([x], [x - 1]), [3.0])
     [array(2.)]
     """
-    run = _Run(dict(zip(graph.inputs, arrays)), graph.sources)
+    run = _Run(dict(zip(graph.inputs, arrays)), graph.sources, lambda node: next(iter(graph.lines_of(node)), ()))
     for variable in graph.inputs:  # the user's own symbols first: equations have put others in the place of some
         run.learn(variable, graph.origin[variable].type, run.known[variable].shape)
     run.expect(graph.equations)
@@ -74,9 +73,11 @@ def evaluate_graph(graph: Graph, arrays: Sequence[Any]) -> list[np.ndarray]:
 
 
 class _Run:
-    """One evaluation: the arrays and the symbols known so far."""
+    """One evaluation: the arrays and the symbols known so far. `lines_of` says where the user wrote a node."""
 
-    def __init__(self, values: Mapping[Variable, Any], sources: Mapping[Symbol, Variable]) -> None:
+    def __init__(self, values: Mapping[Variable, Any], sources: Mapping[Symbol, Variable],
+                 lines_of: Callable[[Apply], Lines] = attrgetter("lines")) -> None:
+        self.lines_of = lines_of
         self.known = {variable: _admitted(variable, value) for variable, value in values.items()}
         self.sources = sources
         self.symbols: dict[Symbol, int] = {}
@@ -174,12 +175,13 @@ class _Run:
         if self.expected is None:
             for equation in node.equations:
                 self.check(equation, node.lines)
-        results = _call(node, arrays, [self.size(size) for size in node.op.sizes()])
+        lines = self.lines_of(node)
+        results = _call(node, [*arrays, *(self.size(size) for size in node.op.sizes())], lines, operands)
         for variable, result in zip(node.outputs, results):
             array = np.asarray(result)
             if not (variable.type.accepts(array) and self._sizes_fit(variable.type, array.shape)):
                 raise VerifyError(f"{node.op} announced {variable.type.describe()} and its evaluate gave"
-                                  f" {array.dtype} {array.shape}", where=provenance.describe(node.lines),
+                                  f" {array.dtype} {array.shape}", where=provenance.describe(lines),
                                   operands=operands, fix=f"correct infer or evaluate of {type(node.op).__name__}")
             self.known[variable] = array
             for equation, lines in (self.expected or {}).get(variable, ()):
@@ -220,24 +222,17 @@ def _data(variable: Variable) -> np.ndarray:
                             operands=[describe(variable)], fix="give it one")
 
 
-def _call(node: Apply, arrays: Sequence[np.ndarray], sizes: Sequence[Any]) -> Sequence[Any]:
-    """The op's results for arrays; errors say where the user wrote it and what it was applied to."""
+def _call(node: Apply, values: Sequence[Any], lines: Lines, operands: _Operands) -> Sequence[Any]:
+    """The op's results for values; errors say where the user wrote it and what it was applied to."""
     try:
-        result = node.op.evaluate(*arrays, *sizes)
-    except SymtensorError as error:
-        error.where = error.where or tuple(provenance.describe(node.lines))
-        error.operands = error.operands or tuple(_Operands(node, arrays))
-        raise
-    except IndexError as error:
-        raise IndexOutOfRange(f"{node.op}: {error}", where=provenance.describe(node.lines),
-                              operands=_Operands(node, arrays)) from error
+        result = node.op.evaluate(*values)
     except Exception as error:
-        report = SymtensorError(f"raised by {node.op}", where=provenance.describe(node.lines),
-                                operands=_Operands(node, arrays))
-        error.__notes__ = [*getattr(error, "__notes__", ()), str(report)]
-        raise
+        better = explained(error, str(node.op), provenance.describe(lines), operands)
+        if better is error:
+            raise
+        raise better from error
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(node.outputs):
         raise VerifyError(f"{node.op} announced {len(node.outputs)} results and its evaluate gave {len(results)}",
-                          where=provenance.describe(node.lines), operands=_Operands(node, arrays))
+                          where=provenance.describe(lines), operands=operands)
     return results

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from symtensor.base.errors import MissingMethodError, ShapeError, SymtensorError, TypeMismatch
+from symtensor.base.errors import MissingMethodError, SymtensorError, TypeMismatch
 from symtensor.ir import provenance
-from symtensor.ir.disagreement import limit_error
+from symtensor.ir.disagreement import contradiction, limit_error
 from symtensor.ir.formula import Piece, formula, operator
 from symtensor.ir.puts import Puts
 from symtensor.ir.routine import RoutineCall
@@ -412,7 +412,7 @@ def equal_sizes(left: Size, right: Size, meaning: str) -> Size:
     if left == right:
         return left
     if dims.known_different(left, right):
-        raise ShapeError(f"{meaning}: {left} and {right} can never be equal")
+        raise contradiction(meaning, left, right)
     _state(left, right, meaning, "eq")
     return right if isinstance(right, int) else left
 
@@ -439,7 +439,7 @@ def restate(equation: Equation, left: Size, right: Size, lines: provenance.Lines
         where, operands = provenance.describe(lines), equation.describe()
         if not is_equation:
             raise limit_error(equation.meaning, where, operands)
-        raise ShapeError(f"{equation.meaning}: {left} and {right} can never be equal", where=where, operands=operands)
+        raise contradiction(equation.meaning, left, right, where, operands)
     node = _inference.node
     if node is not None:
         node.equations.append(Equation(left, right, equation.meaning, equation.compare, equation.operands, lines))
@@ -459,7 +459,7 @@ def describe(variable: Variable) -> str:
 def complaint(kind: type[SymtensorError], what: str, *operands: Variable, fix: str | None = None) -> SymtensorError:
     """An error to raise about what the user is writing: it says where that is, and what the operands are.
 
-    >>> complaint(ShapeError, "too long", Constant([1, 2])).operands
+    >>> complaint(TypeMismatch, "too long", Constant([1, 2])).operands
     ('[1, 2]: int64 (2,)',)
     """
     return kind(what, where=provenance.describe(provenance.here()), operands=map(describe, operands), fix=fix)

@@ -15,6 +15,7 @@ symtensor.base.errors.AssertionFailed: too large
 
 from __future__ import annotations
 
+import difflib
 import pdb
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -84,7 +85,7 @@ class Print(Op):
     """`Print(message)(x)` is x, and prints the message and x when it is computed.
 
     `attrs` are the attributes or methods of the array that are printed; `global_fn(op, array)`, if given, is called in
-    place of printing.
+    place of printing. Raises TypeMismatch for an attribute that arrays do not have.
 
     >>> Print("x is")(as_variable(2.0)).owner.op.evaluate(np.array(2.0)) + 1
     x is __str__ = 2.0
@@ -98,6 +99,11 @@ class Print(Op):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attrs", tuple(self.attrs))
+        for name in self.attrs:
+            if not hasattr(np.ndarray, name):
+                near = difflib.get_close_matches(name, dir(np.ndarray), n=1)
+                raise TypeMismatch(f"Print: an array has no attribute {name!r}",
+                                   fix=f"did you mean {near[0]!r}?" if near else "an attribute of numpy.ndarray")
 
     def prepare(self, x: Any) -> Sequence[Variable]:  # type: ignore[override]
         return [as_variable(x)]

@@ -20,7 +20,7 @@ from symtensor.ops import scalar
 from symtensor.ops.contract import batch_of, matmul, matrices_behind, swap_last
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota
-from symtensor.ops.linalg import SINGULAR, SolveTriangular, floats_only, square_size, triangle
+from symtensor.ops.linalg import REGULAR, SINGULAR, SolveTriangular, floats_only, square_size, triangle
 from symtensor.ops.shape import broadcast_to, expand_dims
 from symtensor.ops.size import shape_of
 from symtensor.types.dim import Size
@@ -47,7 +47,7 @@ class Inverse(Op):
         try:
             return np.linalg.inv(a)
         except np.linalg.LinAlgError as error:
-            raise LinearAlgebraError(f"{self}: {SINGULAR}") from error
+            raise LinearAlgebraError(f"{self}: {SINGULAR}", fix=REGULAR) from error
 
     def pullback(self, a: Variable, y: Variable, dy: Variable) -> Any:
         across = swap_last(y)
@@ -57,7 +57,7 @@ class Inverse(Op):
         """LAPACK's getrf and getri."""
         n, batch = a.type.shape[-1], batch_of(a)
         return RoutineCall("inverse", (), sizes=(n, batch), starts_from=a, work=2 * n * n * n * batch,
-                           scratch=_BLOCK * n * _itemsize(a) + n * 4, failure=SINGULAR)
+                           scratch=_BLOCK * n * _itemsize(a) + n * 4, failure=SINGULAR, fix=REGULAR)
 
     def __repr__(self) -> str:
         return "inverse"
@@ -179,7 +179,7 @@ class LuSolve(Op):
 
     def evaluate(self, packed: np.ndarray, exchanges: np.ndarray, b: np.ndarray) -> Any:
         if (np.diagonal(packed, axis1=-2, axis2=-1) == 0).any():
-            raise LinearAlgebraError(f"{self}: {SINGULAR}")
+            raise LinearAlgebraError(f"{self}: {SINGULAR}", fix=REGULAR)
         from scipy.linalg import lapack
         getrs = lapack.sgetrs if b.dtype == "float32" else lapack.dgetrs
         result = b.copy()
@@ -196,7 +196,8 @@ class LuSolve(Op):
         """BLAS's trsm, twice."""
         n, columns, batch = *b.type.shape[-2:], batch_of(b)
         return RoutineCall("lu_solve", (packed, exchanges), sizes=(n, columns, batch), flags=(self.transposed,),
-                           starts_from=b, work=2 * n * n * columns * batch, scratch=n * 4, failure=SINGULAR)
+                           starts_from=b, work=2 * n * n * columns * batch, scratch=n * 4, failure=SINGULAR,
+                           fix=REGULAR)
 
     def __repr__(self) -> str:
         return "lu_solve[transposed]" if self.transposed else "lu_solve"
@@ -214,7 +215,7 @@ class LuInverse(Op):
         try:
             return LuSolve(False).evaluate(packed, exchanges, identity)
         except LinearAlgebraError as error:
-            raise LinearAlgebraError(f"{self}: {SINGULAR}") from error
+            raise LinearAlgebraError(f"{self}: {SINGULAR}", fix=REGULAR) from error
 
     def pullback(self, packed: Variable, exchanges: Variable, y: Variable, dy: Variable) -> Any:
         across = swap_last(y)
@@ -225,7 +226,8 @@ class LuInverse(Op):
         """LAPACK's getri."""
         n, batch = packed.type.shape[-1], batch_of(packed)
         return RoutineCall("lu_inverse", (exchanges,), sizes=(n, batch), starts_from=packed, work=2 * n * n * n * batch,
-                           scratch=_BLOCK * n * _itemsize(packed) + n * 4, failure=SINGULAR)
+                           scratch=_BLOCK * n * _itemsize(packed) + n * 4, failure=SINGULAR,
+                           fix=REGULAR)
 
     def __repr__(self) -> str:
         return "lu_inverse"

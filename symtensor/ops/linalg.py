@@ -33,6 +33,7 @@ __all__ = ["Cholesky", "Solve", "SolveTriangular", "adjoint_triangle", "diagonal
 
 NOT_DEFINITE = "a matrix is not positive definite"
 SINGULAR = "a matrix is singular"
+REGULAR = "pinv and lstsq take singular matrices too; or add a small number to the diagonal"
 JITTER = "add a small number to the diagonal"
 
 
@@ -104,8 +105,8 @@ def _solution_type(a: Variable, b: Variable) -> TensorType:
 class Cholesky(Op):
     """The triangle l with l l' = a (u with u' u = a unless `lower`), for positive definite matrices a.
 
-    Only that triangle of a is read. Where a is not positive definite, the result is NaN if `nan`, else that is an
-    error.
+    Only that triangle of a is read. Where a is not positive definite, or not finite, the result is NaN if `nan`, else
+    that is an error.
     """
 
     lower: bool
@@ -121,9 +122,11 @@ class Cholesky(Op):
     def _factor(self, a: np.ndarray) -> np.ndarray:
         try:
             factor = np.linalg.cholesky(a if self.lower else a.T)
-        except np.linalg.LinAlgError as error:
+        except np.linalg.LinAlgError:
+            factor = np.full_like(a, np.nan)
+        if not np.isfinite(np.diagonal(factor)).all():  # LAPACK says nothing of what is not finite
             if not self.nan:
-                raise LinearAlgebraError(f"{self}: {NOT_DEFINITE}", fix=JITTER) from error
+                raise LinearAlgebraError(f"{self}: {NOT_DEFINITE}", fix=JITTER)
             factor = np.full_like(a, np.nan)
         return factor if self.lower else factor.T
 
@@ -177,7 +180,7 @@ class SolveTriangular(Op):
         lower, transposed = (flag != matrices.transposed for flag in (self.lower, self.transposed))
         return RoutineCall("solve_triangular", (matrices.variable,), sizes=(n, columns, batch),
                            flags=(lower, transposed, self.unit, matrices.one), starts_from=b,
-                           work=n * n * columns * batch, failure=SINGULAR)
+                           work=n * n * columns * batch, failure=SINGULAR, fix=REGULAR)
 
     def __repr__(self) -> str:
         names = ["lower" if self.lower else "upper", *["transposed"] * self.transposed, *["unit"] * self.unit]
@@ -205,7 +208,7 @@ class Solve(Op):
         return RoutineCall("solve", (matrices.variable,), sizes=(n, columns, batch),
                            flags=(matrices.transposed, matrices.one), starts_from=b,
                            work=n * n * (n + columns) * batch, scratch=n * n * itemsize + n * 4,
-                           failure=SINGULAR)
+                           failure=SINGULAR, fix=REGULAR)
 
     def __repr__(self) -> str:
         return "solve"
@@ -215,4 +218,4 @@ def _solved(op: Op, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     try:
         return np.linalg.solve(a, b)
     except np.linalg.LinAlgError as error:
-        raise LinearAlgebraError(f"{op}: {SINGULAR}") from error
+        raise LinearAlgebraError(f"{op}: {SINGULAR}", fix=REGULAR) from error

@@ -29,7 +29,7 @@ from symtensor.types.dim import Size
 from symtensor.types.dtype import FLOATS
 from symtensor.types.tensor import TensorType
 
-__all__ = ["SampledDot", "SparseDot", "SparseDotTransposed"]
+__all__ = ["DAMAGED", "MEND", "SampledDot", "SparseDot", "SparseDotTransposed"]
 
 DAMAGED = "the positions of a sparse matrix are not in order, or lie outside of it"
 MEND = "give a matrix that passes scipy's check_format(full_check=True)"

@@ -37,6 +37,7 @@ from symtensor.types.tensor import TensorType
 __all__ = ["Qr", "Eigh", "Svd", "Eig", "over_singular"]
 
 ENDLESS = "the iteration did not converge"
+FINITE = "look for NaN or infinities in the matrix"
 _BLOCK = 64
 """Rows that LAPACK works on at once, at most (csrc/spectra.c)."""
 
@@ -145,7 +146,7 @@ class Eigh(Op):
         try:
             found = compute(a, "L" if self.lower else "U")
         except np.linalg.LinAlgError as error:
-            raise LinearAlgebraError(f"{self}: {ENDLESS}") from error
+            raise LinearAlgebraError(f"{self}: {ENDLESS}", fix=FINITE) from error
         return tuple(found) if self.vectors else found
 
     def pullback(self, a: Variable, *values: Any) -> Any:
@@ -165,7 +166,8 @@ class Eigh(Op):
         n, batch = a.type.shape[-1], batch_of(a)
         items = 1 + n * (6 + _BLOCK + (2 * n if self.vectors else n))
         return RoutineCall("eigh", (a,), sizes=(n, batch), flags=(self.lower, self.vectors),
-                           work=10 * n * n * n * batch, scratch=items * _itemsize(a) + 4 * (3 + 5 * n), failure=ENDLESS)
+                           work=10 * n * n * n * batch, scratch=items * _itemsize(a) + 4 * (3 + 5 * n), failure=ENDLESS,
+                           fix=FINITE)
 
     def __repr__(self) -> str:
         return f"eigh{_options(upper=not self.lower, values=not self.vectors)}"
@@ -200,7 +202,7 @@ class Svd(Op):
         try:
             found: Any = np.linalg.svd(a, self.full, self.vectors)  # type: ignore[call-overload]
         except np.linalg.LinAlgError as error:
-            raise LinearAlgebraError(f"{self}: {ENDLESS}") from error
+            raise LinearAlgebraError(f"{self}: {ENDLESS}", fix=FINITE) from error
         return tuple(found) if self.vectors else found
 
     def pullback(self, a: Variable, *values: Any) -> Any:
@@ -225,7 +227,7 @@ class Svd(Op):
             items = items + 4 * inner * inner + (m * m + n * n if self.full else (m + n) * inner)
         return RoutineCall("svd", (a,), sizes=(m, n, batch_of(a)), flags=(self.vectors, self.full),
                            work=20 * m * n * inner * batch_of(a), scratch=items * _itemsize(a) + 32 * inner,
-                           failure=ENDLESS)
+                           failure=ENDLESS, fix=FINITE)
 
     def __repr__(self) -> str:
         return f"svd{_options(full=self.full, values=not self.vectors)}"
@@ -274,7 +276,7 @@ class Eig(Op):
         try:
             w, v = np.linalg.eig(a)
         except np.linalg.LinAlgError as error:
-            raise LinearAlgebraError(f"{self}: {ENDLESS}") from error
+            raise LinearAlgebraError(f"{self}: {ENDLESS}", fix=FINITE) from error
         dtype = "complex64" if a.dtype == "float32" else "complex128"
         return w.astype(dtype), v.astype(dtype)
 

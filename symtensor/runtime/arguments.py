@@ -21,7 +21,7 @@ import numpy as np
 from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir.disagreement import declaration_error
 from symtensor.ir.node import Variable, describe
-from symtensor.runtime.shared import Container, SharedVariable, is_foreign
+from symtensor.runtime.shared import Container, SharedVariable, is_foreign, sparse_for_dense
 from symtensor.types.dtype import numpy_dtype
 from symtensor.types.tensor import TensorType
 
@@ -154,6 +154,8 @@ def converted(declared: In, value: Any, label: str) -> np.ndarray:
                            fix="give an array; variable.eval() computes one")
     if declared.strict and not (isinstance(value, np.ndarray) and type.accepts(value)):
         raise TypeMismatch(f"{label!r} is strict: it takes arrays of {type.describe()} only")
+    if hasattr(value, "tocsr"):
+        raise sparse_for_dense(label)
     if is_foreign(value):
         value = import_module("symtensor.runtime.cuda.border").over(value)
     try:

@@ -5,6 +5,7 @@
 >>> print(error)
 sizes of axis 0: x.0 is 3 and y.0 is 4
   where    a.py:1 in f
+  fix      give arrays of one size, or cut the longer one: x[:y.shape[0]]
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from symtensor.base.errors import (
     SymtensorError,
 )
 from symtensor.ir import provenance
-from symtensor.ir.disagreement import declaration_error, equation_error
+from symtensor.ir.disagreement import declaration_error, equation_error, explained
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Variable
@@ -82,6 +83,8 @@ class Failures:
         names, places, operands = self.origins[number]
         # Each place by its innermost line: several nodes have a part in an instruction.
         where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
+        if kind == "exception":
+            raise explained(data, names, where, operands)
         if kind == "kernel":
             instruction = self.instructions[number]
             _, step, arrays = data

@@ -27,7 +27,8 @@ from symtensor.runtime.core import core
 from symtensor.types.dtype import ALL, numpy_dtype
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Container", "SharedVariable", "is_foreign", "is_movable", "living", "shared"]
+__all__ = ["Container", "SharedVariable", "is_foreign", "is_movable", "living", "shared",
+           "sparse_for_dense"]
 
 
 class _PlainStorage:
@@ -149,6 +150,8 @@ if core is not None:
 
 def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarray:
     """An array the storage may keep."""
+    if hasattr(value, "tocsr"):
+        raise sparse_for_dense(name)
     array = np.asarray(value)
     if array.ndim != type.ndim or not np.can_cast(array.dtype, numpy_dtype(type.dtype), "safe"):
         weak = array.ndim == type.ndim and not isinstance(value, np.ndarray) and array.dtype.kind in "bif" \
@@ -159,6 +162,12 @@ def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarr
     _check_sizes(array.shape, type, name)
     kept = np.require(array, numpy_dtype(type.dtype), ("C", "A", "W"))
     return kept if borrow or kept is not array and not np.shares_memory(kept, array) else kept.copy()
+
+
+def sparse_for_dense(label: str) -> TypeMismatch:
+    """The error for a scipy.sparse matrix that is given where a tensor is needed."""
+    return TypeMismatch(f"{label!r} is dense, and was given a scipy.sparse matrix",
+                        fix="value.toarray(); or declare it sparse, as symtensor.sparse.csr_matrix(name) does")
 
 
 def is_foreign(value: Any) -> bool:

@@ -38,12 +38,13 @@ from symtensor.sparse.variable import SparseVariable, as_sparse_or_tensor_variab
 from symtensor.tensor import complex_parts, elementwise
 from symtensor.tensor.creation import arange, ones_like, zeros, zeros_like
 
-__all__ = ["add", "sub", "mul", "neg", "eq", "neq", "lt", "le", "gt", "ge", "add_s_s_data", "add_s_s", "add_s_d",
-           "mul_s_s", "mul_s_d", "mul_s_v", "structured_add_s_v", "row_scale", "col_scale", "sp_sum", "sp_ones_like",
-           "sp_zeros_like", "square_diagonal", "diag", "structured_monoid", "structured_sigmoid", "structured_exp",
-           "structured_log", "structured_pow", "structured_minimum", "structured_maximum", "structured_add",
-           "sin", "arcsin", "tan", "arctan", "sinh", "arcsinh", "tanh", "arctanh", "rint", "sgn", "ceil", "floor",
-           "sqr", "sqrt", "deg2rad", "rad2deg", "trunc", "log1p", "expm1", "conjugate"]
+__all__ = ["add", "sub", "mul", "true_div", "neg", "eq", "neq", "lt", "le", "gt", "ge", "add_s_s_data", "add_s_s",
+           "add_s_d", "mul_s_s", "mul_s_d", "mul_s_v", "structured_add_s_v", "row_scale", "col_scale", "sp_sum",
+           "sp_ones_like", "sp_zeros_like", "square_diagonal", "diag", "structured_monoid", "structured_sigmoid",
+           "structured_exp", "structured_log", "structured_abs", "structured_pow", "structured_minimum",
+           "structured_maximum",
+           "structured_add", "sin", "arcsin", "tan", "arctan", "sinh", "arcsinh", "tanh", "arctanh", "rint", "sgn",
+           "ceil", "floor", "sqr", "sqrt", "deg2rad", "rad2deg", "trunc", "log1p", "expm1", "conjugate"]
 
 
 def _at_elements(x: SparseVariable, dense: Any) -> Variable:
@@ -116,6 +117,22 @@ def mul(x: Any, y: Any) -> SparseVariable:
         return _mul_sparse(x, y)
     matrix, dense = (x, y) if is_sparse(x) else (y, x)
     return matrix.with_data(matrix.data * _at_elements(matrix, dense))
+
+
+def true_div(x: Any, y: Any) -> SparseVariable:
+    """A sparse matrix divided by a number, a row or a dense matrix, at the places of its elements.
+
+    As the places that hold nothing are zeros they stay so, also where the divisor is 0. Raises TypeMismatch for a
+    sparse divisor.
+
+    >>> true_div(csr_from_dense([[1.0, 0.0], [0.0, 3.0]]), 2.0).eval().data
+    array([0.5, 1.5])
+    """
+    if is_sparse(y):
+        raise complaint(TypeMismatch, f"true_div: to divide by the sparse matrix {y!r} is to divide by zeros",
+                        fix="divide the elements: x.with_data(1 / x.data); or x.toarray()")
+    x, = check_sparse("true_div", x)
+    return x.with_data(x.data / _at_elements(x, y))
 
 
 def _mul_sparse(x: SparseVariable, y: SparseVariable) -> SparseVariable:
@@ -281,6 +298,7 @@ def structured_monoid(function: Callable[..., Variable]) -> Callable[..., Sparse
 
 
 structured_sigmoid, structured_exp, structured_log = map(structured_monoid, (scalar.sigmoid, scalar.exp, scalar.log))
+structured_abs = structured_monoid(scalar.abs_)
 structured_pow, structured_add = structured_monoid(scalar.power), structured_monoid(scalar.add)
 structured_minimum, structured_maximum = structured_monoid(scalar.minimum), structured_monoid(scalar.maximum)
 

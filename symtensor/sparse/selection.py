@@ -12,11 +12,11 @@ array([4, 3])
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast as cast_dense
@@ -140,18 +140,31 @@ def vstack(blocks: Sequence[Any], format: str | None = None, dtype: str | None =
     return _stacked("vstack", blocks, 0, format, dtype)
 
 
+def _without_meaning(sign: str, fix: str) -> Callable[..., Any]:
+    """The method of an operator that sparse matrices have not."""
+    def operator(x: Any, y: Any) -> Any:
+        raise complaint(TypeMismatch, f"the sparse matrix {x!r} has no {sign}", fix=f"in symtensor.sparse: {fix}")
+    return operator
+
+
 def _extend() -> None:
     """Give sparse variables their operators and methods."""
     methods = {
         "__add__": arithmetic.add, "__radd__": lambda x, y: arithmetic.add(y, x),
         "__sub__": arithmetic.sub, "__rsub__": lambda x, y: arithmetic.sub(y, x),
         "__mul__": arithmetic.mul, "__rmul__": lambda x, y: arithmetic.mul(y, x),
-        "__neg__": arithmetic.neg, "__lt__": arithmetic.lt, "__le__": arithmetic.le, "__gt__": arithmetic.gt,
+        "__truediv__": arithmetic.true_div, "__rtruediv__": lambda x, y: arithmetic.true_div(y, x),
+        "__neg__": arithmetic.neg, "__abs__": arithmetic.structured_abs,
+        "__lt__": arithmetic.lt, "__le__": arithmetic.le, "__gt__": arithmetic.gt,
         "__ge__": arithmetic.ge, "__getitem__": getitem, "__matmul__": products.dot,
         "__rmatmul__": lambda x, y: products.dot(y, x), "dot": products.dot, "sum": arithmetic.sp_sum,
         "toarray": dense_from_sparse, "todense": dense_from_sparse, "astype": cast,
         "sort_indices": ensure_sorted_indices, "tocsr": lambda x: as_format(x, "csr"),
         "tocsc": lambda x: as_format(x, "csc")}
+    for operator, sign, fix in (
+            ("pow", "**", "structured_pow(x, y) for the elements, dot(x, x) for the matrix"),
+            ("floordiv", "//", "floor(x / y)"), ("mod", "%", "x.with_data(x.data % y)")):
+        methods[f"__{operator}__"] = methods[f"__r{operator}__"] = _without_meaning(sign, fix)
     for name, method in methods.items():
         setattr(SparseVariable, name, method)
 

@@ -26,6 +26,7 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable
 from symtensor.ops.size import dimension
+from symtensor.ops.sparse import DAMAGED, MEND
 from symtensor.runtime.shared import SharedVariable, shared
 from symtensor.runtime.structured import Structured
 from symtensor.tensor.manipulation import stack
@@ -132,7 +133,7 @@ class SparseVariable(Structured):
     # -- values -----------------------------------------------------------------------------------
 
     def split(self, value: Any) -> Sequence[Any]:
-        """The parts of a scipy.sparse matrix of this format. Raises TypeMismatch for anything else."""
+        """The parts of a scipy.sparse matrix of this format. Raises TypeMismatch for a damaged one and for all else."""
         label = self.name or "a sparse input"
         if not hasattr(value, "tocsr"):
             raise TypeMismatch(f"{label!r} must be a scipy.sparse matrix, not {type(value).__name__}",
@@ -146,6 +147,9 @@ class SparseVariable(Structured):
             raise TypeMismatch(f"{label!r} must be {self.dtype}, and {value.dtype} may not fit it",
                                fix=f'value.astype("{self.dtype}")')
         minor = value.shape[1] if self.format == "csr" else value.shape[0]
+        if not _is_sound(value, minor):
+            raise TypeMismatch(f"{label!r}: {DAMAGED}", fix=MEND,
+                               operands=[f"{label}: {value.format} {value.dtype} {value.shape}"])
         indices, starts = (part.astype("int32", copy=False) for part in (value.indices, value.indptr))
         return value.data.astype(self.dtype, copy=False), indices, starts, np.int64(minor)
 
@@ -205,6 +209,14 @@ class SparseSharedVariable(SparseVariable):
         for part, array in zip(self.parts, self.split(new_value)):
             assert isinstance(part, SharedVariable)
             part.set_value(array, borrow=borrow)
+
+
+def _is_sound(value: Any, minor: int) -> bool:
+    """Whether all positions of a scipy.sparse matrix lie in it: such as SciPy would say are damaged are nobody's."""
+    indices, starts, stored = value.indices, value.indptr, len(value.data)
+    unsigned = indices.view(f"u{indices.itemsize}")  # what is negative is very large
+    return (len(starts) > 0 and starts[0] == 0 and starts[-1] == stored == len(indices)
+            and bool((starts[1:] >= starts[:-1]).all()) and (not stored or int(unsigned.max()) < minor))
 
 
 def _compressed(value: Any) -> Any:

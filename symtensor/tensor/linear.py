@@ -53,7 +53,7 @@ def dot(a: Any, b: Any) -> Variable:
     try:
         return contract(a, b, [a.type.ndim - 1], [max(b.type.ndim - 2, 0)])
     except ShapeError as error:
-        error.fix = error.fix or _transposed_fit(a, b)
+        error.fix = _transposed_fit(a, b) or error.fix
         raise
 
 

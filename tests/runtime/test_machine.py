@@ -99,6 +99,8 @@ class Failed(Exception):
 
 
 def fail(kind: str, number: int, data: Any) -> None:
+    if kind == "exception":
+        raise data
     raise Failed(kind, number, data)
 
 

@@ -42,6 +42,8 @@ UNARY: dict[str, Case] = {
     "dense_from_sparse": (sparse.dense_from_sparse, lambda x: x.toarray()),
     "transpose": (sparse.transpose, lambda x: x.T),
     "neg": (sparse.neg, lambda x: -x),
+    "quotient": (lambda x: x / 4.0, lambda x: x / 4),
+    "modulus": (abs, abs),
     "sum": (sparse.sp_sum, lambda x: x.sum()),
     "sum0": (lambda x: sparse.sp_sum(x, axis=0), lambda x: np.asarray(x.sum(axis=0))[0]),
     "sum1": (lambda x: x.sum(axis=1), lambda x: np.asarray(x.sum(axis=1))[:, 0]),
@@ -245,18 +247,14 @@ def test_errors_of_expressions() -> None:
 def test_damaged_positions_are_refused() -> None:
     """Positions outside of the matrix are an error, not memory read at random."""
     x, w = sparse.csr_matrix("x"), T.dmatrix("w")
-    f = st.function([x, w], sparse.dot(x, w))
-    damaged = made(3, 3)
-    damaged.indices = damaged.indices + 2
-    for wrong in (damaged, scipy.sparse.csr_matrix(np.eye(3))):
-        if wrong is not damaged:
-            wrong.indptr = np.array([0, 3, 1, 3], "int32")
+    of_parts = st.function([*x.parts, w], sparse.dot(x, w))
+    for indices, starts in [([2, 3, 4], [0, 1, 2, 3]), ([0, 1, 2], [0, 3, 1, 3])]:
         with pytest.raises(LinearAlgebraError, match="positions of a sparse matrix are not in order, or lie outside"):
-            f(wrong, np.ones((3, 2)))
+            of_parts(np.ones(3), np.array(indices, "int32"), np.array(starts, "int32"), 3, np.ones((3, 2)))
     with pytest.raises(IndexOutOfRange):
         x[5, 0].eval({x: made(3, 3)})
     with pytest.raises(ShapeError, match="columns of the sparse matrix and rows of the dense one: .* is 3 and .* is 4"):
-        f(made(3, 3), np.ones((4, 2)))
+        st.function([x, w], sparse.dot(x, w))(made(3, 3), np.ones((4, 2)))
 
 
 SHAPES: dict[str, Callable[[Any, Any], Any]] = {
@@ -310,3 +308,27 @@ def test_a_sparse_matrix_is_no_tensor_and_no_list() -> None:
         assert "x.toarray()" in str(raised.value)
     with pytest.raises(TypeMismatch, match="x cannot be iterated over"):
         sparse.vstack(x)
+
+
+def test_damaged_positions_are_refused_at_the_border() -> None:
+    """Whatever is computed, and from whichever end they lie outside."""
+    x = sparse.csr_matrix("x")
+    total = st.function([x], x.sum())
+    for indices, starts in [([0, 3], [0, 1, 2]), ([0, -1], [0, 1, 2]), ([0, 1], [0, 2, 1]), ([0, 1], [1, 1, 2]),
+                            ([0, 1], [0, 1, 3])]:
+        wrong = made(2, 3, density=0.0)
+        wrong.data, wrong.indices, wrong.indptr = np.ones(2), np.array(indices, "int32"), np.array(starts, "int32")
+        with pytest.raises(TypeMismatch, match="'x': the positions of a sparse matrix are not in order, or lie outside"
+                                               r" of it\n  operand .*\n  fix .*check_format\(full_check=True\)"):
+            total(wrong)
+
+
+def test_quotients_and_what_has_no_meaning() -> None:
+    x, value = sparse.csr_matrix("x"), made(3, 4)
+    f = st.function([x], [x / 3, x / [1.0, 2.0, 3.0, 4.0], abs(-x)])
+    for found, expected in zip(f(value), [value / 3, value.toarray() / [1, 2, 3, 4], abs(value)]):
+        np.testing.assert_array_equal(dense(found), dense(expected))
+    for wrong, message in [(lambda: 1 / x, "true_div: to divide by the sparse matrix x"), (lambda: x ** 2, r"no \*\*"),
+                           (lambda: x // 2, "no //"), (lambda: x % 2, "no %"), (lambda: x / x, "true_div")]:
+        with pytest.raises(TypeMismatch, match=message + r".*\n(.*\n)*  fix "):
+            wrong()

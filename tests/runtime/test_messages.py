@@ -1,0 +1,110 @@
+"""What is said of calls that cannot be: which line of the user, which operands, and what to try; on both backends."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import symtensor as st
+import symtensor.tensor as T
+from symtensor.base.errors import IndexOutOfRange, LinearAlgebraError, ShapeError, TypeMismatch
+from symtensor.tensor.shared_randomstreams import RandomStreams
+
+x, y, v, w = T.dmatrix("x"), T.dmatrix("y"), T.dvector("v"), T.dvector("w")
+n = T.lscalar("n")
+ONES = np.ones
+
+CALLS = {
+    "elementwise": (v + w, (ONES(2), ONES(3)), ShapeError, "sizes of axis 0: v.0 is 2 and w.0 is 3",
+                    "give arrays of one size, or cut the longer one: x[:y.shape[0]]"),
+    "a size of 1": (v + w, (ONES(1), ONES(3)), ShapeError, "sizes of axis 0: v.0 is 1 and w.0 is 3",
+                    "only a size known to be 1 stretches: T.addbroadcast(x, axis), or declare it:"
+                    " T.matrix(shape=(1, None))"),
+    "product": (T.dot(x, v), (ONES((2, 2)), ONES(3)), ShapeError,
+                "columns of the left and rows of the right matrix: x.1 is 2 and v.0 is 3",
+                "transpose one of them, x.T, or give arrays whose inner sizes agree"),
+    "reshape": (v.reshape((n, 2)), (ONES(6), 4), ShapeError,
+                "number of elements before and after: v.0 is 6 and 2*n is 8",
+                "let one size be found: x.reshape((n, -1))"),
+    "join": (T.stack([v, w]), (ONES(2), ONES(3)), ShapeError,
+             "sizes of axis 1 of the parts joined: v.0 is 2 and w.0 is 3", "cut or pad the parts to one size"),
+    "write": (T.set_subtensor(v[:3], w), (ONES(4), ONES(2)), ShapeError,
+              "sizes of the region and of the value put there: min(3, v.0) is 3 and w.0 is 2",
+              "give a value of the part's shape, or a number for all of it"),
+    "square": (T.nlinalg.det(x), (ONES((2, 3)),), ShapeError,
+               "rows and columns of a square matrix: x.0 is 2 and x.1 is 3",
+               "give a square matrix; pinv and lstsq take others too"),
+    "right side": (T.slinalg.solve(x, v), (np.eye(2), ONES(3)), ShapeError,
+                   "rows of the matrix and of the right side: x.0 is 2 and v.0 is 3",
+                   "give a right side with as many rows as the matrix has"),
+    "largest of none": (T.max(v), (ONES(0),), ShapeError, "max of no elements: axis 0 is empty",
+                        "give at least one element, or join one: concatenate([x, [0]])"),
+    "index": (v[n], (ONES(3), 3), IndexOutOfRange, "index n is out of range for axis 0 of size v.0",
+              "positions run from -size to size - 1"),
+    "negative size": (T.zeros((n,)), (-1,), ShapeError, "a size may not be negative", "give a number of 0 and above"),
+    "inverse": (T.nlinalg.matrix_inverse(x), (np.zeros((2, 2)),), LinearAlgebraError, "inverse: a matrix is singular",
+                "pinv and lstsq take singular matrices too; or add a small number to the diagonal"),
+    "solve": (T.slinalg.solve(x, v), (np.zeros((2, 2)), ONES(2)), LinearAlgebraError, "solve: a matrix is singular",
+              "pinv and lstsq take singular matrices too; or add a small number to the diagonal"),
+    "cholesky": (T.slinalg.cholesky(x), (-np.eye(2),), LinearAlgebraError,
+                 "cholesky[lower]: a matrix is not positive definite", "add a small number to the diagonal"),
+    "infinite": (T.slinalg.cholesky(x * np.inf), (np.eye(2) + 1,), LinearAlgebraError,
+                 "cholesky[lower]: a matrix is not positive definite", "add a small number to the diagonal"),
+    "infinite and large": (T.slinalg.cholesky(x * np.inf), (np.eye(40) + 1,), LinearAlgebraError,
+                           "cholesky[lower]: a matrix is not positive definite", "add a small number to the diagonal"),
+    "spectrum": (T.nlinalg.svd(x)[1], (np.full((2, 2), np.nan),), LinearAlgebraError,
+                 "svd[values]: the iteration did not converge", "look for NaN or infinities in the matrix"),
+    "poisson": (RandomStreams(1).poisson(lam=v), ([-1.0],), IndexOutOfRange, "poisson: lam < 0 or lam contains NaNs",
+                "give parameters of 0 and above"),
+}
+
+
+@pytest.mark.parametrize("backend", ["c", "numpy"])
+@pytest.mark.parametrize("name", CALLS)
+def test_what_a_call_says(name, backend):
+    expression, values, kind, what, fix = CALLS[name]
+    inputs = [variable for variable in (x, v, w, n) if variable in st.graph.inputs([expression])]
+    with st.config.change(backend=backend), pytest.raises(kind) as caught:
+        st.function(inputs, expression)(*values)
+    error = caught.value
+    assert (error.what, error.fix) == (what, fix)
+    assert error.where[0].endswith(" in <module>: " + _line(error.where[0]))
+    assert error.operands
+
+
+def _line(where):
+    """The text of a line of this file, which an error names."""
+    file, number = where.split(" in ")[0].rsplit(":", 1)
+    assert file == __file__
+    return Path(__file__).read_text().splitlines()[int(number) - 1].strip()
+
+
+def test_what_is_never_equal_says_the_same():
+    with pytest.raises(ShapeError, match="784 and 500 can never be equal(.*\n)*  fix      transpose one of them"):
+        T.dot(T.matrix("a", shape=(None, 784)), T.matrix("b", shape=(500, 10)))
+
+
+def test_what_a_users_function_raises_says_where_it_is_used():
+    @st.as_op(itypes=[T.dvector], otypes=[T.dvector])
+    def picky(values):
+        raise KeyError("no such thing")
+
+    for backend in ("c", "numpy"):
+        with st.config.change(backend=backend), pytest.raises(KeyError, match="no such thing") as caught:
+            st.function([v], picky(v))([1.0])
+        assert any("raised by picky" in note and __file__ in note for note in caught.value.__notes__)
+
+
+def test_sparse_values_for_dense_variables():
+    matrix = scipy.sparse.eye(2, format="csr")
+    message = r"is dense, and was given a scipy.sparse matrix\n  fix      value.toarray\(\); or declare it sparse"
+    with pytest.raises(TypeMismatch, match="'x' " + message):
+        st.function([x], x * 2)(matrix)
+    with pytest.raises(TypeMismatch, match="'kept' " + message):
+        st.shared(np.eye(2), "kept").set_value(matrix)
+
+
+def test_an_attribute_that_arrays_do_not_have():
+    with pytest.raises(TypeMismatch, match=r"an array has no attribute 'shap'\n  fix      did you mean 'shape'"):
+        st.printing.Print("x", attrs=["shap"])
