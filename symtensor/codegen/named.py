@@ -1,5 +1,7 @@
 """Kernels on their way to a compiler: a text in which `KERNEL` stands for the name, and the key it is found under.
 
+The functions of which a joint kernel is made are called KERNEL_0, KERNEL_1 and so on.
+
 >>> kernel = NamedText("a[0] + b", "double KERNEL(double x);", "0123456789abcdef")
 >>> kernel.symbol, kernel.definition
 ('a_0____b_0123456789ab', 'double a_0____b_0123456789ab(double x);')
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 __all__ = ["NamedText", "symbol_stem", "with_name"]
 
-_PLACEHOLDER = re.compile(r"\bKERNEL\b")
+_PLACEHOLDER = re.compile(r"\bKERNEL(?=\b|_\d)")
 
 
 @dataclass(frozen=True)

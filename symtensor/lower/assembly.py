@@ -27,9 +27,9 @@ from symtensor.lower.program import (
     Resize,
     Routine,
 )
-from symtensor.lower.target import Device, PrintedKernel, Printer
+from symtensor.lower.target import Device, Joiner, PrintedKernel, Printer
 
-__all__ = ["Assembly", "Origin"]
+__all__ = ["Assembly", "Origin", "used_buffers"]
 
 Origin = tuple[str, tuple[int, ...], tuple[str, ...]]
 """What an instruction computes, for messages: the ops, the numbers of the user's places, the operands."""
@@ -37,10 +37,14 @@ Origin = tuple[str, tuple[int, ...], tuple[str, ...]]
 
 @dataclass
 class Assembly:
-    """What all parts of a program share; `home` says of a buffer in which loop it is anew in each step."""
+    """What all parts of a program share; `home` says of a buffer in which loop it is anew in each step.
+
+    `printed` has what kernels were printed as, by their numbers; `partial` the buffers of partial results.
+    """
 
     print_kernel: Printer
     devices: Sequence[Device] = ()
+    join: Joiner | None = None
     instructions: list[Instruction] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     kernels: list[KernelCode] = field(default_factory=list)
@@ -48,6 +52,8 @@ class Assembly:
     buffers: list[Buffer] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
     home: dict[int, int] = field(default_factory=dict)
+    printed: list[PrintedKernel] = field(default_factory=list)
+    partial: set[int] = field(default_factory=set)
     _kernel_number: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def add(self, buffer: Buffer, loop: int | None = None) -> int:
@@ -74,9 +80,22 @@ class Assembly:
             number = self._kernel_number.setdefault((printed.text, device), len(self.kernels))
             if number == len(self.kernels):
                 self.kernels.append(KernelCode(printed.name, printed.text, device))
+                self.printed.append(printed)
             yield number, printed
 
+    def joiner(self, device: int) -> Joiner | None:
+        """What makes one kernel of several on a device, if anything does."""
+        return self.devices[device - 1].join if device else self.join
+
     # -- when all instructions are there ----------------------------------------------------------
+
+    def drop_unused_kernels(self) -> None:
+        """Number the kernels that are launched anew."""
+        used = sorted({one.kernel for one in self.instructions if isinstance(one, Launch)})
+        number = {old: new for new, old in enumerate(used)}
+        self.kernels, self.printed = [self.kernels[old] for old in used], [self.printed[old] for old in used]
+        self.instructions = [replace(one, kernel=number[one.kernel]) if isinstance(one, Launch) else one
+                             for one in self.instructions]
 
     def with_lifetimes(self, sizes: Sequence[tuple[int, int, int]]) -> list[Buffer]:
         """The buffers with the first and last instruction that needs each that has no memory, or name, of its own.
@@ -103,7 +122,7 @@ class Assembly:
 
     def _shown(self, instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> Iterator[int]:
         """The buffers an instruction reads or writes, and those they are aliases of."""
-        for buffer in _used(instruction, sizes):
+        for buffer in used_buffers(instruction, sizes):
             yield buffer
             while self.buffers[buffer].kind is BufferKind.ALIAS:
                 buffer = self.buffers[buffer].source
@@ -120,7 +139,7 @@ class Assembly:
         return number, number
 
 
-def _used(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tuple[int, ...]:
+def used_buffers(instruction: Instruction, sizes: Sequence[tuple[int, int, int]]) -> tuple[int, ...]:
     """The buffers an instruction reads or writes."""
     if isinstance(instruction, Launch):
         return instruction.buffers

@@ -72,7 +72,8 @@ class Memory:
             return self._number[key]
         if isinstance(key, Partial):
             shape = (self.sizes.number(key.length),)
-            return self.new(key, Buffer(BufferKind.ARENA, 0, key.dtype, shape, device=device))
+            self.assembly.partial.add(self.new(key, Buffer(BufferKind.ARENA, 0, key.dtype, shape, device=device)))
+            return self._number[key]
         if self.is_dynamic(key):  # its shape is filled in once it is known, see `known`
             return self.new(key, Buffer(BufferKind.DYNAMIC, 0, key.type.dtype, ()))
         return self.new(key, Buffer(BufferKind.ARENA, 0, key.type.dtype, self.sizes.numbers(key.type.shape),

@@ -16,26 +16,28 @@ from symtensor.ir.graph import Graph
 from symtensor.lower.assembly import Assembly
 from symtensor.lower.buffers import Results
 from symtensor.lower.flow import Flow
+from symtensor.lower.joint import join_launches
 from symtensor.lower.part import Part
 from symtensor.lower.placement import Placement
 from symtensor.lower.program import Argument, Copy, Program
 from symtensor.lower.size_table import SizeTable
-from symtensor.lower.target import Printer
+from symtensor.lower.target import Joiner, Printer
 
 __all__ = ["plan"]
 
 
 def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Printer,
-         placement: Placement | None = None) -> Program:
+         placement: Placement | None = None, join: Joiner | None = None) -> Program:
     """The program of a graph whose first `arguments` inputs are given at each call, the others by storages.
 
     The last `len(updates)` outputs become the values of the storages `updates` names. `print_kernel` gives
-    kernels of the processor their text; `placement` is what `place` made of the graph, if devices take part.
+    kernels of the processor their text, and `join` makes one text of several; `placement` is what `place` made of the
+    graph, if devices take part.
     """
     graph.settle_sizes()
     placement = placement or Placement()
     flow, sizes = Flow(graph, arguments, updates, placement.device_of), SizeTable(graph, arguments)
-    assembly = Assembly(print_kernel, placement.devices)
+    assembly = Assembly(print_kernel, placement.devices, join)
     part = Part(flow, assembly, sizes, lambda places: Results(flow, places, sizes, assembly))
     part.run()
     buffers = part.buffers
@@ -43,6 +45,7 @@ def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Pri
     for base, target in buffers.copied:
         part.emit(Copy(buffers.of(base), target), base)
     buffers.shape_results()
+    join_launches(assembly, sizes.tables.sizes)
     return _program(flow, assembly, sizes, buffers, placement)
 
 

@@ -16,7 +16,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.lower.kernel import Kernel
 from symtensor.types.dim import Size
 
-__all__ = ["Partial", "PrintedKernel", "Printer", "RoutinePrinter", "Device"]
+__all__ = ["Body", "Joiner", "Partial", "PrintedKernel", "Printer", "RoutinePrinter", "Device"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,17 @@ class Partial:
 
 
 @dataclass(frozen=True)
+class Body:
+    """A kernel as a part of a joint one (see `lower.joint`): its text, as its target's `Joiner` takes it, and the
+    declarations of its parameters where the text needs them. Parts of one launch are all of one `kind`.
+    """
+
+    text: str
+    parameters: tuple[str, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class PrintedKernel:
     """A kernel's text, and what a launch needs: parameters, units, work, bytes of scratch, buffers.
 
@@ -36,7 +47,8 @@ class PrintedKernel:
     parameters, where it puts a number other than 0 if it fails.
 
     `in_order` says of a recurrence that its last two parameters are the rounds from and up to which it goes, and may be
-    changed (see `program.Launch`).
+    changed (see `program.Launch`). `written` are the places in `buffers` of those it writes; all, if none are named.
+    Without a `body` it is always launched alone.
     """
 
     name: str
@@ -49,10 +61,15 @@ class PrintedKernel:
     block: int = 0
     fails: bool = False
     in_order: bool = False
+    written: tuple[int, ...] = ()
+    body: Body | None = None
 
 
 Printer = Callable[[Kernel], Sequence[PrintedKernel]]
 """A target: of each kernel those to be launched, in order."""
+Joiner = Callable[[Sequence[Body]], str]
+"""The text of one kernel that does the work of several: units of the first, then of the next, and so on. Its buffers
+are those of all parts, its parameters theirs and behind these the units of each part."""
 RoutinePrinter = Callable[[RoutineCall, Sequence[str]], Sequence[PrintedKernel] | None]
 """What a device runs in the place of a routine of a library, for the dtypes of its operands and then of its outputs,
 which are the slots; None where it has nothing."""
@@ -62,7 +79,8 @@ which are the slots; None where it has nothing."""
 class Device:
     """A device of a program: its name, how kernels are printed for it, and why it cannot run an application, if so.
 
-    `lacks` is asked about applications that there is code for; `architecture` says what else kernels depend on.
+    `lacks` is asked about applications that there is code for; `architecture` says what else kernels depend on; without
+    `join` each kernel is launched alone.
     """
 
     name: str
@@ -70,3 +88,4 @@ class Device:
     print_routine: RoutinePrinter = lambda call, dtypes: None
     lacks: Callable[[Apply], str | None] = lambda node: None
     architecture: str = ""
+    join: Joiner | None = None

@@ -22,15 +22,17 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from symtensor import ops  # noqa: F401  (text finds an op by name among those that are imported)
+from symtensor.codegen.cpu.joint import join
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.cuda import kernels as cuda
+from symtensor.codegen.cuda.joint import join as cuda_join
 from symtensor.codegen.named import with_name
 from symtensor.ir.graph import Graph
 from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
 from symtensor.lower.kernel import Kernel
 from symtensor.lower.plan import plan
-from symtensor.lower.target import PrintedKernel, Printer
+from symtensor.lower.target import Joiner, PrintedKernel, Printer
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.compiled import describe_program
 from symtensor.tools.explain import parts_of
@@ -75,22 +77,22 @@ def loops(graph: Graph) -> str:
 
 def kernels(graph: Graph) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
-    return _texts(graph, print_kernel)
+    return _texts(graph, print_kernel, join)
 
 
 def cuda_kernels(graph: Graph) -> str:
     """the CUDA text of a graph's kernels; the graph is taken as it is"""
-    return _texts(graph, cuda.print_kernel)
+    return _texts(graph, cuda.print_kernel, cuda_join)
 
 
-def _texts(graph: Graph, printer: Printer) -> str:
-    made = plan(graph, len(graph.inputs), [], printer).kernels
+def _texts(graph: Graph, printer: Printer, joiner: Joiner) -> str:
+    made = plan(graph, len(graph.inputs), [], printer, join=joiner).kernels
     return "\n".join(with_name(text, name) for name, text, _ in made).rstrip()
 
 
 def program(graph: Graph) -> str:
     """the program of a graph: sizes, buffers, instructions; the graph is taken as it is"""
-    return describe_program(plan(graph, len(graph.inputs), [], print_kernel))
+    return describe_program(plan(graph, len(graph.inputs), [], print_kernel, join=join))
 
 
 STAGES: dict[str, Callable[[Graph], str]] = {

@@ -123,6 +123,12 @@ def recurrence_of_numbers():
     return numbers
 
 
+@case
+def joint():
+    weights, bias, slope, more = T.fmatrix("weights"), T.fvector("bias"), T.fvector("slope"), T.fvector("more")
+    return [bias - 0.1 * slope, T.sqr(weights), more - 0.1 * slope[:3]]
+
+
 def check(path: Path, text: str, update: bool) -> None:
     """Compare a golden file with the text it should hold, or write it."""
     if update:

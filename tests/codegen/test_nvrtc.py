@@ -35,7 +35,7 @@ def golden_kernels() -> Iterator[str]:
     """The golden cases' kernels, named after the case too: another case may have one of the same name."""
     for path in sorted((HERE / "golden").glob("*.cu")):
         text = path.read_text(encoding="utf-8")
-        yield re.sub(r"(?<=1\) )(?=\w+\()|(?<=SYMTENSOR_KERNEL\()", f"{path.stem}__", text)
+        yield re.sub(r"(?<=[14]\) )(?=\w+\()|(?<=SYMTENSOR_KERNEL\()", f"{path.stem}__", text)
 
 
 def library_kernels() -> Iterator[str]:

@@ -30,12 +30,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symtensor.codegen.cuda import joint
 from symtensor.codegen.cuda.columns import print_column
 from symtensor.codegen.cuda.grid import BLOCK, kernel_text
 from symtensor.codegen.cuda.points import print_map, print_scatter
 from symtensor.codegen.cuda.recurrences import print_recurrence
 from symtensor.codegen.cuda.rows import print_row
 from symtensor.codegen.dialect import CUDA
+from symtensor.codegen.joint import may_join
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column, Map, Row, Sequential, form_of
 from symtensor.lower.kernel import Compute, Kernel, product
@@ -76,11 +78,16 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     if printer.fails:
         parameters.append("int *failed")
         lines = ["  int status = 0;", *lines, "  if (status) *failed = 1;"]
-    functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
-    text = "".join(functions) + kernel_text(parameters, lines, bool(kernel.reductions))
+    functions = "".join(dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute)))
+    barriers = bool(kernel.reductions)
+    body = None
+    combines = any(isinstance(buffer, Partial) and slot not in written for slot, buffer in enumerate(buffers))
+    if may_join(printer) or (combines and not printer.fails):  # to launch what is small is all that it costs
+        body = joint.body(parameters, lines, barriers, functions)
     rounds = (0, product(kernel.reduce)) if in_order else ()
-    return PrintedKernel(kernel.name, text, (*printer.parameters, *rounds), units, 0, 0, buffers, BLOCK, printer.fails,
-                         in_order)
+    return PrintedKernel(kernel.name, functions + kernel_text(parameters, lines, barriers),
+                         (*printer.parameters, *rounds), units, 0, 0, buffers, BLOCK, printer.fails, in_order,
+                         tuple(sorted(written)), body)
 
 
 def _realise(printer: ScalarPrinter) -> Size:

@@ -125,7 +125,8 @@ def _kernel(name: str, file: str, dtypes: Sequence[str], outputs: int, parameter
     declared += [f"long s{number}" for number in range(len(parameters))]
     sources = "".join(map(kernel_source, dict.fromkeys(("gemm.cuh", file))))
     text = sources + kernel_text(declared, [f"  {line}" for line in lines], True, blocks)
-    return PrintedKernel(name, text, tuple(parameters), units, 0, 0, tuple(slots), BLOCK)
+    return PrintedKernel(name, text, tuple(parameters), units, 0, 0, tuple(slots), BLOCK,
+                         written=tuple(slots[-outputs:]))
 
 
 _PRINTERS: dict[str, _Printer] = {"gemm": _gemm, "convolution": _convolution}

@@ -15,6 +15,7 @@ from typing import Any
 
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError
+from symtensor.codegen.cuda.joint import join
 from symtensor.codegen.cuda.kernels import print_kernel
 from symtensor.codegen.cuda.library import print_routine
 from symtensor.codegen.cuda.modules import CompiledKernel, Compiler, compile_kernels, nvrtc_compiler
@@ -47,7 +48,7 @@ class OpenDevice:
     @property
     def target(self) -> Device:
         """The device as the compiler sees it."""
-        return Device(self.name, print_kernel, print_routine, architecture=self.architecture)
+        return Device(self.name, print_kernel, print_routine, architecture=self.architecture, join=join)
 
     def load(self, kernels: Sequence[KernelCode]) -> list[int]:
         """The handles of kernels, compiled where they are not in the store. Raises CompileError."""
