@@ -5,7 +5,7 @@
 static const RoutineKind *const routine_kinds[] = {
     &gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind, &lu_kind, &lu_solve_kind, &inverse_kind,
     &lu_inverse_kind, &slogdet_kind, &qr_kind, &eigh_kind, &svd_kind, &sparse_dot_kind, &sparse_dot_transposed_kind,
-    &sampled_dot_kind, &convolution_kind};
+    &sampled_dot_kind, &convolution_kind, &sort_kind, &argsort_kind, &cumulate_kind, &search_kind};
 
 #define KINDS (int)(sizeof(routine_kinds) / sizeof(routine_kinds[0]))
 
@@ -53,12 +53,12 @@ static int read_counted(const Reader *reader, PyObject *item, const char *attrib
  * one dtype. */
 static bool is_taken(const RoutineKind *kind, int number, const Type *type, const Type **own)
 {
-    if (kind->positions >> number & 1)
-        return type->kind == 'i' && type->itemsize == sizeof(int32_t);
+    if ((kind->positions | kind->long_positions) >> number & 1)
+        return type->kind == 'i' && type->itemsize == (kind->positions >> number & 1 ? 4 : 8);
     if (*own == NULL)
         *own = type;
-    return strchr(kind->kinds, type->kind) != NULL && type->itemsize >= 4 && type->kind == (*own)->kind
-        && type->itemsize == (*own)->itemsize;
+    return strchr(kind->kinds, type->kind) != NULL && (kind->any_width || type->itemsize >= 4)
+        && type->kind == (*own)->kind && type->itemsize == (*own)->itemsize;
 }
 
 static int read_types(const Reader *reader, Routine *routine)

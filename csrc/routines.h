@@ -10,6 +10,13 @@
 
 #define ROUTINE_BUFFERS 8        /* as many as a routine may take */
 
+/* A function compiled for several kinds of processor, of which the best one runs. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#define FOR_EACH_MACHINE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
+#else
+#define FOR_EACH_MACHINE
+#endif
+
 /* A call of a routine. The buffers are its inputs, then its outputs. */
 typedef struct {
     int input_count, output_count;
@@ -27,8 +34,9 @@ struct RoutineKind {
     const char *name;
     int least_inputs, most_inputs, outputs, sizes, flags; /* how many of each it takes */
     int least_outputs;           /* 0 where that is as many as `outputs` */
-    int positions;               /* a bit for each buffer that holds int32 numbers */
+    int positions, long_positions; /* a bit for each buffer that holds int32 numbers, and int64 ones */
     const char *kinds;           /* NumPy's letters of the dtypes that the others may have */
+    bool any_width;              /* and not only those of 32 bits and more */
     const enum LibraryFunction *functions; /* those it may call, ended by NO_FUNCTION */
     bool needs_them;             /* whether it does nothing without */
     /* At bind: whether the buffers and the scratch hold what the sizes say. */
@@ -57,6 +65,6 @@ int multiply_matrices(const Matrices *given);
 
 extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, lu_solve_kind,
     inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, sparse_dot_kind,
-    sparse_dot_transposed_kind, sampled_dot_kind, convolution_kind;
+    sparse_dot_transposed_kind, sampled_dot_kind, convolution_kind, sort_kind, argsort_kind, cumulate_kind, search_kind;
 
 #endif

@@ -9,12 +9,6 @@
 #define AHEAD 8                  /* elements whose row of the dense matrix is asked for in advance */
 #define PARTS 64                 /* into which the rows are divided */
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define FOR_EACH_MACHINE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-#else
-#define FOR_EACH_MACHINE
-#endif
-
 enum { ROWS, COLUMNS, WIDTH, STORED };  /* the sizes: the matrix is (m, n), dense ones have k columns */
 enum { INDICES, STARTS, FIRST, SECOND, RESULT }; /* the buffers */
 

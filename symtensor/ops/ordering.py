@@ -8,24 +8,50 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Op, Variable
+from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota, gather, subtensor
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
-from symtensor.types.dtype import COMPLEX
+from symtensor.types import dim as dims
+from symtensor.types.dim import Size
+from symtensor.types.dtype import COMPLEX, itemsize
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Argsort", "Cumulate", "Search", "Sort", "gather_along", "reversed_along"]
 
 _WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
 """In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
+
+
+_COUNTS, _GROUP = 1024, 16
+"""Bytes of the counts that sorting needs, and rows read at once where elements do not lie beside each other."""
+
+
+def _rows(x: Variable, axis: int) -> tuple[Size, Size, Size]:
+    """How many rows along an axis there are before it, their length, and how many lie side by side."""
+    shape = x.type.shape
+    return math.prod(shape[:axis], start=1), shape[axis], math.prod(shape[axis + 1:], start=1)
+
+
+def _sort_call(name: str, x: Variable, axis: int, spare: int) -> RoutineCall:
+    """With memory for keys of rows that are read at once, and so many bytes more for each element of a row."""
+    outer, n, inner = _rows(x, axis)
+    keys = _key_bytes(x) * dims.minimum(inner, _GROUP)
+    return RoutineCall(name, [x], (outer, n, inner), work=16 * outer * n * inner, scratch=(keys + spare) * n + _COUNTS,
+                       failure="an axis of more than 2**32 - 1 elements cannot be sorted")
+
+
+def _key_bytes(x: Variable) -> int:
+    return max(itemsize(x.type.dtype), 4)
 
 
 def reversed_along(x: Variable, axis: int) -> Variable:
@@ -66,6 +92,13 @@ class Cumulate(Op):
         quotients = self._from_the_end(dy * y) / scalar.switch(is_zero, 1, x)
         return scalar.switch(first, self._from_the_end(dy * others), quotients)
 
+    def routine(self, x: Variable, y: Variable) -> RoutineCall | None:
+        """Of the runtime."""
+        if x.type.dtype == "float16":
+            return None
+        return RoutineCall("cumulate", [x], _rows(x, self.axis), [self.kind == "prod"],
+                           work=math.prod(x.type.shape, start=1))
+
     def _from_the_end(self, x: Variable) -> Variable:
         """For each place the sum of the elements from it on."""
         return reversed_along(Cumulate("sum", self.axis)(reversed_along(x, self.axis)), self.axis)
@@ -90,6 +123,10 @@ class Argsort(Op):
     def pullback(self, *values: Variable) -> Any:
         return None
 
+    def routine(self, x: Variable, positions: Variable) -> RoutineCall:
+        """Of the runtime."""
+        return _sort_call("argsort", x, self.axis, 16)
+
     def __repr__(self) -> str:
         return f"argsort[{self.axis}]"
 
@@ -109,6 +146,10 @@ class Sort(Op):
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         argsort = Argsort(self.axis)
         return gather_along(dy, argsort(argsort(x)), self.axis)  # a permutation sorted is what undoes it
+
+    def routine(self, x: Variable, y: Variable) -> RoutineCall:
+        """Of the runtime."""
+        return _sort_call("sort", x, self.axis, _key_bytes(x))
 
     def __repr__(self) -> str:
         return f"sort[{self.axis}]"
@@ -132,6 +173,14 @@ class Search(Op):
 
     def pullback(self, *values: Variable) -> Any:
         return None, None
+
+    def routine(self, ascending: Variable, values: Variable, places: Variable) -> RoutineCall | None:
+        """Of the runtime."""
+        if values.type.dtype == "float16":
+            return None
+        count = math.prod(values.type.shape, start=1)
+        return RoutineCall("search", [ascending, values], (ascending.type.shape[0], count), [self.side == "right"],
+                           work=16 * count)
 
     def __repr__(self) -> str:
         return f"search[{self.side}]"

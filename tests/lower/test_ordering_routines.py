@@ -1,0 +1,109 @@
+"""Sorting, running totals and searching by the runtime's routines: long rows, rows side by side, special values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import symtensor as st
+import symtensor.tensor as T
+from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
+from symtensor.runtime.core import core
+from symtensor.types import dtype as dtypes
+
+SHAPES = [((70001,), 0), ((1, 3), 1), ((5, 24), 1), ((4, 25), 1), ((3, 300), 1), ((300, 3), 0), ((2, 130, 37), 1), ((0, 3), 0),
+          ((3, 0), 1), ((3, 0), 0), ((2, 3000), 1)]
+SPECIAL = {"float16": "u2", "float32": "u4", "float64": "u8"}
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Any:
+    """How many threads a routine may use."""
+    before = core.get_threads()
+    core.set_threads(request.param)
+    yield request.param
+    core.set_threads(before)
+
+
+def called(op: Any, *values: np.ndarray) -> Callable[..., Any]:
+    """The op compiled, which makes no call of Python."""
+    inputs = [T.tensor(value.dtype.name, shape=(None,) * value.ndim) for value in values]
+    f = st.function(inputs, op(*inputs))
+    assert f.library_calls == 1
+    return f
+
+
+def any_bits(dtype: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Elements of any bits, so of any size, NaNs of all kinds among them, and zeros of both signs."""
+    rng = np.random.default_rng(seed)
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    value = np.frombuffer(rng.bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize), dtype).reshape(shape).copy()
+    if dtype in SPECIAL and value.size:
+        flat = value.reshape(-1)
+        flat[rng.integers(0, value.size, value.size // 3)] = rng.choice([0.0, -0.0, np.inf, -np.inf, np.nan, 1], 1)
+        flat[::3], flat[1::4] = 0.0, -0.0
+    return value
+
+
+def bits(value: np.ndarray) -> np.ndarray:
+    return value.view(SPECIAL[value.dtype.name]) if value.dtype.name in SPECIAL else value
+
+
+@pytest.mark.parametrize("dtype", dtypes.DISCRETE + dtypes.FLOATS)
+def test_sorting_is_stable_and_keeps_bits(dtype: str, threads: int) -> None:
+    for shape, axis in SHAPES:
+        x = any_bits(dtype, shape)
+        order = np.argsort(x, axis=axis, kind="stable")
+        np.testing.assert_array_equal(called(Argsort(axis), x)(x), order)
+        np.testing.assert_array_equal(bits(called(Sort(axis), x)(x)), bits(np.take_along_axis(x, order, axis)))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float64", "int32", "float32"])
+def test_sorting_of_keys_that_differ_in_few_bits(dtype: str, threads: int) -> None:
+    """Or in many that are far apart: the high halves of most are equal, of some not."""
+    rng = np.random.default_rng(1)
+    whole = rng.integers(0, 2**31 - 1, 90000)
+    shapes = [whole % 7, whole << 8 >> 8, np.zeros(90000, "int64"), np.sort(whole), -np.sort(whole)]
+    if dtype.endswith("64"):
+        shapes += [(whole % 5 << 60) + whole, (whole % 3 << 40) + whole % 100, (whole % 2000 << 45) + (whole & 511)]
+    for one in shapes:
+        x = one.astype(dtype)
+        for row in (x, x[:20], x[:400]):
+            order = np.argsort(row, kind="stable")
+            np.testing.assert_array_equal(called(Argsort(0), row)(row), order)
+            np.testing.assert_array_equal(called(Sort(0), row)(row), row[order])
+
+
+@pytest.mark.parametrize("kind", ["sum", "prod"])
+@pytest.mark.parametrize("dtype", [d for d in dtypes.INTEGERS + dtypes.FLOATS + dtypes.COMPLEX if d != "float16"])
+def test_running_totals(dtype: str, kind: str, threads: int) -> None:
+    rng = np.random.default_rng(2)
+    for shape, axis in SHAPES:
+        x = rng.normal(0.0, 2.0, shape) if kind == "sum" else rng.normal(1.0, 0.1, shape)
+        x = any_bits(dtype, shape) if dtype in dtypes.INTEGERS else (x + (0.3j * x if dtype in dtypes.COMPLEX else 0))
+        x = x.astype(dtype)
+        op = Cumulate(kind, axis)
+        expected, found = op.evaluate(x), called(op, x)(x)
+        if dtype == "float64" or dtype in dtypes.INTEGERS:
+            np.testing.assert_array_equal(found, expected)
+        else:
+            np.testing.assert_allclose(found, expected, 1e-12 if dtype == "complex128" else 3e-7, 1e-6)
+
+
+def test_running_totals_of_numbers_that_are_not_negative_never_fall(threads: int) -> None:
+    x = np.random.default_rng(3).random(10**5).astype("float32") ** 8
+    assert (np.diff(called(Cumulate("sum", 0), x)(x)) >= 0).all()
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("dtype", [d for d in dtypes.DISCRETE + dtypes.FLOATS if d != "float16"])
+def test_searching(dtype: str, side: str, threads: int) -> None:
+    values = any_bits(dtype, (3, 9000))
+    for length in (0, 1, 2, 3, 8, 1000):
+        ascending = np.sort(any_bits(dtype, (length,), 4))
+        found = called(Search(side), ascending, values)(ascending, values)
+        np.testing.assert_array_equal(found, np.searchsorted(ascending, values, side))
