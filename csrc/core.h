@@ -11,7 +11,7 @@
  *
  * run.c goes through the instructions, branches among them, loop.c through the steps of loops; call.c calls Python;
  * routines.c has the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds, and of
- * our own (sparse.c, sort.c, cumulate.c, search.c); parallel.c spreads chunks over threads; pool.c holds memory freed all
+ * our own (sparse.c, sort.c, select.c, cumulate.c, search.c); parallel.c spreads chunks over threads; pool.c holds memory freed all
  * at once.
  *
  * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.

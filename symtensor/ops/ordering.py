@@ -14,26 +14,28 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Op, Variable
+from symtensor.ir.node import Op, Variable, at_most
 from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota, gather, subtensor
 from symtensor.ops.shape import expand_dims
-from symtensor.ops.size import dimension
+from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 from symtensor.types.dtype import COMPLEX, itemsize
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Argsort", "Cumulate", "Search", "Sort", "gather_along", "reversed_along"]
+__all__ = ["Argsort", "Cumulate", "Search", "Select", "Sort", "gather_along", "reversed_along"]
 
 _WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
 """In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
 
 
-_COUNTS, _GROUP = 1024, 16
-"""Bytes of the counts that sorting needs, and rows read at once where elements do not lie beside each other."""
+_COUNTS, _GROUP, _ROOM = 1024, 16, 1024
+"""Bytes of the counts that sorting needs; rows read at once where elements do not lie beside each other; elements for
+which there is room at least where some are selected."""
+_TOO_LONG = "an axis of more than 2**32 - 1 elements cannot be sorted"
 
 
 def _rows(x: Variable, axis: int) -> tuple[Size, Size, Size]:
@@ -47,7 +49,7 @@ def _sort_call(name: str, x: Variable, axis: int, spare: int) -> RoutineCall:
     outer, n, inner = _rows(x, axis)
     keys = _key_bytes(x) * dims.minimum(inner, _GROUP)
     return RoutineCall(name, [x], (outer, n, inner), work=16 * outer * n * inner, scratch=(keys + spare) * n + _COUNTS,
-                       failure="an axis of more than 2**32 - 1 elements cannot be sorted")
+                       failure=_TOO_LONG)
 
 
 def _key_bytes(x: Variable) -> int:
@@ -153,6 +155,45 @@ class Sort(Op):
 
     def __repr__(self) -> str:
         return f"sort[{self.axis}]"
+
+
+class Select(Op):
+    """The positions along an axis of the first `count` elements in ascending order, or, if `largest`, of the last.
+
+    Of the largest the largest comes first, NaN before all numbers; of equal ones that which is first along the axis.
+    """
+
+    axis: int
+    largest: bool
+    sizes_from = 1
+
+    def infer(self, x: Variable, count: Variable) -> TensorType:
+        wanted, length = size_of(count), x.type.shape[self.axis]
+        at_most(wanted, length, f"{wanted} of {length} elements along axis {self.axis}")
+        shape = (*x.type.shape[:self.axis], wanted, *x.type.shape[self.axis + 1:])
+        return TensorType.of(Argsort(self.axis).infer(x).dtype, shape)
+
+    def evaluate(self, x: np.ndarray, count: Any) -> Any:
+        last = x.shape[self.axis] - 1
+        if self.largest:  # reversed twice, equal ones stay in order
+            order = last - np.flip(np.argsort(np.flip(x, self.axis), axis=self.axis, kind="stable"), self.axis)
+        else:
+            order = np.argsort(x, axis=self.axis, kind="stable")
+        return np.take(order, np.arange(int(count)), axis=self.axis).astype("int64")
+
+    def pullback(self, *values: Variable) -> Any:
+        return None, None
+
+    def routine(self, x: Variable, count: Variable, positions: Variable) -> RoutineCall:
+        """Of the runtime, with room for more elements than are wanted, so that few are looked at often."""
+        outer, n, inner = _rows(x, self.axis)
+        wanted = size_of(count)
+        room = dims.minimum(4 * wanted, n) + _ROOM
+        return RoutineCall("select", [x], (outer, n, inner, wanted), [self.largest], work=outer * n * inner,
+                           scratch=(2 * _key_bytes(x) + 24) * room + _COUNTS, failure=_TOO_LONG)
+
+    def __repr__(self) -> str:
+        return f"{'largest' if self.largest else 'smallest'}[{self.axis}]"
 
 
 class Search(Op):

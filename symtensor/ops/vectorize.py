@@ -31,7 +31,7 @@ from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subte
 from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet
 from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.loop import Carry, Loop, Stack
-from symtensor.ops.ordering import Argsort, Cumulate, Sort
+from symtensor.ops.ordering import Argsort, Cumulate, Select, Sort
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle, reshape
 from symtensor.ops.size import Dimension, dimension, shape_of, size_of
@@ -133,9 +133,9 @@ def _(op: ArgReduce, operands: Sequence[Operand]) -> Variable:
     return ArgReduce(op.kind, op.axis + 1).make(operands[0].value)[0]
 
 
-@vectorizes(Argsort, Cumulate, Sort)
-def _(op: Argsort | Cumulate | Sort, operands: Sequence[Operand]) -> Variable:
-    return replace(op, axis=op.axis + 1).make(operands[0].value)[0]
+@vectorizes(Argsort, Cumulate, Select, Sort)
+def _(op: Argsort | Cumulate | Select | Sort, operands: Sequence[Operand]) -> Variable:
+    return replace(op, axis=op.axis + 1).make(*(operand.value for operand in operands))[0]
 
 
 @vectorizes(Dimshuffle)

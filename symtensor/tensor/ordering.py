@@ -17,11 +17,10 @@ from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
-from symtensor.ops.ordering import Argsort, Search, Sort, gather_along, reversed_along
-from symtensor.ops.size import dimension
+from symtensor.ops.ordering import Argsort, Search, Select, Sort, gather_along
 from symtensor.tensor.arguments import axis_of
 from symtensor.tensor.creation import ones_like
-from symtensor.tensor.manipulation import concatenate, flatten, reshape, shape, specify_shape
+from symtensor.tensor.manipulation import concatenate, flatten, reshape, shape
 from symtensor.tensor.selection import inverse_permutation
 from symtensor.tensor.sequences import cumsum
 from symtensor.types.dtype import FLOATS, INTEGERS, promote
@@ -83,21 +82,13 @@ def argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dt
     count = as_variable(kth)
     if count.type.ndim or count.type.dtype not in INTEGERS or (isinstance(count, Constant) and not count.data):
         raise complaint(TypeMismatch, "argtopk: kth must be an integer other than 0", x, count, fix="give kth=1")
-    wanted = scalar.abs_(cast(count, "int64"))
     if isinstance(count, Constant):
-        order = _descending(x, axis) if count.data > 0 else Argsort(axis)(x)
-        wanted = as_variable(abs(int(count.data)))
+        found = Select(axis, bool(count.data > 0))(x, as_variable(abs(int(count.data))))
     else:
-        order = scalar.switch(scalar.gt(count, 0), _descending(x, axis), Argsort(axis)(x))
-    first = index.subtensor(order, (*[slice(None)] * axis, slice(None, wanted)))
-    sizes = [wanted if a == axis else None for a in range(x.type.ndim)]
-    return cast(specify_shape(first, sizes), idx_dtype)
-
-
-def _descending(x: Variable, axis: int) -> Variable:
-    """The positions that put elements in descending order, equal ones in order: reversed twice."""
-    last = dimension(x, axis) - 1  # type: ignore[operator]
-    return last - reversed_along(Argsort(axis)(reversed_along(x, axis)), axis)
+        wanted = scalar.abs_(cast(count, "int64"))
+        largest, smallest = (Select(axis, largest)(x, wanted) for largest in (True, False))
+        found = scalar.switch(scalar.gt(count, 0), largest, smallest)
+    return cast(found, idx_dtype)
 
 
 def topk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dtype: Any = "int64") -> Variable:

@@ -29,7 +29,7 @@ from symtensor.ops.effects import Assert, PdbBreakpoint, Print
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
 from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
-from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
+from symtensor.ops.ordering import Argsort, Cumulate, Search, Select, Sort
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.rejection import Sample
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
@@ -368,6 +368,16 @@ def _sorted(cls: type[Argsort] | type[Sort], rng: np.random.Generator) -> Iterat
         yield Example(cls(axis), (np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]]),), False)
         for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 5, rng=rng):
             yield Example(cls(axis), (array,), False)
+
+
+@examples_for(Select)
+def _(rng: np.random.Generator) -> Iterator[Example]:
+    for axis, largest in itertools.product((0, 1), (False, True)):
+        yield Example(Select(axis, largest), (_normal(rng, 3, 4), *_integers(2)))
+        special = np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]])
+        yield Example(Select(axis, largest), (special, *_integers(3)), False)
+        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 5, rng=rng):
+            yield Example(Select(axis, largest), (array, *_integers(0 if axis else 1)), False)
 
 
 @examples_for(Search)

@@ -10,12 +10,12 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.ops.ordering import Argsort, Cumulate, Search, Sort
+from symtensor.ops.ordering import Argsort, Cumulate, Search, Select, Sort
 from symtensor.runtime.core import core
 from symtensor.types import dtype as dtypes
 
-SHAPES = [((70001,), 0), ((1, 3), 1), ((5, 24), 1), ((4, 25), 1), ((3, 300), 1), ((300, 3), 0), ((2, 130, 37), 1), ((0, 3), 0),
-          ((3, 0), 1), ((3, 0), 0), ((2, 3000), 1)]
+SHAPES = [((70001,), 0), ((1, 3), 1), ((5, 24), 1), ((4, 25), 1), ((3, 300), 1), ((300, 3), 0), ((2, 130, 37), 1),
+          ((0, 3), 0), ((3, 0), 1), ((3, 0), 0), ((2, 3000), 1)]
 SPECIAL = {"float16": "u2", "float32": "u4", "float64": "u8"}
 
 
@@ -76,6 +76,26 @@ def test_sorting_of_keys_that_differ_in_few_bits(dtype: str, threads: int) -> No
             order = np.argsort(row, kind="stable")
             np.testing.assert_array_equal(called(Argsort(0), row)(row), order)
             np.testing.assert_array_equal(called(Sort(0), row)(row), row[order])
+
+
+@pytest.mark.parametrize("largest", [False, True])
+@pytest.mark.parametrize("dtype", dtypes.DISCRETE + dtypes.FLOATS)
+def test_selecting(dtype: str, largest: bool, threads: int) -> None:
+    for shape, axis in SHAPES:
+        x = any_bits(dtype, shape)
+        for count in sorted({0, 1, 5, 300, 20000, shape[axis]}):
+            if count <= shape[axis]:
+                op, wanted = Select(axis, largest), np.array(count)
+                np.testing.assert_array_equal(called(op, x, wanted)(x, wanted), op.evaluate(x, wanted))
+
+
+@pytest.mark.parametrize("largest", [False, True])
+def test_selecting_where_each_element_is_wanted_until_the_next_comes(largest: bool, threads: int) -> None:
+    ascending = np.arange(50000.0)
+    for x in (ascending, -ascending, ascending // 100, ascending * 0):
+        for dtype in ("float32", "int64"):
+            op, row, wanted = Select(0, largest), x.astype(dtype), np.array(30)
+            np.testing.assert_array_equal(called(op, row, wanted)(row, wanted), op.evaluate(row, wanted))
 
 
 @pytest.mark.parametrize("kind", ["sum", "prod"])
