@@ -19,16 +19,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symtensor.lower.kernel import Compute, Literal, Reduction
-from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, itemsize
+from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, NARROW, itemsize
 
 __all__ = ["C", "COMBINE", "CUDA", "Dialect", "TYPES"]
 
 TYPES = {
     "bool": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
     "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long",
-    "float32": "float", "float64": "double",
+    "float16": "float16", "float32": "float", "float64": "double",
 }
-"""The type of each dtype that generated code handles (LP64)."""
+"""The type of each dtype that generated code handles (LP64); narrow floats are bits with a name, see `narrow`."""
 
 COMBINE = {"sum": "+", "prod": "*", "any": "|", "all": "&"}
 """The operator that combines two elements, of each kind of reduction that has one."""
@@ -58,6 +58,8 @@ class Dialect:
         number, dtype = literal.value, literal.dtype
         if dtype in DISCRETE:
             return _integer(int(number))
+        if dtype in NARROW:
+            return f"narrow_{dtype}({self.number(replace(literal, value=np.float32(number), dtype='float32'))})"
         if np.isnan(number):
             return self.nan[_suffix(dtype)]
         if np.isinf(number):
@@ -67,6 +69,10 @@ class Dialect:
             text += ".0"
         text += _suffix(dtype)
         return f"({text})" if text.startswith("-") else text
+
+    def zero(self, dtype: str) -> str:
+        """Zero as it is kept."""
+        return f"narrow_{dtype}(0)" if dtype in NARROW else "0"
 
     def operation(self, value: Compute, arguments: Sequence[str]) -> str:
         """A scalar op applied to the texts of its arguments."""
@@ -93,6 +99,11 @@ class Dialect:
         """A number as one of another dtype. Truth is a choice: a mask of vector registers is not unpacked for it."""
         if to == "bool":
             return f"{text} != 0"
+        if dtype in NARROW:
+            return f"wide_{dtype}({text})"
+        if to in NARROW:
+            single = text if dtype == "float32" else self._converted(text, dtype, "float32")
+            return f"narrow_{to}({f'odd_float32({text})' if dtype == 'float64' else single})"
         if dtype == "bool":
             return f"{text} ? 1{'.0' if to in FLOATS else ''}{_suffix(to)} : 0"
         return f"({self.types[to]}){text}"
@@ -123,6 +134,12 @@ class Dialect:
     def better(self, reduction: Reduction, left: str, right: str) -> str:
         """Whether `right` is nearer to what a maximum, a minimum or a search for its place looks for."""
         return f"{right} {'>' if reduction.kind in ('max', 'argmax') else '<'} {left}"
+
+    def added(self, place: str, dtype: str, value: str) -> str:
+        """The statement that adds to what is kept at a place; truth stays truth."""
+        if dtype in NARROW:
+            return f"{place} = narrow_{dtype}(wide_{dtype}({place}) + wide_{dtype}({value}));"
+        return f"{place} {'|=' if dtype == 'bool' else '+='} {value};"
 
     def not_a_number(self, dtype: str) -> str:
         """The NaN of a dtype."""

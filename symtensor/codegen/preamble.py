@@ -10,6 +10,8 @@ from functools import cache
 
 from symtensor.codegen.dialect import TYPES
 from symtensor.codegen.exponential import exponentials
+from symtensor.codegen.narrow import conversions
+from symtensor.types.dtype import NARROW
 
 __all__ = ["helpers", "preamble"]
 
@@ -85,13 +87,15 @@ def preamble(vector: bool) -> str:
         lines += [f"{simd}{type_name} {name}{suffix}{one};" for name in _VECTOR]
         lines += [f"{simd}{type_name} {name}{suffix}{two};" for name in _VECTOR_TWO]
         lines += [f"{type_name} {name}{suffix}{one};" for name in _SCALAR + _BUILTIN]
-    return "\n".join(lines) + exponentials() + helpers()
+    return "\n".join(lines) + exponentials() + conversions() + helpers()
 
 
 def helpers() -> str:
     """The inline functions on numbers and indices, which are the same for all targets."""
     lines = []
     for name, c_type in TYPES.items():
+        if name in NARROW:
+            continue
         if name.startswith("float"):
             lines.append(_FLOAT_HELPERS.format(type=c_type, name=name, f="f" if name == "float32" else ""))
         elif name != "bool":

@@ -150,8 +150,9 @@ class ScalarPrinter:
     def store(self, stores: Iterable[Store]) -> None:
         """Store values that are named."""
         for store in stores:
-            sign = "=" if not store.accumulate else "|=" if store.value.dtype == "bool" else "+="
-            self.emit(f"b{store.slot}[{self.size(store.offset)}] {sign} {self.names[store.value]};")
+            place, value = f"b{store.slot}[{self.size(store.offset)}]", self.names[store.value]
+            added = self.dialect.added(place, store.value.dtype, value) if store.accumulate else None
+            self.emit(added or f"{place} = {value};")
 
     def _statement(self, value: Value) -> None:
         if isinstance(value, Literal):
@@ -165,8 +166,8 @@ class ScalarPrinter:
 
     def _expression(self, value: Value) -> str:
         if isinstance(value, Load):
-            text = f"b{value.slot}[{self.size(value.offset)}]"
-            return text if value.guard is None else f"{self._operand(value, value.guard)} ? {text} : 0"
+            text, zero = f"b{value.slot}[{self.size(value.offset)}]", self.dialect.zero(value.dtype)
+            return text if value.guard is None else f"{self._operand(value, value.guard)} ? {text} : {zero}"
         if isinstance(value, SizeScalar):
             return self.size(value.size)
         assert isinstance(value, Compute)

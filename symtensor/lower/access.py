@@ -35,7 +35,7 @@ __all__ = ["Accesses", "Element", "Read", "has_code", "iteration_shape", "needed
            "starts_from", "whole_inputs"]
 
 SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-                       "float32", "float64"))
+                       "float16", "float32", "float64"))
 """Dtypes that generated code handles; ops on others run by their NumPy meaning."""
 MOST_DEPTH, MOST_MOVES, RESHAPE = 8, 12, 4
 """How many scalar ops on sizes and constants, and ops that only move, may be computed anew wherever they are used; a
@@ -241,14 +241,14 @@ class Accesses:
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """Note a read; ops that only move are followed to what they read."""
         if isinstance(variable, Constant) and not variable.type.ndim:
-            return self.scope.literal(variable.data, variable.type.dtype)
+            return self.scope.literal(variable.data, variable.type.dtype).computed()
         if self.is_free(variable):
             assert variable.owner is not None
             return apply_element(self, variable.owner, index, guard)
         self._recording[Read(variable, _axes(index, variable.type.shape))] = None
         if index not in self._offsets:  # any that differ where the indices do: the value stands for the element only
             self._offsets[index] = len(self._offsets)
-        return self.scope.load(variable.serial, self._offsets[index], variable.type.dtype, guard)
+        return self.scope.load(variable.serial, self._offsets[index], variable.type.dtype, guard).computed()
 
     def is_free(self, variable: Variable) -> bool:
         """Whether a variable is computed where it is used: it only moves, or is a scalar of sizes and constants."""

@@ -29,6 +29,7 @@ from symtensor.lower.relocate import Relocation, with_used_slots
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
+from symtensor.types.dtype import computed_in
 
 __all__ = ["build", "collapse", "flat_offset", "is_uniform", "named"]
 
@@ -76,7 +77,7 @@ class _Builder:
         self.values[output] = value
         if output in self.stored:
             offset = flat_offset(self._index(self.unit.places[output]), output.type.shape)
-            self.stores.append(Store(self._slot(self.places.of(output)), offset, value))
+            self.stores.append(Store(self._slot(self.places.of(output)), offset, value.kept(output.type.dtype)))
 
     def _index(self, place: Place) -> tuple[Size, ...]:
         return tuple(0 if loop is None else self.loops[loop].counter for loop in place)
@@ -86,21 +87,23 @@ class _Builder:
         value = self.at(source, self._index(self.unit.place_of(node)))
         if all(source.type.shape[axis] == 1 for axis in reduced_axes(node)):
             return self.scope.literal(0, "int64") if isinstance(node.op, ArgReduce) else value
+        if isinstance(node.op, ArgReduce):  # which compares
+            value = value.kept(source.type.dtype).computed()
         kind = node.op.kind  # type: ignore[attr-defined]
         self.reductions.append(Reduction("any" if kind == "sum" and value.dtype == "bool" else kind, value))
-        return self.scope.result(len(self.reductions) - 1, output.type.dtype)
+        return self.scope.result(len(self.reductions) - 1, computed_in(output.type.dtype))
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable: computed in this group, computed on the way, or loaded."""
         if variable in self.values:
             return self.values[variable]
         if isinstance(variable, Constant) and (not variable.type.ndim or is_uniform(variable)):
-            return self.scope.literal(variable.data.flat[0], variable.type.dtype)
+            return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
         base = reshaped_base(variable)
         if self.accesses.is_free(variable) and (base in self.values or self.accesses.is_free(base)):
             return apply_element(self, variable.owner, index, guard)  # type: ignore[arg-type]
         offset = flat_offset(index, variable.type.shape)
-        return self.scope.load(self._slot(self.places.of(base)), offset, base.type.dtype, guard)
+        return self.scope.load(self._slot(self.places.of(base)), offset, base.type.dtype, guard).computed()
 
     def _slot(self, key: Variable) -> int:
         return self.slots.setdefault(key, len(self.slots))

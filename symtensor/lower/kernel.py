@@ -24,9 +24,10 @@ import numpy as np
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Constant
 from symtensor.ops import scalar
-from symtensor.ops.elementwise import Elementwise
+from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
+from symtensor.types.dtype import computed_in
 
 __all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Carried", "Scope", "Reduction",
            "Store", "Carry", "Recurrence", "Kernel", "index_values", "loop_symbols", "needs_result", "operands",
@@ -61,6 +62,18 @@ class Value:
     def compute(self, op: Elementwise, *arguments: Value) -> Value:
         """An elementwise op on scalars."""
         return self.scope.compute(op, *arguments)
+
+    def computed(self) -> Value:
+        """This value in the dtype in which it is computed: a narrow float that was kept becomes wider."""
+        return self.scope.cast(self, computed_in(self.dtype))
+
+    def kept(self, dtype: str) -> Value:
+        """This value as it is kept in `dtype`: rounded, if that is narrower than what it is computed in."""
+        if dtype == computed_in(dtype):
+            return self
+        if isinstance(self, Compute) and self.op.name == "cast" and self.arguments[0].dtype == dtype:
+            return self.arguments[0]
+        return self.scope.cast(self, dtype)
 
     def as_index(self) -> Size:
         """This integer as part of an index."""
@@ -185,11 +198,17 @@ class Scope:
         """A value that a recurrence carries."""
         return self._intern(("carried", number), lambda: Carried(self, dtype, number))
 
+    def cast(self, value: Value, dtype: str) -> Value:
+        """A value as one of another dtype."""
+        return self.compute(Cast("cast", dtype), value)
+
     def compute(self, op: Elementwise, *arguments: Value) -> Value:
         """An elementwise op on scalars; ops with a body are expanded."""
         if op.definition.body is not None:
             return self._expand(op, arguments)
         if op.name in ("identity", "stop_gradient"):
+            return arguments[0]
+        if op.name == "cast" and op.result_dtype(arguments[0].dtype) == arguments[0].dtype:
             return arguments[0]
         if op.name == "switch" and isinstance(arguments[0], Literal):
             return arguments[1] if arguments[0].value else arguments[2]

@@ -149,7 +149,7 @@ class _Builder:
 
     def run(self) -> tuple[Kernel, list[Key]]:
         for number, own in enumerate(self.flow.shared):
-            self.values[own] = self.scope.carried(number, own.type.dtype)
+            self.values[own] = self.scope.carried(number, own.type.dtype).computed()
             self.offsets[own] = flat_offset(self._index(own), own.type.shape)
         for unit in self.flow.units:
             for node in unit.nodes:
@@ -182,7 +182,7 @@ class _Builder:
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable: carried or computed at this point, computed on the way, or loaded."""
         if isinstance(variable, Constant) and (not variable.type.ndim or is_uniform(variable)):
-            return self.scope.literal(variable.data.flat[0], variable.type.dtype)
+            return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
         base, offset = reshaped_base(variable), flat_offset(index, variable.type.shape)
         if base in self.values:
             if offset != self.offsets[base]:
@@ -228,7 +228,8 @@ class _Builder:
         variable = self.stacks[number]
         value, offset = self._result(variable)
         slot = self._slot(self.node.outputs[len(self.news) + number])
-        return Store(slot, self._row(self.t.counter) * math.prod(variable.type.shape) + offset, value)
+        place = self._row(self.t.counter) * math.prod(variable.type.shape) + offset
+        return Store(slot, place, value.kept(variable.type.dtype))
 
     def _carry(self, number: int) -> Carry:
         own, final = self.flow.shared[number], self.node.outputs[number]
@@ -240,8 +241,9 @@ class _Builder:
             key = final if self.needs(final) else Partial(final.type.dtype, math.prod(final.type.shape))
             slot = self._slot(key)
             kept = self.scope.load(slot, place, own.type.dtype)
-            self.last.append(Store(slot, place, self.values[own]))
-        return Carry(self.around.at(self.scanned.carries[number].first, self._index(own), None, place), kept, new)
+            self.last.append(Store(slot, place, self.values[own].kept(own.type.dtype)))
+        first = self.around.at(self.scanned.carries[number].first, self._index(own), None, place)
+        return Carry(first.kept(own.type.dtype), kept, new.kept(own.type.dtype))
 
     def _stacked_before(self, number: int, back: int) -> Value | None:
         """What was carried, some rounds before, where it is in a stack: then it need not be kept elsewhere."""
@@ -307,13 +309,13 @@ class _Around:
             self.symbols.update(dims.symbols_of(size))
         base = reshaped_base(variable)
         if isinstance(base, Constant) and (not base.type.ndim or is_uniform(base)):
-            return self.scope.literal(base.data.flat[0], base.type.dtype)
+            return self.scope.literal(base.data.flat[0], base.type.dtype).computed()
         if self.moves(variable):
             assert variable.owner is not None
             return apply_element(self, variable.owner, index, guard)
         slot = self.slots.setdefault(base, len(self.slots))
         offset = flat_offset(index, variable.type.shape) if offset is None else offset
-        return self.scope.load(slot, offset, base.type.dtype, guard)
+        return self.scope.load(slot, offset, base.type.dtype, guard).computed()
 
 
 def _symbols(kernel: Kernel) -> Iterator[Symbol]:

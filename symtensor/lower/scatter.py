@@ -31,7 +31,7 @@ def scatter_kernel(node: Apply) -> tuple[Kernel, list[Variable]]:
     place, value = op.put(index, *(Element(reader, v) for v in node.inputs))
     running = [loop for loop in loops if loop.extent != 1]
     ordered = [loop for loop in running if loops.index(loop) in puts.ordered]
-    store = Store(0, flat_offset(place, result.type.shape), value, puts.add)
+    store = Store(0, flat_offset(place, result.type.shape), value.kept(result.type.dtype), puts.add)
     name = "scatter_add" if puts.add else "scatter"
     return Kernel(name, running, ordered, [], [store], [v.type.dtype for v in reader.buffers]), reader.buffers
 
@@ -46,8 +46,9 @@ class _Reader:
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable at `index`."""
         if isinstance(variable, Constant) and is_uniform(variable):
-            return self.scope.literal(variable.data.flat[0], variable.type.dtype)
+            return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
         base = reshaped_base(variable)
         if base not in self.buffers:
             self.buffers.append(base)
-        return self.scope.load(self.buffers.index(base), flat_offset(index, variable.type.shape), base.type.dtype)
+        offset = flat_offset(index, variable.type.shape)
+        return self.scope.load(self.buffers.index(base), offset, base.type.dtype).computed()

@@ -21,6 +21,7 @@ from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle, expand_dims, reshape
 from symtensor.ops.size import shape_of
 from symtensor.types.dim import Size
+from symtensor.types.dtype import computed_in
 from symtensor.types.tensor import TensorType
 
 __all__ = ["MatMul", "Gemm", "Kron", "Matrices", "batch_of", "blocks_of", "matmul", "matrices_behind", "is_swap",
@@ -122,7 +123,8 @@ class MatMul(Op):
 
     def evaluate(self, a: np.ndarray, b: np.ndarray) -> Any:
         with np.errstate(all="ignore"):
-            return np.matmul(a, b)
+            wide = computed_in(a.dtype.name)
+            return np.asarray(np.matmul(np.asarray(a, wide), np.asarray(b, wide)), a.dtype)
 
     def pullback(self, a: Variable, b: Variable, c: Variable, dc: Variable) -> Any:
         return MatMul()(dc, swap_last(b)), MatMul()(swap_last(a), dc)

@@ -78,7 +78,13 @@ class Definition:
     fails: str = ""
     """The message of the error this op may raise at run time; empty when it cannot."""
     doc: str = ""
+    jumps: bool = False
+    """Whether the least change of an operand may change the result by much, as in comparisons and conversions: operands
+    that were computed in a wider dtype than their own are rounded first."""
     traces: dict[tuple[str, ...], Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.jumps = self.jumps or self.kind in ("compare", "predicate")
 
 
 primitives: dict[str, Elementwise] = {}
@@ -183,12 +189,14 @@ class Elementwise(Op):
         if definition.numpy is not None:
             with np.errstate(all="ignore"):
                 return definition.numpy(*values)
-        inputs, output = self.trace(tuple(np.asarray(v).dtype.name for v in values))
-        known: dict[Variable, Any] = dict(zip(inputs, values))
+        own = [np.asarray(v).dtype.name for v in values]
+        inputs, output = self.trace(tuple(map(dtypes.computed_in, own)))
+        known: dict[Variable, Any] = {v: np.asarray(x, v.type.dtype) for v, x in zip(inputs, values)}
         for node in applications([output], known):
             arguments = [v.data if isinstance(v, Constant) else known[v] for v in node.inputs]
             known[node.outputs[0]] = node.op.evaluate(*arguments)
-        return output.data if isinstance(output, Constant) else known[output]
+        result = output.data if isinstance(output, Constant) else known[output]
+        return np.asarray(result, self.result_dtype(own[-1]))
 
     def pullback(self, *values: Variable) -> Any:
         definition = self.definition
@@ -198,7 +206,10 @@ class Elementwise(Op):
 
     def element(self, index: tuple[Size, ...], *inputs: Any) -> Any:
         """The output element at `index`, from elements of the inputs."""
-        return self.combine(*(x.at(broadcast_index(index, x.type.shape)) for x in inputs))
+        scalars = [x.at(broadcast_index(index, x.type.shape)) for x in inputs]
+        if self.definition.jumps:
+            scalars = [scalar.kept(x.type.dtype).computed() for scalar, x in zip(scalars, inputs)]
+        return self.combine(*scalars).computed()
 
     def combine(self, *scalars: Any) -> Any:
         """This op applied to scalars of a kernel."""
@@ -286,7 +297,7 @@ class Cast(Elementwise):
         return f"cast[{self.dtype}]"
 
 
-_definitions["cast"] = Definition("cast", 1, "same", doc="Conversion to another dtype.")
+_definitions["cast"] = Definition("cast", 1, "same", doc="Conversion to another dtype.", jumps=True)
 
 
 @cache

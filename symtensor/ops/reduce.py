@@ -18,7 +18,7 @@ from symtensor.ir.formula import Piece
 from symtensor.ir.node import Masked, Op, Variable, at_most, complaint
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise, cast
-from symtensor.types.dtype import COMPLEX
+from symtensor.types.dtype import COMPLEX, computed_in
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Reduce", "ArgReduce", "REDUCTIONS", "least", "reduce_axes", "sum_axes"]
@@ -62,7 +62,8 @@ class Reduce(Op):
         # Users may not ask for the largest of nothing, but rules may: it is the least there is.
         nothing = {"initial": least(self.kind, x.dtype)} if self.kind in ("max", "min") and not x.size else {}
         with np.errstate(all="ignore"):
-            return np.asarray(function.reduce(x, axis=self.axes, dtype=x.dtype, **nothing))
+            result = function.reduce(x, axis=self.axes, dtype=computed_in(x.dtype.name), **nothing)
+            return np.asarray(result, x.dtype)
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         from symtensor.ops.shape import broadcast_like, expand_dims  # shape builds on sums

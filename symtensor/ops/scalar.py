@@ -64,9 +64,9 @@ def _mod(x: Any, y: Any) -> Any:
 
 
 floor_div = primitive("floor_div", 2, "arithmetic", _floor_div, "floor_div{s}({0}, {1})",
-                      "Quotient rounded down; for integers, 0 where the divisor is 0.", cost=8)
+                      "Quotient rounded down; for integers, 0 where the divisor is 0.", cost=8, jumps=True)
 mod = primitive("mod", 2, "arithmetic", _mod, "modulo{s}({0}, {1})",
-                "Remainder with the sign of the divisor; for integers, 0 where the divisor is 0.", cost=8)
+                "Remainder with the sign of the divisor; for integers, 0 where the divisor is 0.", cost=8, jumps=True)
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -84,7 +84,7 @@ power = primitive("power", 2, "arithmetic", _power, "pow{f}({0}, {1})",
 abs_ = primitive("abs", 1, "real", np.abs, "fabs{f}({0})", "Absolute value; the modulus of complex.",
                  c_integer="({0} < 0 ? -{0} : {0})")
 sign = primitive("sign", 1, "arithmetic", np.sign, "(({0} > 0) - ({0} < 0) + ({0} != {0} ? {0} : 0))",
-                 "-1, 0 or 1; NaN of NaN.", c_integer="(({0} > 0) - ({0} < 0))")
+                 "-1, 0 or 1; NaN of NaN.", c_integer="(({0} > 0) - ({0} < 0))", jumps=True)
 maximum = primitive("maximum", 2, "same", np.maximum, "(({0} > {1}) | ({0} != {0}) ? {0} : {1})",
                     "The larger; NaN if either is.", c_integer="({0} > {1} ? {0} : {1})",
                     commutative=True, associative=True)
@@ -94,15 +94,17 @@ minimum = primitive("minimum", 2, "same", np.minimum, "(({0} < {1}) | ({0} != {0
 
 # -- rounding ---------------------------------------------------------------------------------------------
 
-floor = primitive("floor", 1, "same", _rounding(np.floor), "floor{f}({0})", "Rounded down.", c_integer="{0}")
-ceil = primitive("ceil", 1, "same", _rounding(np.ceil), "ceil{f}({0})", "Rounded up.", c_integer="{0}")
-trunc = primitive("trunc", 1, "same", _rounding(np.trunc), "trunc{f}({0})", "Rounded to zero.", c_integer="{0}")
+floor = primitive("floor", 1, "same", _rounding(np.floor), "floor{f}({0})", "Rounded down.", c_integer="{0}",
+                  jumps=True)
+ceil = primitive("ceil", 1, "same", _rounding(np.ceil), "ceil{f}({0})", "Rounded up.", c_integer="{0}", jumps=True)
+trunc = primitive("trunc", 1, "same", _rounding(np.trunc), "trunc{f}({0})", "Rounded to zero.", c_integer="{0}",
+                  jumps=True)
 round_half_to_even = primitive("round_half_to_even", 1, "same", _rounding(np.rint), "rint{f}({0})",
-                               "Rounded to the nearest, halves to even.", c_integer="{0}")
+                               "Rounded to the nearest, halves to even.", c_integer="{0}", jumps=True)
 round_half_away_from_zero = primitive(
     "round_half_away_from_zero", 1, "same",
     _rounding(lambda x: np.trunc(x) + np.sign(x) * (np.abs(x - np.trunc(x)) >= 0.5)),
-    "round{f}({0})", "Rounded to the nearest, halves away from zero.", c_integer="{0}")
+    "round{f}({0})", "Rounded to the nearest, halves away from zero.", c_integer="{0}", jumps=True)
 
 # -- exponentials and logarithms --------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from symtensor.ops.reduce import ArgReduce, reduce_axes
 from symtensor.ops.shape import dimshuffle, expand_dims, reshape
 from symtensor.ops.size import dimension
 from symtensor.tensor.arguments import axes_of, elements_of, product
-from symtensor.types.dtype import COMPLEX, CONTINUOUS, INTEGERS, accumulator, check_dtype
+from symtensor.types.dtype import COMPLEX, CONTINUOUS, INTEGERS, NARROW, accumulator, check_dtype, computed_in
 
 __all__ = ["sum", "prod", "mean", "var", "std", "max", "min", "argmax", "argmin", "max_and_argmax", "any", "all", "ptp",
            "norm", "largest", "smallest"]
@@ -40,16 +40,15 @@ def _reduced(kind: str, x: Variable, axes: tuple[int, ...], keepdims: bool) -> V
 
 
 def _inner(dtype: str, acc_dtype: Any) -> str:
-    """The dtype to accumulate in: half precision is too narrow to add in."""
-    if acc_dtype is not None:
-        return check_dtype(acc_dtype)
-    return "float32" if dtype == "float16" else dtype
+    """The dtype in which a mean is computed: its sum may be beyond the range of a narrow float."""
+    return computed_in(dtype) if acc_dtype is None else check_dtype(acc_dtype)
 
 
 def _accumulated(kind: str, input: Any, axis: Axis, dtype: Any, keepdims: bool, acc_dtype: Any) -> Variable:
     x = as_variable(input)
     outer = accumulator(x.type.dtype) if dtype is None else check_dtype(dtype)
-    return cast(_reduced(kind, cast(x, _inner(outer, acc_dtype)), axes_of(x, axis, kind), keepdims), outer)
+    inner = outer if acc_dtype is None else check_dtype(acc_dtype)
+    return cast(_reduced(kind, cast(x, inner), axes_of(x, axis, kind), keepdims), outer)
 
 
 def sum(input: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
@@ -128,7 +127,7 @@ def var(input: Any, axis: Axis = None, ddof: Any = 0, keepdims: bool = False, co
     result = sum(squares, axes, keepdims=keepdims) / count
     if corrected:
         result = result - scalar.square(mean(centered, axes, keepdims=keepdims))
-    return cast(result, "float16") if dtype == "float16" else result
+    return cast(result, dtype) if dtype in NARROW else result
 
 
 def std(input: Any, axis: Axis = None, ddof: Any = 0, keepdims: bool = False, corrected: bool = False) -> Variable:

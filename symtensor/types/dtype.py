@@ -20,8 +20,9 @@ import numpy as np
 from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 
-__all__ = ["ALL", "BOOL", "INTEGERS", "UNSIGNED", "DISCRETE", "FLOATS", "COMPLEX", "CONTINUOUS", "check_dtype",
-           "itemsize", "promote", "weak_dtype", "float_of", "real_of", "complex_of", "accumulator", "numpy_dtype"]
+__all__ = ["ALL", "BOOL", "INTEGERS", "UNSIGNED", "DISCRETE", "FLOATS", "NARROW", "COMPLEX", "CONTINUOUS",
+           "check_dtype", "itemsize", "promote", "weak_dtype", "float_of", "real_of", "complex_of", "accumulator",
+           "computed_in", "numpy_dtype"]
 
 BOOL = ("bool",)
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
@@ -29,6 +30,8 @@ SIGNED = ("int8", "int16", "int32", "int64")
 INTEGERS = SIGNED + UNSIGNED
 DISCRETE = BOOL + INTEGERS
 FLOATS = ("float16", "float32", "float64")
+NARROW = ("float16",)
+"""Floats that are only kept: they are computed in float32, see `computed_in`."""
 COMPLEX = ("complex64", "complex128")
 CONTINUOUS = FLOATS + COMPLEX
 ALL = DISCRETE + CONTINUOUS
@@ -124,3 +127,12 @@ def accumulator(dtype: str) -> str:
     if dtype in UNSIGNED:
         return "uint64"
     return "int64" if dtype in DISCRETE else dtype
+
+
+def computed_in(dtype: str) -> str:
+    """The dtype in which values of `dtype` are computed: for narrow floats float32, rounded when a value is kept.
+
+    >>> computed_in("float16"), computed_in("float64")
+    ('float32', 'float64')
+    """
+    return "float32" if dtype in NARROW else dtype

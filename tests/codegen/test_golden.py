@@ -129,6 +129,18 @@ def joint():
     return [bias - 0.1 * slope, T.sqr(weights), more - 0.1 * slope[:3]]
 
 
+@case
+def narrow_softmax():
+    return T.nnet.softmax(T.matrix("x", dtype="float16"))
+
+
+@case
+def narrow_floats():
+    x, i = T.matrix("x", dtype="float16"), T.lvector("i")
+    y = T.exp(x) * x + 1
+    return [y, T.grad(y[i].sum(), x), T.gt(y, x).sum(axis=0)]
+
+
 def check(path: Path, text: str, update: bool) -> None:
     """Compare a golden file with the text it should hold, or write it."""
     if update:

@@ -13,7 +13,7 @@ from symtensor.codegen.preamble import helpers
 
 __all__ = ["kernel_source", "preamble", "source_path"]
 
-_FILES = ("functions.cuh", "vectors.cuh", "groups.cuh")
+_FILES = ("functions.cuh", "narrow.cuh", "vectors.cuh", "groups.cuh")
 
 
 def source_path(name: str) -> Path:
