@@ -197,7 +197,10 @@ static int run_side(Function *function, Workspace *workspace, const Branch *bran
 {
     const Part *side;
     int around = workspace->segment;
+    PyThreadState *released = workspace->machine->device_count > 0 ? PyEval_SaveThread() : NULL; /* it may wait */
     int status = find_side(workspace, branch, &side);
+    if (released != NULL)
+        PyEval_RestoreThread(released);
     if (status == 0)
         status = workspace_enter_side(workspace, side->segment);
     if (status != 0)

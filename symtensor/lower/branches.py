@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 __all__ = ["plan_branch"]
 
 
-def plan_branch(part: Part, node: Apply) -> str | None:
-    """Add the instructions of a branch to a part.
+def plan_branch(part: Part, node: Apply, device: int = 0) -> str | None:
+    """Add the instructions of a branch, whose sides run on a device, to a part.
 
     Why not, if it is in a loop and has sizes that only a step's own data tells: steps find no memory.
     """
     targets = {number: part.buffers.of(v) for number, v in enumerate(node.outputs) if part.needs(v)}
-    sides = [_Side(part, node, function, targets) for function in node.op.functions().values()]
+    sides = [_Side(part, node, function, targets, device) for function in node.op.functions().values()]
     for side in sides:
         if part.buffers.loop is not None and side.unknown is not None:
             return f"the size {side.unknown} is known in each step only"
@@ -56,8 +56,10 @@ def plan_branch(part: Part, node: Apply) -> str | None:
 class _Side:
     """What one side computes of a branch's outputs: those in `targets`, the buffers of some by their number."""
 
-    def __init__(self, around: Part, node: Apply, function: Function, targets: Mapping[int, int]) -> None:
+    def __init__(self, around: Part, node: Apply, function: Function, targets: Mapping[int, int],
+                 device: int) -> None:
         self.around = around
+        self.device = device
         self.node = node
         self.targets = targets
         self.graph: Graph = function.graph.copy()
@@ -69,9 +71,10 @@ class _Side:
 
     def run(self) -> Side:
         """The instructions; what the Branch says of them."""
-        part = self.part = self.around.inner(Flow(self.graph, len(self.graph.inputs), ()), self.sizes)
+        flow = Flow(self.graph, len(self.graph.inputs), (), lambda variable: self.device)
+        part = self.part = self.around.inner(flow, self.sizes)
         for own, value in zip(self.graph.inputs, self.node.inputs[1:]):
-            part.buffers.put(own, self.around.buffers.of(reshaped_base(value)))
+            part.buffers.put(own, self.around.buffers.of(reshaped_base(value), self.device))
         self.sizes.check_given(self.node.inputs[1:])
         copies = [(v, target) for v, target in zip(self.graph.outputs, self.targets.values())
                   if not self._placed(v, target)]

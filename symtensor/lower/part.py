@@ -146,7 +146,7 @@ class Part:
             self._start(node, node.inputs[0], self.flow.device_of(node.inputs[0]))
         else:
             obstacle = (plan_loop(self, node, device) if isinstance(node.op, Scan) else
-                        plan_branch(self, node) if isinstance(node.op, Branch) else "")
+                        plan_branch(self, node, device) if isinstance(node.op, Branch) else "")
             if obstacle is not None:
                 self._call(node, obstacle)
 

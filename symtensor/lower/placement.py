@@ -30,6 +30,7 @@ from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.reduce import Reduce
 from symtensor.ops.transfer import PROCESSOR, Transfer
+from symtensor.types import dim as dims
 
 __all__ = ["Placement", "place"]
 
@@ -65,7 +66,7 @@ def place(graph: Graph, devices: Sequence[Device], number_of: Callable[[str], in
     graph.settle_sizes()
     labels = _labels(graph, placement, number_of, default)
     placement.unplaced.update({node: reason for node, device in labels.items()
-                               if device and (reason := _lacks(node, devices[device - 1])) is not None})
+                               if device and (reason := _lacks(graph, node, devices[device - 1])) is not None})
     _leave(graph, placement, labels, movable or (), kept)
     wanted = list(_wanted(graph, placement, labels, kept))
     state = {v for new, old in zip(graph.outputs, kept) if old is not None and not placement.device_of(old)
@@ -112,8 +113,8 @@ def _labels_of_free(graph: Graph, labels: Mapping[Apply, int]) -> dict[Apply, in
             for node in labels if has_code(node) and _is_anywhere(accesses, node.outputs[0])}
 
 
-def _lacks(node: Apply, device: Device) -> str | None:
-    """Why a device cannot run a node; None if it can."""
+def _lacks(graph: Graph, node: Apply, device: Device) -> str | None:
+    """Why a device cannot run a node of a graph; None if it can."""
     if isinstance(node.op, Transfer):
         return None
     call = node.op.library_call(node)
@@ -123,18 +124,24 @@ def _lacks(node: Apply, device: Device) -> str | None:
         dtypes = [v.type.dtype for v in (*call.operands, *node.outputs)]
         is_there = device.print_routine(call, dtypes) is not None
         return None if is_there else f"there is no {call.name} of {dtypes[-1]} on {device.name}"
-    if isinstance(node.op, Scan):
-        return _lacks_in_step(node.op, device)
-    if node.op.kernel_text is not None:
-        return "its kernel is written in C"
-    return "branches are taken on the processor" if isinstance(node.op, Branch) else "it has no code: it runs in Python"
+    if isinstance(node.op, (Branch, Scan)):
+        return _lacks_inside(graph, node, device)
+    return "its kernel is written in C" if node.op.kernel_text is not None else "it has no code: it runs in Python"
 
 
-def _lacks_in_step(op: Scan, device: Device) -> str | None:
-    for node in op.step.graph.nodes():
-        reason = _lacks(node, device)
-        if reason is not None:
-            return f"its step has {node.op}: {reason}"
+def _lacks_inside(graph: Graph, node: Apply, device: Device) -> str | None:
+    """Why a device cannot run a loop or a branch: memory there is taken for sizes that the processor knows."""
+    told = {graph.sources.get(symbol) for v in node.outputs for size in v.type.shape for symbol in dims.symbols_of(size)
+            if symbol.axis is not None}
+    if isinstance(node.op, Branch) and not told.isdisjoint(node.outputs):
+        return "the size of its result is known only from its side"
+    for function in node.op.functions().values():
+        if isinstance(node.op, Branch) and any(v.owner is not None for v in function.graph.sources.values()):
+            return "a size in its side is known only from what is computed there"
+        for inner in function.graph.nodes():
+            reason = _lacks(function.graph, inner, device)
+            if reason is not None:
+                return f"its {'step' if isinstance(node.op, Scan) else 'side'} has {inner.op}: {reason}"
     return None
 
 
@@ -171,7 +178,7 @@ def _on_processor(graph: Graph, placement: Placement, labels: Mapping[Apply, int
     Transfers of `state`, what is kept on the processor from call to call, count; not those of arguments and results.
     """
     stuck = set(placement.unplaced) | {node for node, device in labels.items() if not device}
-    if not stuck and not state:
+    if not stuck and not state and all(v.owner is None for v in _read_by_processor(graph)):
         return set()
     costs: Costs[Apply] = Costs()
     accesses = Accesses(graph)
@@ -205,7 +212,7 @@ def _add_transfers(costs: Costs[Apply], graph: Graph, placement: Placement, acce
                 costs.crosses(variable.owner, readers, TRANSFER)
         elif placement.device_of(variable) or variable in state:
             costs.read(readers, variable in state, TRANSFER)
-    for variable in graph.sources.values():
+    for variable in _read_by_processor(graph):
         if variable.owner is not None and variable not in graph.inputs:
             costs.wanted(variable.owner, here=True, cost=TRANSFER)
     for variable, device in wanted:
@@ -227,17 +234,30 @@ def _is_anywhere(accesses: Accesses, variable: Variable) -> bool:
 
 
 def _readers(graph: Graph) -> dict[Variable, list[Apply]]:
+    """The nodes that read each variable where they run; the processor reads conditions."""
     readers: dict[Variable, list[Apply]] = {}
     for node in needed(graph):
-        for v in dict.fromkeys(node.op.reads(node.inputs) if has_code(node) else node.inputs):
+        for v in dict.fromkeys(_read_in_place(node)):
             if not isinstance(v, Constant):
                 readers.setdefault(v, []).append(node)
     return readers
 
 
+def _read_by_processor(graph: Graph) -> list[Variable]:
+    """What the virtual machine reads: values that sizes are made of, and conditions of branches."""
+    return [*graph.sources.values(), *(node.inputs[0] for node in graph.nodes() if isinstance(node.op, Branch))]
+
+
+def _read_in_place(node: Apply) -> Sequence[Variable]:
+    """What a node reads where it runs."""
+    if isinstance(node.op, Branch):
+        return node.inputs[1:]
+    return list(node.op.reads(node.inputs)) if has_code(node) else node.inputs
+
+
 def _bring(graph: Graph, placement: Placement, labels: Mapping[Apply, int], arguments: Sequence[Variable]) -> None:
     """Arguments that only one device reads are there from the start; those that sizes are made of are not."""
-    readers, needed_here = _readers(graph), {*graph.outputs, *graph.sources.values()}
+    readers, needed_here = _readers(graph), {*graph.outputs, *_read_by_processor(graph)}
     for variable in arguments:
         devices = {labels[node] for node in readers.get(variable, ())}
         if len(devices) == 1 and variable not in needed_here:
@@ -284,9 +304,11 @@ class _Transfers:
             self.made[node.outputs[0]] = self._at(inputs[0], self.number_of(node.op.device), first)
             return
         for_code = has_code(node)
-        read = set() if node not in self.read else set(node.op.reads(node.inputs) if for_code else node.inputs)
+        read = set() if node not in self.read else set(_read_in_place(node))
         inputs = tuple(self._reading(new, device, for_code, first) if old in read else new
                        for old, new in zip(node.inputs, inputs))
+        if isinstance(node.op, Branch):
+            inputs = self._at(self._now(node.inputs[0]), 0, first), *inputs[1:]
         outputs = self.graph.apply(node.op, inputs, first)
         made = outputs[0].owner
         assert made is not None
