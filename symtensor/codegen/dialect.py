@@ -40,12 +40,14 @@ _WRAPPING = frozenset(("add", "sub", "mul", "neg", "square"))
 @dataclass(frozen=True)
 class Dialect:
     """The words in which a language differs. `infinity` and `nan` are by the suffix of the dtype's math functions;
+    `truth` is the type of bools that are not in memory;
     `quotient` is that of two numbers of points; `wraps` says whether signed integers wrap around, as tensors do."""
 
     types: Mapping[str, str]
     infinity: Mapping[str, str]
     nan: Mapping[str, str]
     restrict: str
+    truth: str
     quotient: str = "{0} / {1}"
     wraps: bool = True
 
@@ -159,7 +161,7 @@ def _integer(value: int) -> str:
 
 
 C = Dialect(TYPES, {"f": "__builtin_inff()", "": "__builtin_inf()"},
-            {"f": '__builtin_nanf("")', "": '__builtin_nan("")'}, "restrict")
+            {"f": '__builtin_nanf("")', "": '__builtin_nan("")'}, "restrict", "_Bool")
 """GNU C."""
-CUDA = replace(C, restrict="__restrict__", quotient="quotient({0}, {1})", wraps=False)
+CUDA = replace(C, restrict="__restrict__", truth=TYPES["bool"], quotient="quotient({0}, {1})", wraps=False)
 """CUDA C++, where the preamble of `codegen.cuda` defines the functions that only GNU C has."""

@@ -17,7 +17,7 @@ __all__ = ["helpers", "preamble"]
 
 _VECTOR = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan",
            "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt"]
-_VECTOR_TWO = ["pow", "atan2"]
+_VECTOR_TWO = ["pow", "atan2", "hypot"]
 _SCALAR = ["lgamma", "tgamma"]
 # These become instructions: they must not be declared as calls into the vector library.
 _BUILTIN = ["sqrt", "fabs", "floor", "ceil", "trunc", "rint", "round"]
@@ -80,7 +80,8 @@ static inline long wrap_index(long index, long size, int *status) {
 @cache
 def preamble(vector: bool) -> str:
     """The text before generated kernels; `vector` declares the vector forms that libmvec has."""
-    simd = '__attribute__((simd("notinbranch"))) ' if vector else ""
+    # A function that the compiler does not know by its name (see `toolchain`) is const only if that is said.
+    simd = '__attribute__((const, simd("notinbranch"))) ' if vector else "__attribute__((const)) "
     lines = []
     for type_name, suffix in (("float", "f"), ("double", "")):
         one, two = f"({type_name})", f"({type_name}, {type_name})"

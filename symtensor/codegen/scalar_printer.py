@@ -64,6 +64,7 @@ class ScalarPrinter:
         self.schedule = Schedule(kernel)
         self.parameters: dict[Size, str] = {}
         self.names: dict[Value, str] = {}
+        self.truths: set[Value] = set()
         self.counters = {loop.symbol: f"i{number}" for number, loop in enumerate(kernel.parallel + kernel.reduce)}
         self.fails = any(isinstance(v, Compute) and v.op.definition.fails for v in kernel.values())
         self.lines: list[str] = []
@@ -161,8 +162,16 @@ class ScalarPrinter:
         if isinstance(value, (Result, Carried)):
             return  # named where its reduction finishes, or its round begins
         name = f"v{self.schedule.number_of[value]}"
-        self.emit(f"const {self.dialect.types[value.dtype]} {name} = {self._expression(value)};")
+        self.emit(f"const {self._type(value)} {name} = {self._expression(value)};")
         self.names[value] = name
+
+    def _type(self, value: Value) -> str:
+        """The type of a scalar. What is true of numbers is a mask of vector registers, what comes from memory bytes."""
+        made_here = isinstance(value, Compute) and value.dtype == "bool" and not value.op.definition.fails and all(
+            v.dtype != "bool" or v in self.truths or isinstance(v, Literal) for v in value.arguments)
+        if made_here:
+            self.truths.add(value)
+        return self.dialect.truth if made_here else self.dialect.types[value.dtype]
 
     def _expression(self, value: Value) -> str:
         if isinstance(value, Load):

@@ -37,7 +37,10 @@ _OPTIONAL = ("-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-
              "-fno-strict-aliasing", "-fwrapv", "-fno-semantic-interposition", "-fno-stack-protector",
              "-fcf-protection=none",
              "-fno-asynchronous-unwind-tables", "-fno-ident")
-_OPTIONAL_OF = {"gcc": ("-pipe",), "clang": ("-ffp-contract=fast", "-fveclib=libmvec"),
+# gcc makes one call of sincos out of a sine and a cosine, which has no vector form; so it is not to know the cosine.
+# Nor is it to move a call to where its value may not be needed: then there is no loop without branches any more.
+_OPTIONAL_OF = {"gcc": ("-pipe", "-fno-builtin-cos", "-fno-builtin-cosf", "-fno-tree-sink"),
+                "clang": ("-ffp-contract=fast", "-fveclib=libmvec"),
                 "zig": ("-ffp-contract=fast", "-fveclib=libmvec", "-fno-sanitize=undefined")}
 # A kernel needs no start files and no link-time plugin; without them the driver is as fast as running the compiler
 # proper, the assembler and the linker by hand.
@@ -232,7 +235,8 @@ def _asked(text: str) -> tuple[str, ...]:
 def _remembered(command: tuple[str, ...]) -> Toolchain | None:
     """The probe's result, from the cache while the compiler's file is the one that was probed."""
     stamps = [_stamp(path) for path in map(shutil.which, command) if path]  # `ccache gcc` is two files
-    key = digest("toolchain 1", *command, "", *stamps, instruction_set(), _c_library(), *_COMMON, *_OPTIONAL)
+    key = digest("toolchain 2", *command, "", *stamps, instruction_set(), _c_library(), *_COMMON, *_OPTIONAL,
+                 str(_OPTIONAL_OF))
     record = store.fetch("compiler", key)
     found = _from_record(record.decode()) if record is not None else _probe(command)
     if found is None:

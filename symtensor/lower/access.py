@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symtensor.ir.graph import Graph
+from symtensor.ir.graph import Graph, applications
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.kernel import Scope, Value
 from symtensor.ops.control import Scan
@@ -27,6 +27,7 @@ from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
+from symtensor.types.dtype import COMPLEX
 
 if TYPE_CHECKING:
     from symtensor.lower.step import Step
@@ -35,7 +36,7 @@ __all__ = ["Accesses", "Element", "Read", "has_code", "iteration_shape", "needed
            "starts_from", "whole_inputs"]
 
 SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-                       "float16", "float32", "float64"))
+                       "float16", "float32", "float64", *COMPLEX))
 """Dtypes that generated code handles; ops on others run by their NumPy meaning."""
 MOST_DEPTH, MOST_MOVES, RESHAPE = 8, 12, 4
 """How many scalar ops on sizes and constants, and ops that only move, may be computed anew wherever they are used; a
@@ -48,13 +49,23 @@ _NUMBER: dict[Size, int] = {size: number for number, size in enumerate(_AXES)}
 
 def has_code(node: Apply) -> bool:
     """Whether code can be generated for a node."""
-    op = node.op
-    if any(v.type.dtype not in SUPPORTED for v in (*op.reads(node.inputs), *node.outputs)):
+    op, used = node.op, {v.type.dtype for v in (*node.op.reads(node.inputs), *node.outputs)}
+    if not used <= SUPPORTED:
         return False
     if isinstance(op, Elementwise):
         definition = op.definition
+        if not used.isdisjoint(COMPLEX):
+            return op.on_parts(node.inputs[-1].type.dtype) or (definition.body is not None and _has_code_inside(node))
         return definition.name == "cast" or bool(definition.c) or definition.body is not None
-    return isinstance(op, (Reduce, ArgReduce)) or op.element is not None
+    if isinstance(op, Reduce):
+        return op.kind == "sum" or used.isdisjoint(COMPLEX)
+    return isinstance(op, ArgReduce) or op.element is not None
+
+
+def _has_code_inside(node: Apply) -> bool:
+    """Whether code can be generated for all that an op with a body does."""
+    _, output = node.op.trace(tuple(v.type.dtype for v in node.inputs))  # type: ignore[attr-defined]
+    return all(map(has_code, applications([output])))
 
 
 def puts_elements(node: Apply) -> bool:

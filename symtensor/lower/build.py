@@ -23,13 +23,13 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Accesses, apply_element, reshaped_base
 from symtensor.lower.group import Group, Place, reduced_axes
-from symtensor.lower.kernel import Kernel, Load, Loop, Reduction, Scope, SizeScalar, Store, Value
+from symtensor.lower.kernel import Kernel, Load, Loop, Reduction, Scope, SizeScalar, Store, Value, parts, stores
 from symtensor.lower.memory import SharedMemory
 from symtensor.lower.relocate import Relocation, with_used_slots
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import computed_in
+from symtensor.types.dtype import computed_in, real_of
 
 __all__ = ["build", "collapse", "flat_offset", "is_uniform", "named"]
 
@@ -61,7 +61,7 @@ class _Builder:
             self._node(node)
         reduce = [self.loops[loop] for loop in sorted(self.unit.reduced)]
         kernel = collapse(Kernel(named(self.unit.nodes), self.loops, reduce, self.reductions, self.stores,
-                                 [variable.type.dtype for variable in self.slots], self._lines()))
+                                 [real_of(variable.type.dtype) for variable in self.slots], self._lines()))
         kernel, slots = with_used_slots(kernel)
         variables = list(self.slots)
         return kernel, [variables[slot] for slot in slots]
@@ -77,7 +77,7 @@ class _Builder:
         self.values[output] = value
         if output in self.stored:
             offset = flat_offset(self._index(self.unit.places[output]), output.type.shape)
-            self.stores.append(Store(self._slot(self.places.of(output)), offset, value.kept(output.type.dtype)))
+            self.stores += stores(self._slot(self.places.of(output)), offset, value.kept(output.type.dtype))
 
     def _index(self, place: Place) -> tuple[Size, ...]:
         return tuple(0 if loop is None else self.loops[loop].counter for loop in place)
@@ -90,8 +90,11 @@ class _Builder:
         if isinstance(node.op, ArgReduce):  # which compares
             value = value.kept(source.type.dtype).computed()
         kind = node.op.kind  # type: ignore[attr-defined]
-        self.reductions.append(Reduction("any" if kind == "sum" and value.dtype == "bool" else kind, value))
-        return self.scope.result(len(self.reductions) - 1, computed_in(output.type.dtype))
+        results = []
+        for part in parts(value):
+            self.reductions.append(Reduction("any" if kind == "sum" and part.dtype == "bool" else kind, part))
+            results.append(self.scope.result(len(self.reductions) - 1, computed_in(real_of(output.type.dtype))))
+        return self.scope.pair(*results) if len(results) > 1 else results[0]
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable: computed in this group, computed on the way, or loaded."""

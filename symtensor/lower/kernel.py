@@ -5,6 +5,9 @@ of the loops it depends on: an element loaded from a buffer, a scalar op, a size
 result of a reduction over R, what a recurrence carries. Index arithmetic is the algebra of sizes, with loop counters
 as symbols.
 
+A complex number is a `Pair` of real values while a kernel is made; what is loaded, computed, reduced, carried and
+stored are its parts, so no target knows of it.
+
 >>> from symtensor.ops.scalar import mul
 >>> scope = Scope()
 >>> i = Loop.make("i", 10)
@@ -15,7 +18,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +30,11 @@ from symtensor.ops import scalar
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
-from symtensor.types.dtype import computed_in
+from symtensor.types.dtype import COMPLEX, complex_of, computed_in, real_of
 
-__all__ = ["Loop", "Value", "Load", "Compute", "Literal", "SizeScalar", "Result", "Carried", "Scope", "Reduction",
-           "Store", "Carry", "Recurrence", "Kernel", "index_values", "loop_symbols", "needs_result", "operands",
-           "product"]
+__all__ = ["Loop", "Value", "Pair", "Load", "Compute", "Literal", "SizeScalar", "Result", "Carried", "Scope",
+           "Reduction", "Store", "Carry", "Recurrence", "Kernel", "index_values", "loop_symbols", "needs_result",
+           "operands", "parts", "product", "stores"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +92,14 @@ class Value:
         if isinstance(other, Literal) and other.value:
             return self
         return self.scope.compute(scalar.and_, self, other)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair(Value):
+    """A complex number by its parts, which lie side by side in memory."""
+
+    real: Value
+    imag: Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,14 +164,23 @@ class Scope:
 
     def load(self, slot: int, offset: Size, dtype: str, guard: Value | None = None) -> Value:
         """An element of a buffer."""
+        if dtype in COMPLEX:
+            return self.pair(*(self.load(slot, offset * 2 + part, real_of(dtype), guard) for part in (0, 1)))
         if isinstance(guard, Literal) and guard.value:
             guard = None
         return self._intern(("load", slot, offset, dtype, guard), lambda: Load(self, dtype, slot, offset, guard))
 
     def literal(self, value: Any, dtype: str) -> Value:
         """A number."""
+        if dtype in COMPLEX:
+            number = np.dtype(dtype).type(value)
+            return self.pair(*(self.literal(part, real_of(dtype)) for part in (number.real, number.imag)))
         number = np.dtype(dtype).type(value)
         return self._intern(("literal", dtype, number.tobytes()), lambda: Literal(self, dtype, number))
+
+    def pair(self, real: Value, imag: Value) -> Value:
+        """The complex number of two parts."""
+        return self._intern(("pair", real, imag), lambda: Pair(self, complex_of(real.dtype), real, imag))
 
     def true(self) -> Value:
         """Truth."""
@@ -203,9 +223,13 @@ class Scope:
         return self.compute(Cast("cast", dtype), value)
 
     def compute(self, op: Elementwise, *arguments: Value) -> Value:
-        """An elementwise op on scalars; ops with a body are expanded."""
+        """An elementwise op on scalars; ops with a body, and those on complex numbers, are expanded."""
         if op.definition.body is not None:
-            return self._expand(op, arguments)
+            inputs, output = op.trace(tuple(a.dtype for a in arguments))
+            return self._expand(inputs, [output], arguments)[0]
+        if op.on_parts(arguments[-1].dtype):
+            found = self._expand(*op.traced_parts(arguments[-1].dtype), [p for a in arguments for p in parts(a)])
+            return self.pair(*found) if len(found) > 1 else found[0]
         if op.name in ("identity", "stop_gradient"):
             return arguments[0]
         if op.name == "cast" and op.result_dtype(arguments[0].dtype) == arguments[0].dtype:
@@ -232,8 +256,8 @@ class Scope:
             return None
         return self.size(size) if left is index else self.compute(left.op, self.size(size))  # type: ignore[attr-defined]
 
-    def _expand(self, op: Elementwise, arguments: tuple[Value, ...]) -> Value:
-        inputs, output = op.trace(tuple(a.dtype for a in arguments))
+    def _expand(self, inputs: Sequence[Any], outputs: Sequence[Any], arguments: Sequence[Value]) -> list[Value]:
+        """The values of a graph over scalars whose inputs are `arguments`."""
         known: dict[Any, Value] = dict(zip(inputs, arguments))
 
         def find(variable: Any) -> Value:
@@ -241,10 +265,15 @@ class Scope:
                 return self.literal(variable.data, variable.type.dtype)
             return known[variable]
 
-        for node in applications([output], known):
+        for node in applications(outputs, known):
             assert isinstance(node.op, Elementwise)
             known[node.outputs[0]] = self.compute(node.op, *map(find, node.inputs))
-        return find(output)
+        return [find(output) for output in outputs]
+
+
+def parts(value: Value) -> tuple[Value, ...]:
+    """The real values that a value is made of."""
+    return (value.real, value.imag) if isinstance(value, Pair) else (value,)
 
 
 def operands(value: Value) -> Iterator[Value]:
@@ -314,6 +343,12 @@ class Store:
     offset: Size
     value: Value
     accumulate: bool = False
+
+
+def stores(slot: int, offset: Size, value: Value, accumulate: bool = False) -> list[Store]:
+    """What writes a value to element `offset` of a buffer: a store for each of its parts."""
+    own = parts(value)
+    return [Store(slot, offset * len(own) + number, part, accumulate) for number, part in enumerate(own)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ from symtensor.lower.access import SUPPORTED, Accesses, apply_element, reshaped_
 from symtensor.lower.build import collapse, flat_offset, is_uniform, named
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group, Place, Refusal
-from symtensor.lower.kernel import Carry, Kernel, Loop, Recurrence, Scope, Store, Value, loop_symbols
+from symtensor.lower.kernel import Carry, Kernel, Loop, Recurrence, Scope, Store, Value, loop_symbols, parts, stores
 from symtensor.lower.relocate import Relocation, with_used_slots
 from symtensor.lower.step import Step
 from symtensor.lower.target import Partial
@@ -48,7 +48,7 @@ from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
-from symtensor.types.dtype import INTEGERS
+from symtensor.types.dtype import COMPLEX, INTEGERS, real_of
 
 __all__ = ["recurrence"]
 
@@ -146,29 +146,37 @@ class _Builder:
         results = list(self.graph.outputs)
         self.stacks, self.news = results[:len(scanned.stacks)], results[-len(flow.shared):] if flow.shared else []
         self.last: list[Store] = []
+        self.carried = 0
 
     def run(self) -> tuple[Kernel, list[Key]]:
-        for number, own in enumerate(self.flow.shared):
-            self.values[own] = self.scope.carried(number, own.type.dtype).computed()
+        for own in self.flow.shared:
+            self.values[own] = self._carried(own.type.dtype).computed()
             self.offsets[own] = flat_offset(self._index(own), own.type.shape)
         for unit in self.flow.units:
             for node in unit.nodes:
                 self._node(unit, node)
-        stores = [self._stacked(number) for number in range(len(self.stacks))]
-        carries = [self._carry(number) for number in range(len(self.news))]
+        stored = [store for number in range(len(self.stacks)) for store in self._stacked(number)]
+        carries = [carry for number in range(len(self.news)) for carry in self._carry(number)]
         stop = None
         if self.scanned.stop is not None:
             carries.append(self._count())
             stop = self._result(self.graph.outputs[len(self.stacks)])[0]
         name = named(node for unit in self.flow.units for node in unit.nodes)
-        kernel = Kernel(f"scan_{name}" if name else "scan", [self.t, *self.loops], [self.t], [], stores,
-                        [key.dtype if isinstance(key, Partial) else key.type.dtype for key in self.slots], [],
+        kernel = Kernel(f"scan_{name}" if name else "scan", [self.t, *self.loops], [self.t], [], stored,
+                        [key.dtype if isinstance(key, Partial) else real_of(key.type.dtype) for key in self.slots], [],
                         Recurrence(tuple(carries), tuple(self.last), stop))
         kernel, used = with_used_slots(collapse(self._in_sizes_around(kernel)))
         keys = list(self.slots)
         return kernel, [keys[slot] for slot in used]
 
     # -- the values of a step -----------------------------------------------------------------------
+
+    def _carried(self, dtype: str) -> Value:
+        """A value carried from the round before."""
+        if dtype in COMPLEX:
+            return self.scope.pair(*(self._carried(real_of(dtype)) for _ in range(2)))
+        self.carried += 1
+        return self.scope.carried(self.carried - 1, dtype)
 
     def _node(self, unit: Group, node: Apply) -> None:
         (output,) = node.outputs
@@ -224,26 +232,26 @@ class _Builder:
         index = self._index(variable)
         return self.at(variable, index), flat_offset(index, variable.type.shape)
 
-    def _stacked(self, number: int) -> Store:
+    def _stacked(self, number: int) -> list[Store]:
         variable = self.stacks[number]
         value, offset = self._result(variable)
         slot = self._slot(self.node.outputs[len(self.news) + number])
         place = self._row(self.t.counter) * math.prod(variable.type.shape) + offset
-        return Store(slot, place, value.kept(variable.type.dtype))
+        return stores(slot, place, value.kept(variable.type.dtype))
 
-    def _carry(self, number: int) -> Carry:
+    def _carry(self, number: int) -> Iterator[Carry]:
         own, final = self.flow.shared[number], self.node.outputs[number]
         new, place = self._result(self.news[number])
         if place != self.offsets[own]:
             raise _Elsewhere("{!r} is needed at another point than it is computed at", self.news[number])
         kept = None if self.needs(final) else self._stacked_before(number, 1)
         if kept is None:
-            key = final if self.needs(final) else Partial(final.type.dtype, math.prod(final.type.shape))
-            slot = self._slot(key)
+            length = math.prod(final.type.shape) * len(parts(new))
+            slot = self._slot(final if self.needs(final) else Partial(real_of(own.type.dtype), length))
             kept = self.scope.load(slot, place, own.type.dtype)
-            self.last.append(Store(slot, place, self.values[own].kept(own.type.dtype)))
+            self.last += stores(slot, place, self.values[own].kept(own.type.dtype))
         first = self.around.at(self.scanned.carries[number].first, self._index(own), None, place)
-        return Carry(first.kept(own.type.dtype), kept, new.kept(own.type.dtype))
+        yield from map(Carry, parts(first.kept(own.type.dtype)), parts(kept), parts(new.kept(own.type.dtype)))
 
     def _stacked_before(self, number: int, back: int) -> Value | None:
         """What was carried, some rounds before, where it is in a stack: then it need not be kept elsewhere."""
@@ -258,8 +266,8 @@ class _Builder:
 
     def _count(self) -> Carry:
         """The number of rounds done, as one more value that is carried."""
-        number, slot = len(self.news), self._slot(self.node.outputs[-1])
-        self.last.append(Store(slot, 0, self.scope.carried(number, "int64")))
+        slot = self._slot(self.node.outputs[-1])
+        self.last.append(Store(slot, 0, self._carried("int64")))
         return Carry(self.scope.literal(0, "int64"), self.scope.load(slot, 0, "int64"),
                      self.scope.size(self.t.counter + 1))
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import Element, reshaped_base
 from symtensor.lower.build import flat_offset, is_uniform
-from symtensor.lower.kernel import Kernel, Loop, Scope, Store, Value
+from symtensor.lower.kernel import Kernel, Loop, Scope, Value, stores
 from symtensor.types.dim import Size
+from symtensor.types.dtype import real_of
 
 __all__ = ["scatter_kernel"]
 
@@ -31,9 +32,9 @@ def scatter_kernel(node: Apply) -> tuple[Kernel, list[Variable]]:
     place, value = op.put(index, *(Element(reader, v) for v in node.inputs))
     running = [loop for loop in loops if loop.extent != 1]
     ordered = [loop for loop in running if loops.index(loop) in puts.ordered]
-    store = Store(0, flat_offset(place, result.type.shape), value.kept(result.type.dtype), puts.add)
+    stored = stores(0, flat_offset(place, result.type.shape), value.kept(result.type.dtype), puts.add)
     name = "scatter_add" if puts.add else "scatter"
-    return Kernel(name, running, ordered, [], [store], [v.type.dtype for v in reader.buffers]), reader.buffers
+    return Kernel(name, running, ordered, [], stored, [real_of(v.type.dtype) for v in reader.buffers]), reader.buffers
 
 
 class _Reader:

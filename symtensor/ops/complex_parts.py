@@ -1,5 +1,4 @@
-"""Complex numbers put together from real ones, and taken apart. They have no code, and derivatives of real
-numbers only.
+"""Complex numbers put together from real ones, and taken apart. They have derivatives of real numbers only.
 
 >>> from symtensor.ops.convert import as_variable
 >>> z = complex_(as_variable([1.0]), as_variable([2.0]))

@@ -40,6 +40,7 @@ from symtensor.types.tensor import TensorType
 __all__ = ["Elementwise", "Cast", "Definition", "elementwise", "primitive", "primitives", "cast", "broadcast_shapes",
            "zeros_like", "as_bool"]
 
+_TAKE_PARTS = "use real(z), imag(z) or abs(z)"
 Kind = str
 """How dtypes go in and out. same: promoted; arithmetic: the same, but bools count as int8; float: integers
 become floats; division: integers become floatX; compare and predicate: the result is bool; bits: integers or
@@ -64,6 +65,9 @@ class Definition:
     c: str = ""
     c_integer: str = ""
     c_bool: str = ""
+    parts: Callable[..., Any] | None = None
+    """What it is of complex numbers, from real ops: of the parts of all operands in turn the parts of the result, or
+    the result if that is real. None: it is not computed by generated code."""
     c_functions: str = ""
     """C functions that `c` calls, each defined once however often the text stands in a unit."""
     commutative: bool = False
@@ -145,9 +149,19 @@ class Elementwise(Op):
         definition = self.definition
         if len(arguments) != definition.arity:
             raise TypeMismatch(f"{self.name} takes {definition.arity} arguments, not {len(arguments)}")
-        if definition.kind == "switch":
-            return [as_bool(together(arguments[:1])[0]), *_one_dtype(together(arguments[1:]), "same", self.name)]
-        return _one_dtype(together(arguments), definition.kind, self.name)
+        chosen = 1 if definition.kind == "switch" else 0
+        operands = _one_dtype(together(arguments[chosen:]), "same" if chosen else definition.kind, self.name)
+        if operands[0].type.dtype in dtypes.COMPLEX and not self._takes_complex:
+            raise TypeMismatch(f"{self.name} takes real numbers, not {operands[0].type.dtype}", fix=_TAKE_PARTS)
+        return [as_bool(together(arguments[:1])[0]), *operands] if chosen else operands
+
+    @cached_property
+    def _takes_complex(self) -> bool:
+        """Whether NumPy has this function of complex numbers."""
+        with suppress(TypeError), np.errstate(all="ignore"):  # which TypeMismatch is, too
+            self.evaluate(*[np.zeros((), "complex128")] * self.definition.arity)
+            return True
+        return False
 
     def __call__(self, *arguments: Any) -> Any:
         """The op applied; an associative one takes any number of arguments from two up: add(a, b, c)."""
@@ -183,6 +197,27 @@ class Elementwise(Op):
                 raise GraphError(f"the body of {self.name} must give a scalar, not {result.type.describe()}")
             definition.traces[types] = (scalars, cast(result, self.infer(*scalars).dtype))
         return definition.traces[types]
+
+    def on_parts(self, dtype: str) -> bool:
+        """Whether the op, applied to operands of `dtype`, is one of real and imaginary parts."""
+        return self.definition.parts is not None and (dtype in dtypes.COMPLEX or self.definition.kind == "complex")
+
+    def parts(self, *parts: Variable) -> Any:
+        """The parts of the result from those of all operands."""
+        assert self.definition.parts is not None
+        return self.definition.parts(*parts)
+
+    def traced_parts(self, dtype: str) -> tuple[list[Variable], list[Variable]]:
+        """What it does to the parts of operands of `dtype` as a graph over scalars: inputs and outputs."""
+        found, key = self.definition.traces, (dtype, self.result_dtype(dtype))
+        if key not in found:
+            first = ["bool"] if self.definition.kind == "switch" else []
+            each = [dtypes.real_of(dtype)] * (2 if dtype in dtypes.COMPLEX else 1)
+            scalars = [Variable(TensorType(d, ())) for d in first + each * (self.definition.arity - len(first))]
+            made = self.parts(*scalars)
+            outputs = together(list(made) if isinstance(made, tuple) else [made])
+            found[key] = scalars, [cast(v, dtypes.real_of(key[1])) for v in outputs]
+        return found[key]  # type: ignore[no-any-return]
 
     def evaluate(self, *values: np.ndarray) -> Any:
         definition = self.definition
@@ -220,6 +255,11 @@ class Elementwise(Op):
         self.definition.pullback = function
         return function
 
+    def define_parts(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: what the op is of complex numbers, by `Definition.parts`."""
+        self.definition.parts = function
+        return function
+
     @property
     def is_current(self) -> bool:
         """Whether this op is the one that its name stands for."""
@@ -254,7 +294,7 @@ def _one_dtype(inputs: list[Variable], kind: Kind, name: str) -> list[Variable]:
     if kind == "arithmetic" and dtype == "bool":
         dtype = "int8"
     elif kind in ("complex", "real float") and dtype in dtypes.COMPLEX:
-        raise TypeMismatch(f"{name} takes real numbers, not {dtype}", fix="use real(z) and imag(z)")
+        raise TypeMismatch(f"{name} takes real numbers, not {dtype}", fix=_TAKE_PARTS)
     elif kind in ("float", "complex", "real float"):
         dtype = dtypes.float_of(dtype)
     elif kind == "division" and dtype in dtypes.DISCRETE:
@@ -278,6 +318,12 @@ class Cast(Elementwise):
 
     def result_dtype(self, dtype: str) -> str:
         return self.dtype
+
+    def on_parts(self, dtype: str) -> bool:
+        return self.dtype in dtypes.COMPLEX
+
+    def parts(self, *parts: Variable) -> Any:
+        return (*parts, 0.0)[:2]
 
     def evaluate(self, *values: np.ndarray) -> Any:
         with np.errstate(all="ignore"):

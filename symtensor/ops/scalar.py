@@ -18,9 +18,10 @@ from symtensor.ops.elementwise import primitive
 __all__ = [
     "add", "sub", "mul", "true_div", "floor_div", "mod", "power", "neg", "abs_", "sign", "reciprocal", "square", "sqrt",
     "floor", "ceil", "trunc", "round_half_to_even", "round_half_away_from_zero", "exp", "exp2", "expm1", "log", "log2",
-    "log10", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh",
-    "arccosh", "arctanh", "erf", "erfc", "sigmoid", "softplus", "eq", "neq", "lt", "le", "gt", "ge", "isnan", "isinf",
-    "and_", "or_", "xor", "invert", "switch", "maximum", "minimum", "identity", "stop_gradient", "wrap_index",
+    "log10", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "copysign", "sinh", "cosh",
+    "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "sigmoid", "softplus", "eq", "neq", "lt", "le", "gt", "ge",
+    "isnan", "isinf", "and_", "or_", "xor", "invert", "switch", "maximum", "minimum", "identity", "stop_gradient",
+    "wrap_index",
 ]
 
 
@@ -114,7 +115,19 @@ expm1 = primitive("expm1", 1, "float", np.expm1, "expm1{f}({0})", "exp(x) - 1, n
 log = primitive("log", 1, "float", np.log, "log{f}({0})", "Natural logarithm; NaN below zero.", cost=15)
 log2 = primitive("log2", 1, "float", np.log2, "log2{f}({0})", "Logarithm to base 2.", cost=15)
 log10 = primitive("log10", 1, "float", np.log10, "log10{f}({0})", "Logarithm to base 10.", cost=15)
-log1p = primitive("log1p", 1, "float", np.log1p, "log1p{f}({0})", "log(1 + x), near 0 too.", cost=20)
+
+
+def _log1p(x: Any) -> Any:
+    if np.asarray(x).dtype.kind != "c":
+        return np.log1p(x)
+    near = (abs(x.real) < 0.5) & (abs(x.imag) < 1)  # where NumPy has no more digits of log(1 + x) than of 1 + x
+    size = np.log1p(np.where(near, x.real * (x.real + 2) + x.imag * x.imag, 0)) / 2
+    result = np.array(np.log1p(x))
+    result.real = np.where(near, size, result.real)
+    return result
+
+
+log1p = primitive("log1p", 1, "float", _log1p, "log1p{f}({0})", "log(1 + x), near 0 too.", cost=20)
 sigmoid = primitive("sigmoid", 1, "float", _special("expit"), "(1 / (1 + exp{s}(-{0})))", "1 / (1 + exp(-x)).", cost=20)
 softplus = primitive("softplus", 1, "float", lambda x: np.logaddexp(np.zeros((), np.asarray(x).dtype), x),
                      "(({0} > 0 ? {0} : 0) + log1p{f}(exp{f}(-fabs{f}({0}))))",
@@ -129,6 +142,10 @@ arcsin = primitive("arcsin", 1, "float", np.arcsin, "asin{f}({0})", "Inverse sin
 arccos = primitive("arccos", 1, "float", np.arccos, "acos{f}({0})", "Inverse cosine.", cost=25)
 arctan = primitive("arctan", 1, "float", np.arctan, "atan{f}({0})", "Inverse tangent.", cost=25)
 arctan2 = primitive("arctan2", 2, "float", np.arctan2, "atan2{f}({0}, {1})", "Angle of the point (y, x).", cost=30)
+hypot = primitive("hypot", 2, "float", np.hypot, "hypot{f}({0}, {1})",
+                  "sqrt(x * x + y * y), which does not overflow on the way.", cost=20, commutative=True)
+copysign = primitive("copysign", 2, "float", np.copysign, "__builtin_copysign{f}({0}, {1})",
+                     "The size of x with the sign of y, be it that of a zero.", cost=2)
 sinh = primitive("sinh", 1, "float", np.sinh, "sinh{f}({0})", "Hyperbolic sine.", cost=25)
 cosh = primitive("cosh", 1, "float", np.cosh, "cosh{f}({0})", "Hyperbolic cosine.", cost=25)
 tanh = primitive("tanh", 1, "float", np.tanh, "tanh{f}({0})", "Hyperbolic tangent.", cost=20)
@@ -219,6 +236,16 @@ def _(x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
 @switch.define_pullback
 def _(c: Variable, x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
     return None, Masked(dz, c), Masked(dz, invert(c))
+
+
+@hypot.define_pullback
+def _(x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
+    return Masked(dz * (x / z), neq(z, 0)), Masked(dz * (y / z), neq(z, 0))
+
+
+@copysign.define_pullback
+def _(x: Variable, y: Variable, z: Variable, dz: Variable) -> Any:
+    return dz * sign(x) * copysign(1.0, y), None
 
 
 @arctan2.define_pullback

@@ -99,7 +99,10 @@ def special_values(dtype: str) -> np.ndarray:
         low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
         return np.array([v for v in (0, 1, -1, 2, -2, 3, 7, high, low, high - 1) if low <= v <= high], dtype)
     if dtype in dtypes.COMPLEX:
-        return np.array([0, 1, -1, 1j, 0.5 - 2j, -3 - 0.25j], dtype)
+        parts = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-3, np.inf, -np.inf, np.nan])
+        pairs = np.empty((len(parts), len(parts)), dtype)
+        pairs.real, pairs.imag = np.meshgrid(parts, parts)
+        return pairs.ravel()
     info = np.finfo(dtype)
     values = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -2.5, 3.0, 20.0, -20.0, 1e-3, np.nan, np.inf, -np.inf,
               float(info.max), float(info.min), float(info.tiny), float(info.eps), float(np.sqrt(info.max)) / 4]
@@ -213,7 +216,8 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for kind in ("sum", "prod", "max", "min"):
         for axes in [(0,), (1,), (0, 1), (2,), (0, 2), (0, 1, 2)]:
             yield Example(Reduce(kind, axes), (_normal(rng, 3, 4, 2),))
-        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS, 3, 4, rng=rng):
+        complex_too = dtypes.COMPLEX if kind in ("sum", "prod") else ()
+        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS + complex_too, 3, 4, rng=rng):
             yield Example(Reduce(kind, (1,)), (array,), False)
         yield Example(Reduce(kind, (0,)), (_normal(rng, 300),))
     for kind in ("sum", "prod"):

@@ -18,12 +18,12 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
     #pragma omp simd
     for (long i1 = first; i1 < last; ++i1) {
       const long v1 = i1;
-      const unsigned char v2 = (v1 < v0);
+      const _Bool v2 = (v1 < v0);
       const float v3 = v2 ? b0[(i1 + s0 * i0)] : 0;
       const long v6 = (i1 + s4);
-      const unsigned char v7 = (v6 < v5);
-      const unsigned char v9 = (v6 >= 0);
-      const unsigned char v10 = (v9 & v7);
+      const _Bool v7 = (v6 < v5);
+      const _Bool v9 = (v6 >= 0);
+      const _Bool v10 = (v9 & v7);
       const float v11 = v10 ? b1[(i1 + s1 * i0 + s4)] : 0;
       const float v12 = (v11 * 2.0f);
       const float v13 = (v10 ? v12 : v3);

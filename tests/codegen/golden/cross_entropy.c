@@ -47,7 +47,7 @@ int wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch(void *const *bu
     for (long i1 = 0; i1 < s0; ++i1) {
       const float k0 = ((float *)((char *)scratch + 0))[i1];
       const long v17 = i1;
-      const unsigned char v18 = (v17 == v8);
+      const _Bool v18 = (v17 == v8);
       const float v19 = (v18 ? v16 : 0.0f);
       const float v22 = (v21 * k0);
       const float v23 = (v22 + v19);

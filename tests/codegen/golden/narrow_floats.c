@@ -83,7 +83,7 @@ int exp_mul_add_lt_cast_sum(void *const *buffers, const long *sizes, long begin,
             const float v5 = (v4 + 1.0f);
             const float16 v6 = narrow_float16(v5);
             const float v7 = wide_float16(v6);
-            const unsigned char v8 = (v2 < v7);
+            const _Bool v8 = (v2 < v7);
             const long v9 = v8 ? 1 : 0;
             const float16 v10 = b1[(i1 + s0 * i2 + s7 * i0 + s6 * i0)];
             const float v11 = wide_float16(v10);
@@ -104,7 +104,7 @@ int exp_mul_add_lt_cast_sum(void *const *buffers, const long *sizes, long begin,
             const float v5 = (v4 + 1.0f);
             const float16 v6 = narrow_float16(v5);
             const float v7 = wide_float16(v6);
-            const unsigned char v8 = (v2 < v7);
+            const _Bool v8 = (v2 < v7);
             const long v9 = v8 ? 1 : 0;
             const float16 v10 = b1[(i1 + s0 * (i2 + 1) + s7 * i0 + s6 * i0)];
             const float v11 = wide_float16(v10);
@@ -125,7 +125,7 @@ int exp_mul_add_lt_cast_sum(void *const *buffers, const long *sizes, long begin,
             const float v5 = (v4 + 1.0f);
             const float16 v6 = narrow_float16(v5);
             const float v7 = wide_float16(v6);
-            const unsigned char v8 = (v2 < v7);
+            const _Bool v8 = (v2 < v7);
             const long v9 = v8 ? 1 : 0;
             const float16 v10 = b1[(i1 + s0 * (i2 + 2) + s7 * i0 + s6 * i0)];
             const float v11 = wide_float16(v10);
@@ -146,7 +146,7 @@ int exp_mul_add_lt_cast_sum(void *const *buffers, const long *sizes, long begin,
             const float v5 = (v4 + 1.0f);
             const float16 v6 = narrow_float16(v5);
             const float v7 = wide_float16(v6);
-            const unsigned char v8 = (v2 < v7);
+            const _Bool v8 = (v2 < v7);
             const long v9 = v8 ? 1 : 0;
             const float16 v10 = b1[(i1 + s0 * (i2 + 3) + s7 * i0 + s6 * i0)];
             const float v11 = wide_float16(v10);
@@ -172,7 +172,7 @@ int exp_mul_add_lt_cast_sum(void *const *buffers, const long *sizes, long begin,
           const float v5 = (v4 + 1.0f);
           const float16 v6 = narrow_float16(v5);
           const float v7 = wide_float16(v6);
-          const unsigned char v8 = (v2 < v7);
+          const _Bool v8 = (v2 < v7);
           const long v9 = v8 ? 1 : 0;
           const float16 v10 = b1[(i1 + s0 * i2 + s7 * i0 + s6 * i0)];
           const float v11 = wide_float16(v10);
