@@ -34,7 +34,8 @@ __all__ = ["Store", "StoredFile", "current", "private_directory", "scratch_direc
            "records", "opened_at", "no_place"]
 
 # Only files named so are ours to delete: a user may point the cache at a directory with other things in it.
-_OURS = re.compile(r"[0-9a-f]{16}\.(so|c)|[\w-]+\.record|\.[0-9a-f]{16}\.tmp")
+_OURS = re.compile(r"[0-9a-f]{16}\.(so|c)|[\w-]+\.record|\.[0-9a-f]{16}\.tmp"
+                   r"|(software-driver|software-nvcc|pycuda)-[0-9a-f-]+")
 _SAFE = re.compile(r"[\w-]{1,120}")
 _DAY = 86400.0
 _warned = False
@@ -183,11 +184,22 @@ class Store:
 
 def _describe(entry: os.DirEntry[str]) -> StoredFile:
     status = entry.stat()
-    return StoredFile(entry.name, entry.path, status.st_size, status.st_mtime, (status.st_dev, status.st_ino))
+    size = _folder_bytes(entry.path) if entry.is_dir() else status.st_size
+    return StoredFile(entry.name, entry.path, size, status.st_mtime, (status.st_dev, status.st_ino))
+
+
+def _folder_bytes(path: str) -> int:
+    return sum(os.lstat(os.path.join(folder, name)).st_size for folder, _, names in os.walk(path) for name in names)
 
 
 def _remove(path: str) -> int:
+    """Remove a file, or a folder: first its name, so that nobody finds half of it."""
     try:
+        if os.path.isdir(path):
+            gone = f"{os.path.dirname(path)}/.{_token()}.tmp"
+            os.rename(path, gone)
+            shutil.rmtree(gone, ignore_errors=True)
+            return 1
         os.unlink(path)
     except OSError:  # another process was first
         return 0

@@ -166,8 +166,9 @@ def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[Shar
     signature = Signature(list(declared), name)
     watch = _Watch()
     source = _Source(graph, level, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]), device)
-    if _native():
-        program = _program(source, len(signature.arguments), _setting(source, shared), watch)
+    native, setting = _native(), _setting(source, shared)  # a device that is not there is an error on any backend
+    if native:
+        program = _program(source, len(signature.arguments), setting, watch)
         made = _linked(program, signature, shared, source)
         watch.lap("kernels")
         made.program = program

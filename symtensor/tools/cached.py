@@ -18,7 +18,8 @@ from symtensor.runtime import program_cache
 __all__ = ["ACTIONS", "info", "clean", "clear"]
 
 _SHOWN = 5
-_KINDS = {".so": "compiled kernels", ".c": "their C text", ".record": "programs and compilers found"}
+_KINDS = {".so": "compiled kernels", ".c": "their C text", ".record": "programs, CUDA kernels and compilers found",
+          "": "builds of the software CUDA driver and of pycuda"}
 
 
 def info() -> str:

@@ -361,3 +361,14 @@ def test_a_pickle_is_read_on_a_machine_without_the_device(tmp_path: Path) -> Non
     environment = {**os.environ, "SYMTENSOR_CUDA_DRIVER": "", "PYTHONPATH": os.pathsep.join(sys.path)}
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert found.stdout.startswith("[4. 4. 4.] []\nthere is no CUDA driver on this machine"), found.stderr
+
+
+@pytest.mark.parametrize("backend", ["c", "numpy"])
+def test_a_device_that_is_not_there_is_an_error_on_any_backend(backend: str) -> None:
+    with config.change(backend=backend):
+        with pytest.raises(DeviceError, match="there is no device cuda7") as caught:
+            st.function([X], X * 2, device="cuda7")
+        assert caught.value.fix == "there are cuda0, cuda1"
+        with pytest.raises(DeviceError, match="nowhere"):
+            st.function([X], X.transfer("nowhere"))
+        np.testing.assert_array_equal(st.function([X], X * 2, device="cuda1")(A), A * 2)

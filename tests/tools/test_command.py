@@ -63,6 +63,16 @@ def test_cache_info_counts_and_clear_removes(capsys, own_cache):
     assert "removed 0 files" in run(capsys, "cache", "clean")
 
 
+def test_cache_counts_and_removes_builds_of_the_software_driver(capsys, own_cache):
+    for name in ("software-driver-0123456789abcdef", "software-nvcc-01-23", "somebody-elses"):
+        (own_cache / name / "inside").mkdir(parents=True)
+        (own_cache / name / "inside" / "file").write_bytes(bytes(2**20))
+    report = run(capsys, "cache")
+    assert "2           builds of the software CUDA driver and of pycuda" in report and "size        2.0 of" in report
+    assert "removed 2 files; 0.0 MB left" in run(capsys, "cache", "clear")
+    assert [path.name for path in own_cache.iterdir()] == ["somebody-elses"]
+
+
 def test_cache_refuses_what_it_does_not_know(capsys):
     with pytest.raises(SystemExit):
         main(["cache", "burn"])

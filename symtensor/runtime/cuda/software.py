@@ -241,6 +241,7 @@ def _kept(kind: str, files: Iterable[Path], build: Callable[[str, str], None]) -
     for root in (config.cache_path, store.private_directory()):
         place = f"{root}/{name}"
         if os.path.isdir(place):
+            store.touch(place)
             return place
         try:
             os.makedirs(root, exist_ok=True)
