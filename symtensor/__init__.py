@@ -44,10 +44,11 @@ _HOMES = {
     "Print": "symtensor.ops.effects",
     "clone": "symtensor.cloning", "map_variables": "symtensor.cloning", "vectorize": "symtensor.cloning",
     "dot": "symtensor.tensor.linear",
+    "dump": "symtensor.saving", "load": "symtensor.saving", "function_dump": "symtensor.saving",
     "debugprint": "symtensor.printing", "pp": "symtensor.printing", "pprint": "symtensor.printing",
 }
 """The module each public name lives in."""
-_MODULES = ("tensor", "sparse", "gradient", "graph", "printing", "cuda")
+_MODULES = ("tensor", "sparse", "typed_list", "gradient", "graph", "printing", "cuda")
 
 __all__ = ["__version__", *_HOMES, *_MODULES]
 

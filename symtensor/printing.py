@@ -28,7 +28,7 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.effects import Print
 
-__all__ = ["Print", "debugprint", "pp", "pprint"]
+__all__ = ["Print", "debugprint", "expressions", "pp", "pprint", "pydotprint"]  # noqa: F822
 
 
 # -- the tree ---------------------------------------------------------------------------------------------
@@ -47,14 +47,14 @@ def debugprint(obj: Any, depth: int = -1, print_type: bool = False, file: TextIO
     'neg [id A] <float64 ()>\\n |x [id B] <float64 ()>\\n'
     """
     tree = _Tree(depth, print_type, _namer(ids), stop_on_name)
-    text = "".join(line + "\n" for variable in _variables(obj) for line in tree.lines(variable))
+    text = "".join(line + "\n" for variable in expressions(obj) for line in tree.lines(variable))
     if file == "str":
         return text
     print(text, end="", file=sys.stdout if file is None else file)  # type: ignore[arg-type]
     return None
 
 
-def _variables(obj: Any) -> Sequence[Variable]:
+def expressions(obj: Any) -> Sequence[Variable]:
     """The expressions that an object stands for."""
     if isinstance(obj, Variable):
         return [obj]
@@ -63,7 +63,7 @@ def _variables(obj: Any) -> Sequence[Variable]:
     if isinstance(obj, Graph):
         return obj.outputs
     if isinstance(obj, Iterable):
-        return [variable for part in obj for variable in _variables(part)]
+        return [variable for part in obj for variable in expressions(part)]
     if isinstance(getattr(obj, "graph", None), Graph):
         return obj.graph.outputs
     raise TypeMismatch(f"{obj!r} is no expression to print", fix="give a variable, a list of them, or a function")
@@ -152,7 +152,7 @@ def pp(obj: Any) -> str:
     >>> pp(T.dot(x, w)[1:] * 2), pp(T.maximum(-x, 0).sum())
     ('((x @ w)[1:] * 2)', 'sum(maximum((-x), 0))')
     """
-    formulas = [formula(variable, _leaf) for variable in _variables(obj)]
+    formulas = [formula(variable, _leaf) for variable in expressions(obj)]
     return formulas[0] if len(formulas) == 1 else f"[{', '.join(formulas)}]"
 
 
@@ -165,3 +165,10 @@ def _leaf(variable: Variable) -> str:
             return str(variable.data[()]).removesuffix(".0")
         return np.array2string(variable.data, separator=", ").replace("\n", "")
     return repr(variable)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "pydotprint":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from symtensor.pictures import pydotprint  # Theano's address of it
+    return pydotprint

@@ -70,10 +70,13 @@ def _default_cache() -> str:
 OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("floatX", "float64", "dtype of float variables made without a dtype",
            ("float16", "float32", "float64")),
-    Option("cast_policy", "numpy+floatX", "how mixed dtypes combine: NumPy's table, or the same but never above"
-           " floatX unless a float64 takes part", ("numpy", "numpy+floatX")),
+    Option("cast_policy", "numpy+floatX", "how mixed dtypes combine: NumPy's table (Theano's custom, too), or the"
+           " same but never above floatX unless a float64 takes part", ("numpy", "custom", "numpy+floatX")),
     Option("on_unused_input", "raise", "what function() does with an input no output needs",
            ("raise", "warn", "ignore")),
+    Option("compute_test_value", "off", "whether x.tag.test_value is the value of an expression for those of its"
+           " inputs: when asked for, or as each op is applied, where an input without one is a warning or an error",
+           ("off", "ignore", "warn", "raise")),
     Option("optimizer", "fast_run", "which rewriting phases run", ("fast_run", "fast_compile", "None")),
     Option("backend", "c", "what runs kernels: generated C, or the NumPy meaning of each op", ("c", "numpy")),
     Option("device", "cpu", "where functions run and shared variables live: cpu, cuda, cuda1, ... or a context's name"),

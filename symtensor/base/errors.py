@@ -19,7 +19,8 @@ import numpy as np
 __all__ = [
     "SymtensorError", "TypeMismatch", "ShapeError", "GraphError", "IndexOutOfRange", "UnusedInputError",
     "MissingInputError", "MissingMethodError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
-    "CompileError", "ConfigError", "LinearAlgebraError", "TextError", "CheckFailed", "DeviceError", "OutOfMemory",
+    "CompileError", "ConfigError", "LinearAlgebraError", "TextError", "CheckFailed", "DeviceError", "LoadError",
+    "OutOfMemory",
 ]
 
 
@@ -125,6 +126,10 @@ class ConfigError(SymtensorError, ValueError):
 
 class TextError(SymtensorError, ValueError):
     """Text that is not a graph."""
+
+
+class LoadError(SymtensorError, ValueError):
+    """A file that cannot be read, or that may not be."""
 
 
 class CheckFailed(SymtensorError, AssertionError):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from symtensor.base.config import config
 from symtensor.base.errors import MissingMethodError, SymtensorError, TypeMismatch
 from symtensor.ir import provenance
 from symtensor.ir.disagreement import contradiction, limit_error
@@ -78,16 +79,27 @@ class Variable:
         self.known_size: Dim | int | None = None  # memo of ops.size.size_of
         self.stable: dict[Any, Variable] | None = None  # memo of rewrite.phases.stabilized
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> tuple[Any, ...]:
         # The owner first: it leads through all that this is computed from, step by step instead of deeper and deeper.
-        return {"owner": self.owner, **{name: value for name, value in vars(self).items() if name != "serial"}}
+        more = {name: value for name, value in vars(self).items() if name not in _OWN}
+        return self.owner, self.index, self.name, self.type, self._lines, self._tag, self.known_size, more or None
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, serial=next(_serial))
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.owner, self.index, self.name, self.type, self._lines, self._tag, self.known_size, more = state
+        self.serial, self.stable = next(_serial), None
+        vars(self).update(more or {})
 
     @property
     def tag(self) -> Tag:
-        """Users' own attributes."""
+        """Users' own attributes; `test_value` among them where the option `compute_test_value` is on."""
+        if config.compute_test_value != "off":
+            from symtensor.ir.trial import note  # which evaluates, and so knows nodes
+            note(self)
+        return self.known_tag
+
+    @property
+    def known_tag(self) -> Tag:
+        """The tag as it is."""
         if self._tag is None:
             self._tag = Tag()
         return self._tag
@@ -108,6 +120,10 @@ class Variable:
         return f"{kind}@{self._lines[0].number}" if self._lines else f"{kind}{self.serial}"
 
 
+_OWN = frozenset(vars(Variable(TensorType("bool", ()))))
+"""The attributes that all variables have."""
+
+
 class Placeholder(Variable):
     """Stands for variables still to be found, as in a rewrite rule: ops given one ask it for their result."""
 
@@ -125,7 +141,7 @@ class Constant(Variable):
         self.data = array
         super().__init__(TensorType(array.dtype, array.shape), name=name)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         super().__setstate__(state)
         self.data.setflags(write=False)
 
@@ -217,11 +233,11 @@ class Apply:
         return output
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return _Chain(self), {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+        before = None if getattr(_Chain.running, "now", False) else _Chain(self)
+        return before, self.op, self.inputs, self.outputs, self.lines, self.equations
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        for name, value in state[1].items():
-            setattr(self, name, value)
+        _, self.op, self.inputs, self.outputs, self.lines, self.equations = state
 
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(repr, self.inputs))})"
@@ -239,8 +255,6 @@ class _Chain:
         return list, (), None, self._applications()
 
     def _applications(self) -> Iterator[Apply]:
-        if getattr(self.running, "now", False):
-            return
         self.running.now = True
         try:
             yield from _before(self.last)
@@ -389,6 +403,9 @@ class Op:
             _explain(error, self, [v for v in arguments if isinstance(v, Variable)])
             raise
         outputs = self.make(*inputs)
+        if config.compute_test_value in ("warn", "raise"):
+            from symtensor.ir.trial import try_out
+            try_out(outputs)
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
     def __repr__(self) -> str:

@@ -37,6 +37,8 @@ class Line(NamedTuple):
 
 
 Lines = tuple[Line, ...]
+_met: dict[tuple[str, int, str], Line] = {}
+"""The lines met so far: each is one object, however many nodes it made."""
 _given: ContextVar[Lines | None] = ContextVar("given", default=None)
 
 
@@ -71,7 +73,8 @@ def here() -> Lines:
     while frame is not None and len(lines) < limit:
         code = frame.f_code
         if not code.co_filename.startswith(_PACKAGE):
-            lines.append(Line(code.co_filename, frame.f_lineno, code.co_name))
+            place = (code.co_filename, frame.f_lineno, code.co_name)
+            lines.append(_met.get(place) or _met.setdefault(place, Line(*place)))
         frame = frame.f_back  # type: ignore[assignment]
     return tuple(lines)
 

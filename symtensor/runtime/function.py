@@ -73,11 +73,16 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     shared = _shared_variables(expressions, pairs, arguments)
     given = arguments + list(shared)
     graph = Graph(given, lazily(expressions, given))
-    level = mode if isinstance(mode, str) else getattr(mode, "optimizer", None)
     storages = list(shared)
-    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, level=level, name=name,
+    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, level=_level(mode), name=name,
                          updates=[storages.index(v) for v in pairs], written=([*arguments, *storages], expressions),
                          device=device)
+
+
+def _level(mode: Any) -> str | None:
+    """The level of optimisation that a mode names, be it as Theano spells it: "FAST_RUN"."""
+    name = mode if isinstance(mode, str) else getattr(mode, "optimizer", None)
+    return name.lower() if isinstance(name, str) and name.isupper() else name
 
 
 def _sequence(value: Any, what: str) -> Sequence[Any]:

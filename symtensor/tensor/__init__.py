@@ -8,7 +8,7 @@ TensorType(float64, (batch, 10))
 One family a file: `inputs` (types and input variables), `creation`, `elementwise`, `special` (functions),
 `complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
 `linear` (products), `systems`, `decompositions` and `matrix_functions` (linear algebra, all of it in `linalg`),
-`einsum`, `random`, `shared_randomstreams`, `nnet` (neural networks), `signal` (pooling); `variable` has
+`einsum`, `random`, `shared_randomstreams`, `nnet` (neural networks), `signal` (pooling), `io` (files); `variable` has
 the methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
 """
 
@@ -22,6 +22,7 @@ from symtensor.ops.effects import Raise as Raise
 from symtensor.tensor import extra_ops as extra_ops
 from symtensor.tensor import fft as fft
 from symtensor.tensor import inplace as inplace
+from symtensor.tensor import io as io
 from symtensor.tensor import linalg as linalg
 from symtensor.tensor import nlinalg as nlinalg
 from symtensor.tensor import nnet as nnet

@@ -139,7 +139,7 @@ class TensorType:
         return hash((self.dtype, self.static_shape))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TensorType.of, (self.dtype, self.shape)
+        return _of, (self.dtype, self.shape)
 
     def __repr__(self) -> str:
         return f"TensorType({self.dtype}, {self.describe_shape()})"
@@ -152,3 +152,8 @@ class TensorType:
     def describe(self) -> str:
         """dtype and shape as text, for messages."""
         return f"{self.dtype} {self.describe_shape()}"
+
+
+def _of(dtype: str, shape: tuple[Size, ...]) -> TensorType:
+    """A pickled type: pickles name functions of a module without `getattr`, which a file could use for anything."""
+    return TensorType.of(dtype, shape)

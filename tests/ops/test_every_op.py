@@ -11,6 +11,7 @@ import symtensor.ops
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.node import Op
 from symtensor.ops import random, scalar
+from symtensor.ops.disk import LoadFromDisk
 from symtensor.ops.effects import Raise
 from symtensor.ops.elementwise import Elementwise, primitives
 from symtensor.ops.python import PythonFunction
@@ -23,8 +24,9 @@ for module in pkgutil.iter_modules(symtensor.ops.__path__, "symtensor.ops."):
 ELEMENTWISE = [op for name, op in primitives.items() if op.definition.body is None]
 OTHERS = sorted((cls for cls in Op.__subclasses__() + Elementwise.__subclasses__()
                  if cls.__module__.startswith("symtensor.ops.")
-                 # What these mean is given by the user's function and by the call's sizes; `Raise` has no value.
-                 and cls not in (Elementwise, PythonFunction, SizeValue, Raise)), key=lambda cls: cls.__name__)
+                 # What these mean is given by the user's function, the call's sizes, a file; `Raise` has no value.
+                 and cls not in (Elementwise, PythonFunction, SizeValue, LoadFromDisk, Raise)),
+                key=lambda cls: cls.__name__)
 
 
 @pytest.mark.parametrize("op", ELEMENTWISE, ids=str)

@@ -1,0 +1,151 @@
+"""Names that only Theano has, for programs written for it.
+
+>>> Mode(optimizer="fast_compile").including("fusion").optimizer
+'fast_compile'
+>>> upcast("int8", "float32"), dnn_available(), _asarray([1, 2], "float32")
+('float32', False, array([1., 2.], dtype=float32))
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symtensor.base.errors import DeviceError, GradientError, MissingInputError
+from symtensor.compat.settings import Settings, change_flags
+from symtensor.ir.node import Variable
+from symtensor.ir.trial import trial_value
+from symtensor.ops import scalar
+from symtensor.ops.elementwise import Elementwise
+from symtensor.runtime.arguments import In
+from symtensor.runtime.shared import SharedVariable
+from symtensor.sparse.variable import is_sparse
+from symtensor.tensor.indexing import getitem, inc_subtensor, set_subtensor
+from symtensor.types.dtype import promote
+from symtensor.types.tensor import TensorType
+
+__all__ = ["Mode", "OrderedUpdates", "advanced_inc_subtensor1", "advanced_set_subtensor1", "advanced_subtensor1",
+           "assert_allclose", "change_flags", "config", "dnn_available", "dnn_present", "fetch_seed",
+           "get_default_mode", "get_mode", "get_test_value", "gpu_contiguous", "seed_rng", "upcast", "use"]
+
+config = Settings()
+Tensor, Elemwise, Param, upcast, view_op = TensorType, Elementwise, In, promote, scalar.identity
+TensorSharedVariable = ScalarSharedVariable = RandomStateSharedVariable = SharedVariable
+NullTypeGradError = GradientError
+_is_sparse_variable = is_sparse
+cuda_available = cuda_enabled = pygpu_activated = False
+"""Theano's own libraries for devices are not here; `symtensor.config.device` places functions."""
+
+
+class OrderedUpdates(OrderedDict[Any, Any]):
+    """Pairs of shared variables and their new values, in order.
+
+    >>> list(OrderedUpdates([("a", 1)]) + OrderedUpdates(b=2))
+    ['a', 'b']
+    """
+
+    def __add__(self, other: Any) -> OrderedUpdates:
+        return OrderedUpdates({**self, **other})
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How functions are compiled: by the rewriting of `optimizer`. The linker is taken and without effect.
+
+    Theano's tags of rewritings are not symtensor's: to include or exclude some changes nothing.
+    """
+
+    linker: Any = None
+    optimizer: str | None = None
+
+    def including(self, *tags: str) -> Mode:
+        """The mode."""
+        return self
+
+    excluding = requiring = including
+
+
+def get_mode(name: Any = None) -> Mode:
+    """The mode of a name, FAST_RUN or FAST_COMPILE; the default one without.
+
+    >>> get_mode("FAST_COMPILE")
+    Mode(linker=None, optimizer='FAST_COMPILE')
+    """
+    return name if isinstance(name, Mode) else Mode(optimizer=name)
+
+
+def get_default_mode() -> Mode:
+    """The mode that the configuration names."""
+    return get_mode()
+
+
+def get_test_value(x: Any) -> Any:
+    """The value of an expression for the test values of its inputs. Raises AttributeError where one has none."""
+    if not isinstance(x, Variable):
+        return x
+    try:
+        return trial_value(x)
+    except MissingInputError as error:
+        raise AttributeError(str(error)) from error
+
+
+def _asarray(a: Any, dtype: Any, order: Any = None) -> np.ndarray:
+    """An array of a dtype, or of floatX."""
+    return np.asarray(a, dtype=config.floatX if dtype == "floatX" else dtype, order=order)
+
+
+def advanced_subtensor1(x: Any, places: Any) -> Variable:
+    """`x[places]`."""
+    return getitem(x, places)
+
+
+def advanced_set_subtensor1(x: Any, y: Any, places: Any) -> Variable:
+    """`set_subtensor(x[places], y)`."""
+    return set_subtensor(getitem(x, places), y)
+
+
+def advanced_inc_subtensor1(x: Any, y: Any, places: Any) -> Variable:
+    """`inc_subtensor(x[places], y)`."""
+    return inc_subtensor(getitem(x, places), y)
+
+
+# -- devices, and helps for tests -------------------------------------------------------------------------
+
+def dnn_available(context: Any = None) -> bool:
+    """False: cuDNN is not used."""
+    return False
+
+
+dnn_present = dnn_available
+
+
+def gpu_contiguous(x: Any) -> Variable:
+    """`x`: what kernels see is contiguous in any case."""
+    return x  # type: ignore[no-any-return]
+
+
+def use(device: str, *arguments: Any, **options: Any) -> None:
+    """Let functions compiled from now on run on a device. Raises DeviceError if it is not there."""
+    if device.startswith("opencl"):
+        raise DeviceError(f"there is no device {device!r}", fix='"cpu", "cuda", "cuda1"')
+    config.device = device
+
+
+def fetch_seed(pseed: int | None = None) -> int:
+    """The seed for tests: one given, or that of the configuration."""
+    return int(config.unittests.rseed if pseed is None else pseed)
+
+
+def seed_rng(pseed: int | None = None) -> int:
+    """Seed NumPy's global generator for a test, and give the seed."""
+    seed = fetch_seed(pseed)
+    np.random.seed(seed)
+    return seed
+
+
+def assert_allclose(expected: Any, value: Any, rtol: float = 1e-5, atol: float = 1e-8) -> None:
+    """Raise AssertionError unless two arrays are close."""
+    np.testing.assert_allclose(value, expected, rtol=rtol, atol=atol)
