@@ -22,6 +22,7 @@ from symtensor.lower.placement import Placement
 from symtensor.lower.program import Argument, Copy, Program
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.target import Joiner, Printer
+from symtensor.lower.widen import widen
 
 __all__ = ["plan"]
 
@@ -34,8 +35,9 @@ def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Pri
     kernels of the processor their text, and `join` makes one text of several; `placement` is what `place` made of the
     graph, if devices take part.
     """
-    graph.settle_sizes()
     placement = placement or Placement()
+    placement.on.update({new: placement.device_of(old) for old, new in widen(graph, placement.device_of).items()})
+    graph.settle_sizes()
     flow, sizes = Flow(graph, arguments, updates, placement.device_of), SizeTable(graph, arguments)
     assembly = Assembly(print_kernel, placement.devices, join)
     part = Part(flow, assembly, sizes, lambda places: Results(flow, places, sizes, assembly))

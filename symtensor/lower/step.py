@@ -17,6 +17,7 @@ from functools import cached_property
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply
 from symtensor.lower.flow import Flow
+from symtensor.lower.widen import widen
 from symtensor.ops.control import Scan
 from symtensor.ops.loop import Loop
 
@@ -38,6 +39,7 @@ class Step:
         stop = [] if loop.stop is None else [loop.stop]
         results = [*(stack.value for stack in loop.stacks), *stop, *(carry.new for carry in loop.carries)]
         self.graph = Graph([*loop.rows, *loop.others, *(carry.own for carry in loop.carries)], results)
+        widen(self.graph, lambda variable: device)
         self.graph.settle_sizes()
         self.outside = node.op.sizes_of(node.inputs)
 

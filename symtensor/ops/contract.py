@@ -21,7 +21,7 @@ from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle, expand_dims, reshape
 from symtensor.ops.size import shape_of
 from symtensor.types.dim import Size
-from symtensor.types.dtype import computed_in
+from symtensor.types.dtype import FLOATS, computed_in
 from symtensor.types.tensor import TensorType
 
 __all__ = ["MatMul", "Gemm", "Kron", "Matrices", "batch_of", "blocks_of", "matmul", "matrices_behind", "is_swap",
@@ -106,7 +106,7 @@ def _product_shape(a: Variable, b: Variable) -> tuple[Size, ...]:
 def _gemm(a: Variable, b: Variable, c: Variable, scalars: Sequence[Variable] = (),
           starts_from: Variable | None = None) -> RoutineCall | None:
     """The call for alpha a @ b + beta c; without scalars, for a @ b."""
-    if c.type.dtype not in ("float32", "float64"):
+    if c.type.dtype not in FLOATS:
         return None
     left, right = matrices_behind(a), matrices_behind(b)
     m, k, n, batch = *a.type.shape[-2:], c.type.shape[-1], batch_of(c)
@@ -150,8 +150,9 @@ class Gemm(Op):
 
     def evaluate(self, c: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: Any, beta: Any) -> Any:
         with np.errstate(all="ignore"):
-            product = alpha * np.matmul(a, b)
-            return product if beta == 0 else product + beta * c
+            left, right, own, scale, keep = (np.asarray(x, computed_in(c.dtype.name)) for x in (a, b, c, alpha, beta))
+            product = scale * np.matmul(left, right)
+            return np.asarray(product if beta == 0 else product + keep * own, c.dtype)
 
     def routine(self, c: Variable, a: Variable, b: Variable, alpha: Variable, beta: Variable,
                 result: Variable) -> RoutineCall | None:

@@ -29,7 +29,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import FLOATS
+from symtensor.types.dtype import FLOATS, computed_in
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Convolution", "FACTORS"]
@@ -88,6 +88,10 @@ class Convolution(Op):
         return (a[0], *spatial, filters[0])
 
     def evaluate(self, a: np.ndarray, b: np.ndarray, *sizes: Any) -> Any:
+        wide = computed_in(a.dtype.name)
+        return np.asarray(self._by_products(np.asarray(a, wide), np.asarray(b, wide), *sizes), a.dtype)
+
+    def _by_products(self, a: np.ndarray, b: np.ndarray, *sizes: Any) -> Any:
         """One product of matrices for each place in the filters."""
         low, spatial = [int(s) for s in sizes[:self.axes]], [int(s) for s in sizes[self.axes:]]
         images, filters, output = self._factors(a, b, spatial)
@@ -145,7 +149,7 @@ class Convolution(Op):
     def routine(self, *values: Variable) -> RoutineCall | None:
         """oneDNN's, or products of matrices; see csrc/convolution.c."""
         a, b, low, result = *values[:2], values[2:2 + self.axes], values[-1]
-        if a.type.dtype not in ("float32", "float64") or self.axes > MOST_AXES:
+        if a.type.dtype not in FLOATS or self.axes > MOST_AXES:
             return None
         shapes = dict(zip([name for name in FACTORS if name != self.of], (a.type.shape, b.type.shape)))
         shapes[self.of] = result.type.shape

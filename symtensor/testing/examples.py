@@ -398,6 +398,8 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for left, right in [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((1, 1), (1, 1))]:
         yield Example(MatMul(), (_normal(rng, *left), _normal(rng, *right)))
     yield Example(MatMul(), (np.arange(6).reshape(2, 3), np.arange(6).reshape(3, 2)))
+    for dtype in dtypes.FLOATS:
+        yield Example(MatMul(), (_normal(rng, 5, 70).astype(dtype), _normal(rng, 70, 6).astype(dtype)), False)
 
 
 @examples_for(Gemm)
@@ -405,6 +407,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for scalars in ((2.0, -0.5), (1.0, 1.0)):
         arrays = _normal(rng, 2, 4), _normal(rng, 2, 3), _normal(rng, 3, 4), *map(np.asarray, scalars)
         yield Example(Gemm(), arrays, False)
+        yield Example(Gemm(), tuple(array.astype("float16") for array in arrays), False)
     unread = np.full((2, 2), np.nan)
     yield Example(Gemm(), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)
 
