@@ -97,6 +97,8 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("on_rewrite_error", "warn", "what a rule that raises does: stop the compile, or be reported and skipped",
            ("raise", "warn")),
     Option("verify", False, "verify the graph after every rewriting phase", (True, False), _boolean),
+    Option("truth_of_variables", "error", "what `if x:` does for a variable that is no comparison: an error, or true"
+           " as in Theano, whose programs ask so whether they have one", ("error", "true")),
     Option("traceback_limit", 4, "user lines kept for each node", (), int),
 )}
 

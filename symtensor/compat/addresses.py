@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from symtensor.base.config import config
+
 __all__ = ["ADDRESSES", "Address", "install"]
 
 _ERRORS, _NODES, _GRAPHS, _NAMES = "base.errors", "ir.node", "graph", "compat.names"
@@ -48,8 +50,8 @@ ADDRESSES = {
     "tensor.basic": f"tensor types.tensor {_OPS} {_NAMES}",
     "tensor.elemwise": f"{_OPS} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor", "tensor.fft": "tensor.fft",
     "tensor.io": "tensor.io", "tensor.nlinalg": "tensor.nlinalg tensor",
-    "tensor.nnet": "tensor.nnet", "tensor.nnet.nnet": "tensor.nnet", "tensor.nnet.sigm": "tensor.nnet",
-    "tensor.nnet.basic": "tensor.nnet", "tensor.opt": _NAMES,
+    "tensor.nnet": "compat.nnet tensor.nnet", "tensor.nnet.nnet": "compat.nnet tensor.nnet",
+    "tensor.nnet.basic": "compat.nnet tensor.nnet", "tensor.nnet.sigm": "tensor.nnet", "tensor.opt": _NAMES,
     "tensor.raw_random": "tensor.random", "tensor.shared_randomstreams": f"tensor.shared_randomstreams {_NAMES}",
     "tensor.sharedvar": f"{_SHARED} {_NAMES}", "tensor.sort": "tensor.ordering", "tensor.subtensor":
     f"tensor.indexing ops.index {_NAMES}", "tensor.type": "types.tensor", "tensor.type_other": _NAMES,
@@ -128,6 +130,8 @@ class _Finder(MetaPathFinder, Loader):
 def install() -> None:
     """Let `import theano`, and imports of modules below it, give symtensor, from now on in this process.
 
+    Variables are true then, as in Theano, unless they are comparisons: programs write `if mask:` for `is not None`.
+
     Raises ImportError if a Theano of another make has been imported already.
     """
     known = sys.modules.get("theano")
@@ -135,3 +139,4 @@ def install() -> None:
         raise ImportError(f"theano has been imported from {getattr(known, '__file__', 'elsewhere')} already")
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+    config.truth_of_variables = "true"

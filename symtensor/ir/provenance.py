@@ -22,7 +22,7 @@ from symtensor.base.config import config
 
 __all__ = ["Line", "Lines", "Places", "here", "attributed", "describe"]
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_NOT_THE_USERS = ("<frozen ", os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
 
 
 class Line(NamedTuple):
@@ -72,7 +72,7 @@ def here() -> Lines:
     limit = config.traceback_limit
     while frame is not None and len(lines) < limit:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
+        if not code.co_filename.startswith(_NOT_THE_USERS):
             place = (code.co_filename, frame.f_lineno, code.co_name)
             lines.append(_met.get(place) or _met.setdefault(place, Line(*place)))
         frame = frame.f_back  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable, complaint, extend_variables
 from symtensor.ops import scalar
@@ -131,5 +132,7 @@ class _Operators:
         return scalar.invert(self)
 
     def __bool__(self: Any) -> bool:
+        if config.truth_of_variables == "true" and self.type.dtype != "bool":
+            return True
         raise complaint(TypeMismatch, f"{self!r} has no truth value: it is a symbolic expression", self,
                         fix="use switch(condition, a, b); x.eval() for a number")

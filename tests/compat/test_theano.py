@@ -54,7 +54,24 @@ NAMES = {
 
 @pytest.fixture(autouse=True)
 def installed():
-    compat.install()
+    with st.config.change(truth_of_variables="error"):
+        compat.install()
+        yield
+
+
+def test_variables_are_true_unless_they_are_comparisons():
+    import theano.tensor as T
+    x = T.matrix("x")
+    assert x and x * 2 and st.shared(0.0)
+    for comparison in (x > 0, T.eq(x, 0)):
+        with pytest.raises(TypeError, match="has no truth value"):
+            bool(comparison)
+
+
+def test_softmax_of_a_vector_is_a_matrix():
+    import theano.tensor as T
+    assert T.nnet.softmax([0.0, 0.0]).eval().tolist() == [[0.5, 0.5]]
+    assert T.nnet.softmax([[0.0, 0.0]]).type == st.tensor.nnet.softmax([[0.0, 0.0]]).type
 
 
 @pytest.mark.parametrize("address", NAMES)
