@@ -2,7 +2,7 @@
  * 32 bits are kept in 64. Threads divide the rows. */
 #include "order.h"
 
-#define SEGMENT 256              /* elements whose running sums are found beside those of other segments */
+#define SEGMENT 64               /* elements whose running sums are found beside those of other segments */
 #define SEGMENTS 4
 #define COLUMNS 128              /* rows that are gone through side by side where elements are not beside each other */
 

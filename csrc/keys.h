@@ -40,11 +40,15 @@ static INLINE bool NAME(take_kind)(const KEY *restrict x, int64_t n, int64_t inn
         }
         return special;
     }
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        KEY beside[GROUP];
         for (int row = 0; row < count; row++) {
-            keys[row][i] = NAME(key)(x[i * inner + row], kind);
             special |= NAME(special)(x[i * inner + row], kind);
+            beside[row] = NAME(key)(x[i * inner + row], kind);
         }
+        for (int row = 0; row < count; row++)
+            keys[row][i] = beside[row];
+    }
     return special;
 }
 

@@ -84,15 +84,9 @@ static void NAME(insert)(RECORD *records, int64_t n)
     }
 }
 
-/* Sort by the bits low..high, where lower bits are in order already or are not looked at. */
+/* Sort by the bits low..high. */
 static RECORD *NAME(radix)(RECORD *records, RECORD *other, int64_t n, int low, int high, Team team)
 {
-    if (low >= high)
-        return records;
-    if (n <= FEW) {
-        NAME(insert)(records, n);
-        return records;
-    }
     int passes = (high - low + DIGIT - 1) / DIGIT;
     int bits = (high - low + passes - 1) / passes;
     NAME(Pass) pass = {.from = records, .to = other, .n = n, .team = team};
@@ -111,6 +105,39 @@ static RECORD *NAME(radix)(RECORD *records, RECORD *other, int64_t n, int low, i
         pass.from = sorted;
     }
     return pass.from;
+}
+
+/* Where the run of records ends that begins at `first`: they are equal from the bit `low` on. */
+static int64_t NAME(run_end)(const RECORD *records, int64_t first, int64_t n, int low)
+{
+    int64_t end = first + 1;
+    while (end < n && (records[end] ^ records[first]) >> low == 0)
+        end++;
+    return end;
+}
+
+/* Sort by the bits low..high, and no others: bits above are equal, those below are in order or not looked at. In one of
+ * the two places. First by some of the highest, then, by the others, those that are equal in these. */
+static RECORD *NAME(sorted)(RECORD *records, RECORD *other, int64_t n, int low, int high, Team team)
+{
+    if (low >= high)
+        return records;
+    if (n <= FEW) {
+        NAME(insert)(records, n);
+        return records;
+    }
+    int first = high - first_bits(n) > low ? high - first_bits(n) : low;
+    RECORD *sorted = NAME(radix)(records, other, n, first, high, team);
+    other = sorted == records ? other : records;
+    for (int64_t i = 0, end; first > low && i < n; i = end) {
+        end = NAME(run_end)(sorted, i, n, first);
+        if (end - i == 1)
+            continue;
+        const RECORD *run = NAME(sorted)(sorted + i, other + i, end - i, low, first, team);
+        if (run != sorted + i)
+            memcpy(sorted + i, run, (end - i) * sizeof(*run));
+    }
+    return sorted;
 }
 
 /* The bits in which records differ. */

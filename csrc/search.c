@@ -7,7 +7,7 @@
 enum { RIGHT };
 
 #define IS_LESS(a, b) ((a) < (b))
-#define IS_LESS_FLOAT(a, b) ((a) < (b) || ((b) != (b) && (a) == (a)))
+#define IS_LESS_FLOAT(a, b) (((a) < (b)) | (((b) != (b)) & ((a) == (a))))
 #define IS_BEFORE_LEFT(less, own, value) less(own, value)
 #define IS_BEFORE_RIGHT(less, own, value) !less(value, own)
 
@@ -24,7 +24,7 @@ enum { RIGHT };
             int64_t half = (left + 1) / 2;                                                                    \
             for (int lane = 0; lane < LANES; lane++) {                                                        \
                 type middle = ascending[before[lane] + half - 1];                                             \
-                before[lane] += is_before(less, middle, own[lane]) ? half : 0;                                \
+                before[lane] += half & -(int64_t)is_before(less, middle, own[lane]);                          \
             }                                                                                                 \
             left -= half;                                                                                     \
         }                                                                                                     \

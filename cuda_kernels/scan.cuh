@@ -14,6 +14,7 @@ inline unsigned total_of(unsigned x) { return x; }
 inline unsigned total_of(int x) { return (unsigned)x; }
 inline unsigned long total_of(unsigned long x) { return x; }
 inline unsigned long total_of(long x) { return (unsigned long)x; }
+inline float total_of(float16 x) { return x; }
 inline double total_of(float x) { return x; }
 inline double total_of(double x) { return x; }
 
@@ -83,7 +84,7 @@ template <class Combine, class Wide> void scan_totals(Wide *totals, long n) {
 }
 
 /* The running totals of a block's tile. */
-template <class Combine, class T, class Wide> void scan_tiles(const T *x, T *y, const Wide *totals, long n) {
+template <class Combine, class T, class Wide> void scan_tiles(const T *x, const Wide *totals, T *y, long n) {
   const long tiles = (n + SCAN_TILE - 1) / SCAN_TILE, row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
   const long place = row * n + tile * SCAN_TILE;
   scan_tile(x + place, y + place, tile_count(n, tile), tile ? totals[blockIdx.x - 1] : Combine::template none<Wide>(),
@@ -120,7 +121,7 @@ void scan_column_totals(Wide *totals, long threads, long parts, long inner) {
 }
 
 template <class Combine, class T, class Wide>
-void scan_columns(const T *x, T *y, const Wide *totals, long threads, long n, long inner, long step) {
+void scan_columns(const T *x, const Wide *totals, T *y, long threads, long n, long inner, long step) {
   const long at = blockIdx.x * (long)SCAN_BLOCK + threadIdx.x;
   if (at >= threads) return;
   const ColumnPart own(at, n, inner, step);

@@ -28,8 +28,10 @@ inline unsigned long key_of(double x) {
   return x != x ? ~0ul : x == 0 ? 0x8000000000000000ul : bits >> 63 ? ~bits : bits | 0x8000000000000000ul;
 }
 
-inline bool has_narrow_key(unsigned) { return true; }
-inline bool has_narrow_key(unsigned long) { return false; }
+inline unsigned key_of(float16 x) {
+  const float value = x;
+  return value != value ? 0xffffu : value == 0 ? 0x8000u : x.bits >> 15 ? ~x.bits & 0xffffu : x.bits | 0x8000u;
+}
 
 /* Where element i of a row lies; elements are `inner` apart, and so many rows side by side. */
 inline long row_place(long row, long i, long n, long inner) { return (row / inner * n + i) * inner + row % inner; }
@@ -152,8 +154,8 @@ inline void add_counts(unsigned *counts, unsigned *totals, long tiles) {
 
 /* Put a block's tile where its digits go. Elements of a warp lie behind each other; equal digits keep their order. */
 template <class Key>
-void move_keys(const Key *keys, const unsigned *places, Key *new_keys, unsigned *new_places, const unsigned *counts,
-               const unsigned *totals, long n, long shift) {
+void move_keys(const Key *keys, const unsigned *places, const unsigned *counts, const unsigned *totals, Key *new_keys,
+               unsigned *new_places, long n, long shift) {
   __shared__ unsigned next[SORT_WARPS][256];
   const long tiles = (n + SORT_TILE - 1) / SORT_TILE, row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;

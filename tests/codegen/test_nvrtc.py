@@ -7,6 +7,7 @@ it anew.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from difflib import unified_diff
@@ -50,6 +51,20 @@ def library_kernels() -> Iterator[str]:
     for dtype, wanted in product(["float32", "float64"], range(3)):
         for kernel in print_routine(RoutineCall("convolution", (), sizes, (wanted,)), [dtype] * 3):
             yield with_name(kernel.text, f"convolution__{kernel.name}_{dtype}")
+    yield from ordering_kernels()
+
+
+def ordering_kernels() -> Iterator[str]:
+    """Those of what depends on the order of elements, each once."""
+    outer, n, inner, wanted = map(symbol, ("outer", "n", "inner", "wanted"))
+    calls = {"sort": (outer, n, inner), "select": (outer, n, inner, wanted), "search": (n, wanted),
+             "cumulate": (outer, n, inner), "cumulate rows": (outer, n, 1)}
+    for dtype, (name, sizes) in product(["float32", "float64"], calls.items()):
+        call = RoutineCall(name.split()[0], (), sizes, (0,))
+        dtypes = [dtype] * 2 if call.name in ("sort", "cumulate") else [dtype, "int64"]
+        kernels = print_routine(call, [dtype] * (call.name == "search") + dtypes)
+        texts = {f"{call.name}__{kernel.name}_{dtype}": kernel.text for kernel in kernels}
+        yield from itertools.starmap(with_name, ((text, own) for own, text in texts.items()))
 
 
 @cache

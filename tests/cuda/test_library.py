@@ -11,6 +11,7 @@ import pytest
 from symtensor.ir.interpret import evaluate
 from symtensor.ops.contract import MatMul, swap_last
 from symtensor.ops.convolution import Convolution
+from symtensor.ops.ordering import Argsort, Cumulate, Select, Sort
 from symtensor.testing.examples import examples_of
 from symtensor.testing.verify_grad import variables_for
 from tests.cuda.device import Device, OnDevice, device, software
@@ -36,6 +37,60 @@ def test_matrix_products_of_many_sizes(here, dtype):
             [wanted] = evaluate([product], dict(zip((a, b), arrays)))
             [found] = multiply(*arrays)
             np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
+
+
+def bits_of(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Elements of any bits, many of them equal, and zeros of both signs."""
+    rng = np.random.default_rng(1)
+    value = np.frombuffer(rng.bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize), dtype).reshape(shape).copy()
+    value[rng.random(shape) < 0.2], value[rng.random(shape) < 0.2] = 0.0, -0.0
+    return value
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int64", "uint8"])
+def test_order_of_long_and_of_short_rows(here, dtype):
+    """In shared memory, and by digits; the last tile may have fewer elements than are wanted."""
+    for axis, shapes in [(0, [(9000,), (2048,), (5,), (1,)]), (1, [(2, 2049, 3), (3, 700, 2)])]:
+        [x] = variables_for([np.zeros(shapes[0], dtype)])
+        sort = OnDevice(here, [x], [Sort(axis)(x), Argsort(axis)(x)])
+        for shape in shapes:
+            array = bits_of(dtype, shape)
+            order = np.argsort(array, axis, kind="stable")
+            ordered, places = sort(array)
+            np.testing.assert_array_equal(places, order)
+            assert ordered.tobytes() == np.take_along_axis(array, order, axis).tobytes()
+            for largest, count in [(True, 1), (False, 4), (True, 900), (True, 2049)]:
+                if count <= shape[axis]:
+                    op, wanted = Select(axis, largest), np.array(count)
+                    inputs = variables_for([array, wanted])
+                    [found] = OnDevice(here, inputs, [op.make(*inputs)[0]])(array, wanted)
+                    np.testing.assert_array_equal(found, op.evaluate(array, wanted))
+
+
+@pytest.mark.parametrize("kind", ["sum", "prod"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_running_totals_of_long_rows(here, dtype, kind):
+    for shape, axis in [((3, 5000), 1), ((2, 2049), 1), ((300, 5), 0), ((2, 1, 3), 1), ((0, 3), 1), ((3, 0), 1)]:
+        array = np.random.default_rng(2).normal(1, 0.1, shape).astype(dtype) * (1 if dtype != "int16" else 3)
+        op, inputs = Cumulate(kind, axis), variables_for([array])
+        [found] = OnDevice(here, inputs, [op(*inputs)])(array)
+        np.testing.assert_allclose(found, op.evaluate(array), 1e-6 if dtype == "float32" else 1e-12)
+
+
+def test_no_races_in_order_and_totals():
+    software.report()
+    with device("check") as watched:
+        x, count = variables_for([np.zeros(2, "float32"), np.array(3)])
+        results = [Sort(0)(x), Select(0, True)(x, count), Cumulate("sum", 0)(x)]
+        f = OnDevice(watched, [x, count], results)
+        for n in (5000, 70):
+            f(bits_of("float32", (n,)), np.array(60))
+        y, = variables_for([np.zeros((2, 2), "float32")])
+        OnDevice(watched, [y], [Cumulate("sum", 0)(y), Cumulate("prod", 0)(y)])(np.ones((200, 70), "float32"))
+        findings, traffic = software.report()
+    assert findings == []
+    ran = {row.kernel.rpartition("_")[0] for row in traffic}
+    assert ran >= {"move_keys", "sort_short_rows", "scan_tiles", "take_first", "scan_columns"}
 
 
 def test_no_races():

@@ -22,6 +22,7 @@ from symtensor.ops.contract import Gemm, MatMul
 from symtensor.ops.convolution import Convolution
 from symtensor.ops.elementwise import Cast, Elementwise, primitives
 from symtensor.ops.index import Gather, Iota, Join, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.ordering import Argsort, Cumulate, Search, Select, Sort
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape
 from symtensor.ops.window import Overlap, Windows
@@ -35,7 +36,7 @@ for module in pkgutil.iter_modules(symtensor.ops.__path__, "symtensor.ops."):
 
 ELEMENTWISE = [op for name, op in primitives.items() if op.definition.body is None]
 MOVING = [Cast, Broadcast, Dimshuffle, Reshape, Iota, Join, Subtensor, SetSubtensor, Gather, Scatter, Windows, Overlap]
-TOGETHER = [Reduce, ArgReduce, MatMul, Gemm, Convolution]
+TOGETHER = [Reduce, ArgReduce, MatMul, Gemm, Convolution, Argsort, Cumulate, Search, Select, Sort]
 """Classes of ops whose kernels have barriers."""
 
 

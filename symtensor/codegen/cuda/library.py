@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from symtensor.codegen.cuda.grid import BLOCK, kernel_text
 from symtensor.codegen.cuda.kernels import print_whole
+from symtensor.codegen.cuda.ordering import print_cumulate, print_search, print_select, print_sort
 from symtensor.codegen.cuda.preamble import kernel_source
 from symtensor.codegen.dialect import CUDA
 from symtensor.ir.routine import RoutineCall
@@ -129,4 +130,5 @@ def _kernel(name: str, file: str, dtypes: Sequence[str], outputs: int, parameter
                          written=tuple(slots[-outputs:]))
 
 
-_PRINTERS: dict[str, _Printer] = {"gemm": _gemm, "convolution": _convolution}
+_PRINTERS: dict[str, _Printer] = {"gemm": _gemm, "convolution": _convolution, "sort": print_sort, "argsort": print_sort,
+                                  "select": print_select, "search": print_search, "cumulate": print_cumulate}
