@@ -160,7 +160,8 @@ def test_sizes_that_disagree(backend):
         f(np.ones(3), np.ones(4))
     assert message(error).splitlines()[0] == "sizes of axis 0: x.0 is 3 and y.0 is 4"
     assert "test_function.py" in str(error.value) and "x + y" in str(error.value)
-    assert error.value.operands == ("x: float64 (x.0,)", "y: float64 (y.0,)") and error.value.fix is None
+    assert error.value.operands == ("x: float64 (x.0,)", "y: float64 (y.0,)")
+    assert error.value.fix == "give arrays of one size, or cut the longer one: x[:y.shape[0]]"
     assert f(np.ones(3), np.ones(3)).tolist() == [2.0] * 3
 
 
