@@ -47,19 +47,19 @@ def scores(x: Any, parameters: Sequence[Any], relu: Callable[[Any], Any], dot: C
     return dot(hidden, parameters[-2]) + parameters[-1]
 
 
-def in_numpy(size: int) -> Call:
-    x, y = batch(size)
-    values = [p.copy() for p in parameters()]
+def in_numpy(size: int, library: Any = np) -> Call:
+    x, y = map(library.asarray, batch(size))
+    values = [library.array(p) for p in parameters()]
 
     def step() -> Any:
         activations = [x]
         for weights, bias in zip(values[:-2:2], values[1:-2:2]):
-            activations.append(np.maximum(activations[-1] @ weights + bias, 0))
+            activations.append(library.maximum(activations[-1] @ weights + bias, 0))
         sums = activations[-1] @ values[-2] + values[-1]
-        powers = np.exp(sums - sums.max(1, keepdims=True))
+        powers = library.exp(sums - sums.max(1, keepdims=True))
         slope = powers / powers.sum(1, keepdims=True)
-        loss = -np.log(slope[np.arange(size), y]).mean()
-        slope[np.arange(size), y] -= 1
+        loss = -library.log(slope[library.arange(size), y]).mean()
+        slope[library.arange(size), y] -= 1
         slope /= size
         for layer in reversed(range(len(activations))):
             weights, bias = values[2 * layer:2 * layer + 2]
@@ -87,11 +87,12 @@ def in_symtensor(size: int) -> Call:
     return partial(st.function([x, y], loss, updates=updates), *batch(size))
 
 
-def in_torch(size: int, compiled: bool = False) -> Call:
+def in_torch(size: int, compiled: bool = False, device: str = "cpu") -> Call:
     import torch
-    own = [torch.tensor(p, requires_grad=True) for p in parameters()]
+    own = [torch.tensor(p, requires_grad=True, device=device) for p in parameters()]
     optimizer = torch.optim.SGD(own, lr=RATE, fused=True)
-    x, y = torch.from_numpy(batch(size)[0]), torch.from_numpy(batch(size)[1]).long()
+    x, y = (torch.from_numpy(array).to(device) for array in batch(size))
+    y = y.long()
 
     def loss_of(x: Any, y: Any) -> Any:
         return torch.nn.functional.cross_entropy(scores(x, own, torch.relu, torch.matmul), y)
@@ -108,7 +109,7 @@ def in_torch(size: int, compiled: bool = False) -> Call:
     return step
 
 
-def in_jax(size: int) -> Call:
+def in_jax(size: int, waits: bool = True) -> Call:
     import jax
     import jax.numpy as jnp
 
@@ -126,8 +127,8 @@ def in_jax(size: int) -> Call:
 
     def step() -> Any:
         nonlocal state
-        state, loss = jax.block_until_ready(update(state, x, y))
-        return loss
+        state, loss = update(state, x, y)
+        return jax.block_until_ready(loss) if waits else loss
 
     return step
 

@@ -64,9 +64,9 @@ class Result:
             verdicts.append(ours is not None and ours < self.case.absolute)
         return all(verdicts) if verdicts else None
 
-    def cells(self) -> list[str]:
+    def cells(self, frameworks: Sequence[str] = FRAMEWORKS) -> list[str]:
         """The row of a table."""
-        values = ["failed" if name in self.failures else quantity(self.value(name), self.unit) for name in FRAMEWORKS]
+        values = ["failed" if name in self.failures else quantity(self.value(name), self.unit) for name in frameworks]
         return [self.case.name, *values, quantity(self.limit, self.unit), self._ratio_text(), self._bar_text(),
                 {True: "yes", False: "NO", None: ""}[self.met()]]
 
@@ -81,14 +81,20 @@ class Result:
         return ", ".join(parts)
 
 
-HEADINGS = ["", *FRAMEWORKS, "limit", "ratio to", "bar", "met"]
+
+
+def _headings(frameworks: Sequence[str]) -> list[str]:
+    return ["", *frameworks, "limit", "ratio to", "bar", "met"]
+
+
+HEADINGS = _headings(FRAMEWORKS)
 RULE = ["---"] + ["---:"] * (len(HEADINGS) - 1)
 
 
-def text_table(results: Sequence[Result]) -> str:
+def text_table(results: Sequence[Result], frameworks: Sequence[str] = FRAMEWORKS) -> str:
     """A table for a terminal."""
-    rows = [HEADINGS, *(result.cells() for result in results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    rows = [_headings(frameworks), *(result.cells(frameworks) for result in results)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
                                for column, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows)
 

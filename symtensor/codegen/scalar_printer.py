@@ -136,6 +136,19 @@ class ScalarPrinter:
             if here and self.schedule.level_of[value] == level and value not in self.names:
                 self._statement(value)
 
+    def values_before(self) -> None:
+        """Define the values of level 0 that no store changes; the others are read by who may write them.
+
+        What another thread has written must not be read later, even where the value is not used.
+        """
+        written = {store.slot for store in self.kernel.all_stores}
+        changed: set[Value] = set()
+        for value in self.schedule.order:
+            if isinstance(value, Load) and value.slot in written or any(v in changed for v in operands(value)):
+                changed.add(value)
+            elif self.schedule.level_of[value] == 0 and value not in self.names:
+                self._statement(value)
+
     def define(self, wanted: Iterable[Value]) -> None:
         """Define values not yet named, and what they need."""
         needed = self.schedule.closure(wanted, self.names)

@@ -125,8 +125,8 @@ def recurrence_of_numbers():
 
 @case
 def joint():
-    weights, bias, slope, more = T.fmatrix("weights"), T.fvector("bias"), T.fvector("slope"), T.fvector("more")
-    return [bias - 0.1 * slope, T.sqr(weights), more - 0.1 * slope[:3]]
+    weights, (bias, slope, other, its_slope) = T.fmatrix("weights"), T.fvectors("bias", "slope", "other", "its_slope")
+    return [bias - 0.1 * slope, T.sqr(weights), other - 0.1 * its_slope]
 
 
 @case

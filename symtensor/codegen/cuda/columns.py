@@ -48,7 +48,7 @@ def print_column(printer: ScalarPrinter, form: Column) -> Size:
     block = Loop.make("block", dims.floordiv(form.across.extent + WARP - 1, WARP))
     printer.counters[block.symbol] = "block"
     count = product([*form.points, block])
-    printer.values_at(0)
+    printer.values_before()
     with printer.block(f"for (long at = blockIdx.x; at < {printer.size(count)}; at += gridDim.x)"):
         printer.unravel("at", [*form.points, block])
         printer.emit(f"const long {counter} = block * {WARP} + threadIdx.x % {WARP};")

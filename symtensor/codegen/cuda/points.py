@@ -47,7 +47,7 @@ __all__ = ["print_map", "print_scatter"]
 
 def print_map(printer: ScalarPrinter, form: Map) -> Size:
     """A thread for each point, each run of points, or all points that share work. The units."""
-    printer.values_at(0)
+    printer.values_before()
     together, wide = tiled(printer.kernel), side_by_side(printer.kernel)
     if together is not None:
         return _print_tiles(printer, form, together)
@@ -67,7 +67,7 @@ def print_scatter(printer: ScalarPrinter, form: Scatter) -> Size:
 
     Sums of integers are the same in any order; sums of floats are not, in the last bits.
     """
-    printer.values_at(0)
+    printer.values_before()
     if not all(map(_atomic_type, printer.kernel.stores)):
         _print_points(printer, form.points, THREAD, form.ordered)
         return units(product(form.points))

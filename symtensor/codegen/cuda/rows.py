@@ -46,10 +46,11 @@ def print_row(printer: ScalarPrinter, form: Row) -> Size:
     """For each point the stages over its row. The units."""
     group, count = _group(form), product(form.points)
     accumulators = Accumulators(printer)
-    printer.values_at(0)
+    printer.values_before()
     printer.emit(f"const int group = {printer.size(group)}, rows = {BLOCK} / group, lane = threadIdx.x % group;")
     with printer.block(strided(printer, "blockIdx.x * (long)rows + threadIdx.x / group", count, "rows")):
         printer.unravel("at", form.points)
+        printer.values_at(0)
         printer.values_at(1, (0,))
         for stage in printer.schedule.stages:
             if stage.reductions or stage.stores:

@@ -54,9 +54,12 @@ class OpenDevice:
         """The handles of kernels, compiled where they are not in the store. Raises CompileError."""
         if not kernels:
             return []
-        compiled = compile_kernels([(kernel.name, kernel.text) for kernel in kernels], _compiler(self.architecture))
         with _lock:
-            return [self._handle(kernel) for kernel in compiled]
+            return [self._handle(kernel) for kernel in self.compiled(kernels)]
+
+    def compiled(self, kernels: Sequence[KernelCode]) -> list[CompiledKernel]:
+        """Kernels in modules, compiled where they are not in the store. Raises CompileError."""
+        return compile_kernels([(kernel.name, kernel.text) for kernel in kernels], _compiler(self.architecture))
 
     def _handle(self, kernel: CompiledKernel) -> int:
         if id(kernel.module) not in self.modules:
