@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint
 MOST_DEPTH, MOST_MOVES, RESHAPE = 8, 12, 4
 """How many scalar ops on sizes and constants, and ops that only move, may be computed anew wherever they are used; a
 reshape counts as several, since the index of what it reads names its own index more than once."""
+WORTH_PERMUTING = 1024
+"""Elements from which permuted axes are made once in memory, where reading through them would cost more."""
 CHEAP_TO_MOVE, CHEAP_TO_REPEAT, MOST_INLINED = 10, 2, 16
 """Costs up to which a value with one reader is computed there: read elsewhere, read many times; and how many are."""
 _AXES = [dims.of_atom(Symbol(f"axis{number}")) for number in range(64)]
@@ -90,6 +93,35 @@ def reshaped_base(variable: Variable) -> Variable:
     while variable.owner is not None and _keeps_order(variable.owner) and has_code(variable.owner):
         variable = variable.owner.inputs[0]
     return variable
+
+
+def _permuted_first(graph: Graph) -> set[Variable]:
+    """Arrays with permuted axes that are better made than read through.
+
+    One is read more than once, where an elementwise op broadcasts it: each time with steps in memory. Of the other the
+    last axis of a shape runs through several permuted ones, so that each element is found by division.
+    """
+    found = set()
+    for node in graph.nodes():
+        if isinstance(node.op, Reshape):
+            x = node.inputs[0]
+            read = [] if x.type.shape[-1:] == node.outputs[0].type.shape[-1:] else [x]
+        elif isinstance(node.op, Elementwise):
+            read = [v for v in node.op.reads(node.inputs) if _is_broadcast(v, node.outputs[0])]
+        else:
+            continue
+        for base in map(reshaped_base, read):
+            size = math.prod(base.type.shape)
+            if base.owner is not None and isinstance(base.owner.op, Dimshuffle) and (
+                    not isinstance(size, int) or size >= WORTH_PERMUTING):
+                found.add(base)
+    return found
+
+
+def _is_broadcast(operand: Variable, whole: Variable) -> bool:
+    """Whether an operand has an axis of size 1, or none, where the whole has another."""
+    own = (1,) * (whole.type.ndim - operand.type.ndim) + operand.type.shape
+    return any(size == 1 and other != 1 for size, other in zip(own, whole.type.shape))
 
 
 def _keeps_order(node: Apply) -> bool:
@@ -178,6 +210,7 @@ class Accesses:
         self._inlined: dict[Apply, int] = {}
         self._memory: dict[Apply, list[Variable]] = {}
         self._steps: dict[Apply, Step] = {}
+        self._permuted = _permuted_first(graph)
         self._inline(graph)
 
     def of(self, node: Apply) -> list[Read]:
@@ -310,7 +343,7 @@ class Accesses:
 
     def _decide_free(self, variable: Variable) -> bool:
         node = variable.owner
-        if node is None or variable in self.inputs or not has_code(node):
+        if node is None or variable in self.inputs or not has_code(node) or variable in self._permuted:
             return False
         if not node.op.moves and (not isinstance(node.op, Elementwise) or variable.type.ndim or node.op.fails):
             return False

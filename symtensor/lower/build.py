@@ -138,7 +138,7 @@ def flat_offset(index: tuple[Size, ...], shape: tuple[Size, ...]) -> Size:
     """The place in memory, in elements, of an index into a row-major array."""
     offset: Size = 0
     for position, size in zip(index, shape):
-        offset = offset * size + position
+        offset = dims.joined(offset, position, size)
     return offset
 
 

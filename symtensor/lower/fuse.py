@@ -22,7 +22,7 @@ from collections.abc import Container
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
-from symtensor.lower.access import Accesses, has_code, reshaped_base
+from symtensor.lower.access import Accesses, has_code, iteration_shape, reshaped_base
 from symtensor.lower.group import DeviceOf, Group, Groups, Merge, on_processor
 from symtensor.ops.elementwise import Elementwise
 from symtensor.types.dim import Size
@@ -158,7 +158,18 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
             (used.add if known else pending.append)(read.variable)
         if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(used) > MOST_SOURCES) and not all(map(_is_short, used)):
             return []
-    return list(way)
+    return list(way) if cost <= CHEAP or _is_read_once(groups, goal) else []
+
+
+def _is_read_once(groups: Groups, variable: Variable) -> bool:
+    """Whether each reader reads each element of a variable once, along its own loops; one number is, by any loop."""
+    along = sum(size != 1 for size in variable.type.shape)
+    for node in groups.readers.get(variable, ()) if along else ():
+        loops = sum(size != 1 for size in iteration_shape(node))
+        for read in groups.accesses.needs(node):
+            if read.variable is variable and (read.axes is None or along < loops):
+                return False
+    return True
 
 
 def _is_short(variable: Variable) -> bool:

@@ -148,7 +148,7 @@ class Reshape(Op):
         """The input element at the same place in row-major order."""
         flat: Size = 0
         for position, size in zip(index, sizes):
-            flat = flat * size.as_size() + position
+            flat = dims.joined(flat, position, size.as_size())
         return x.at(unravel(flat, x.type.shape))
 
     def __repr__(self) -> str:

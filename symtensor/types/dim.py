@@ -51,9 +51,9 @@ from symtensor.types.polynomial import (
 )
 
 __all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
-           "indicator_negative", "is_polynomial", "known_different", "linear_in", "lone_symbol", "lower_bound",
-           "maximum", "minimum", "modulo", "of_atom", "parts", "polynomial", "positive_part_of", "remembering",
-           "substitute", "symbol", "symbols_of", "upper_bound", "write", "written"]
+           "indicator_negative", "is_polynomial", "joined", "known_different", "linear_in", "lone_symbol",
+           "lower_bound", "maximum", "minimum", "modulo", "of_atom", "parts", "polynomial", "positive_part_of",
+           "remembering", "substitute", "symbol", "symbols_of", "upper_bound", "write", "written"]
 
 _INFINITE = float("inf")
 
@@ -124,6 +124,25 @@ def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
             return None
         remaining.remove(atom)
     return tuple(remaining)
+
+
+def joined(row: Size, column: Size, columns: Size) -> Size:
+    """The place of an element in rows of so many columns: row * columns + column, as the place that both were found of.
+
+    There is an element, so that `columns` is not 0, as quotients and remainders must reckon with.
+
+    >>> place, n = symbol("place"), symbol("n")
+    >>> joined(floordiv(place, n) + 2, modulo(place, n), n)
+    place + 2*n
+    """
+    remainders = [m[0] for m, c in parts(column)[0] if c == len(m) == 1]
+    for atom in remainders:
+        if isinstance(atom, Compound) and atom.kind == "modulo" and atom.right == columns:
+            quotient = Compound("floordiv", atom.left, columns)
+            if ((quotient,), 1) in parts(row)[0]:
+                row = total((row, 1), (of_atom(quotient), -1))
+                column = total((column, 1), (of_atom(atom), -1), (atom.left, 1))
+    return row * columns + column
 
 
 # -- minima and maxima ------------------------------------------------------------------------------------

@@ -136,3 +136,46 @@ def test_a_chain_of_cheap_values_is_not_cheap():
     f = st.function([x, w, other], st.grad(cost, [w, other]))
     assert f.launches > steps
     assert max(len(one.buffers) for one in f.program.instructions if isinstance(one, Launch)) < 8
+
+
+def kinds(f):
+    return [origin[0] for origin in f.program.origins]
+
+
+def test_permuted_axes_that_a_shape_runs_through_are_made_first():
+    """No element is found by a division, and draws keep their loop over all elements."""
+    from symtensor.tensor.shared_randomstreams import RandomStreams
+    x = T.tensor4("x", dtype="float32")
+    flat = x.dimshuffle(0, 3, 1, 2).flatten(2)
+    f = st.function([x], [T.exp(flat) * 2, flat * RandomStreams(1).binomial(flat.shape, p=0.5, dtype="float32")])
+    assert kinds(f)[0] == "dimshuffle[0,3,1,2]" and not any(" % " in kernel.text for kernel in f.kernels[:2])
+    given = np.random.RandomState(0).randn(2, 3, 4, 5).astype("float32")
+    wanted = given.transpose(0, 3, 1, 2).reshape(2, -1)
+    doubled, kept = f(given)
+    np.testing.assert_allclose(doubled, np.exp(wanted) * 2, rtol=1e-6)
+    assert set(np.unique(kept / wanted)) == {0, 1}
+    # Where the last axis is as it was, only rows are found by division: that costs little.
+    rows = st.function([x], T.exp(x.dimshuffle(1, 0, 2, 3).reshape((-1, x.shape[3]))))
+    assert rows.launches == 1
+
+
+def test_permuted_axes_that_are_read_again_and_again_are_made_first():
+    x, y = T.TensorType("float64", (40, 50))("x"), T.TensorType("float64", (6, 50, 40))("y")
+    f = st.function([x, y], x.T + y)
+    assert kinds(f) == ["dimshuffle[1,0]", "add"]
+    small = T.TensorType("float64", (4, 5))("x"), T.TensorType("float64", (6, 5, 4))("y")
+    assert st.function(small, small[0].T + small[1]).launches == st.function([x], T.exp(x.T) + 1).launches == 1
+    given = np.random.RandomState(0).randn(40, 50), np.random.RandomState(1).randn(6, 50, 40)
+    assert np.array_equal(f(*given), given[0].T + given[1])
+
+
+def test_numbers_that_are_drawn_are_kept_where_a_reader_wants_each_several_times():
+    from symtensor.tensor.shared_randomstreams import RandomStreams
+    x, z, dy = (T.tensor4(name, dtype="float32") for name in ("x", "z", "dy"))
+    mask = RandomStreams(1).binomial(x.shape, p=0.5, dtype="float32")
+    y = T.signal.pool.pool_2d(z, (2, 2), True)
+    f = st.function([x, z, dy], [x * mask, st.grad(None, z, known_grads={y: dy * mask})])
+    (slope,) = [kernel for kernel in f.kernels if "overlap" in kernel.name]
+    assert " ^ " not in slope.text  # as bits are mixed
+    plain = st.function([x, z], [x * mask, T.exp(z) * mask])
+    assert not [b for b in plain.program.buffers if b.kind.name == "ARENA"]

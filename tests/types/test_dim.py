@@ -94,6 +94,16 @@ def test_substitution_replaces(expression, replacement, values):
     assert dims.evaluate(replaced, values) == interpreted(expression, NUMBERS, {**values, VALUE: number}.__getitem__)
 
 
+@given(expressions, expressions, st.one_of(st.integers(1, 5), st.sampled_from(SYMBOLS)), assignments)
+@settings(max_examples=300, deadline=None)
+def test_a_row_and_a_column_are_the_place_they_were_found_of(place, other, columns, values):
+    size, more, columns = as_size(place), as_size(other), as_size(columns)
+    found = dims.joined(dims.floordiv(size, columns) + more, dims.modulo(size, columns), columns)
+    number = dims.evaluate(columns, values)
+    if number:
+        assert dims.evaluate(found, values) == dims.evaluate(size, values) + dims.evaluate(more, values) * number
+
+
 @given(bends)
 @settings(max_examples=300, deadline=None)
 def test_functions_of_one_size_are_equal_where_their_values_are(expression):
