@@ -1,16 +1,22 @@
-/* Convolutions by oneDNN. Images and output keep their layout, channels last; the filters' layout is oneDNN's choice, and
- * they are reordered in each call, which costs little. Making a primitive takes milliseconds, so they are kept. */
+/* Convolutions by oneDNN. Images and output keep their layout, channels last, but for large gradients by filters; the
+ * filters' layout is oneDNN's choice. What has another layout is reordered in each call, which costs little. Making a
+ * primitive takes milliseconds, so they are kept. */
 #include "convolution.h"
 
 #define KEPT 256                 /* primitives */
 #define MOST_AXES (SPATIAL_AXES + 3)
+#define CACHED (1 << 20)         /* bytes of an image that the caches of a core hold */
+#define WORTH_BLOCKS 160         /* operations for each byte of an image and its output that pay for reordering them */
 
 /* Numbers of oneDNN's interface. */
 enum { CPU = 1, IN_ORDER = 1, FLOAT32 = 3, ANY = 1, DIRECT = 1, TRAINING = 64 };
-enum { WEIGHTS_LAYOUT = 131, DIFF_WEIGHTS_LAYOUT = 132, SCRATCHPAD_LAYOUT = 136 };
+enum { SCRATCHPAD_LAYOUT = 136 };
 enum { BY_USER = 1 };            /* whose the scratchpad is: primitives run in several threads at once */
-enum { ARG_FROM = 1, ARG_TO = 17, ARG_SRC = 1, ARG_DST = 17, ARG_WEIGHTS = 33, ARG_DIFF_SRC = 129,
-       ARG_SCRATCHPAD = 80, ARG_DIFF_DST = 145, ARG_DIFF_WEIGHTS = 161 };
+enum { ARG_FROM = 1, ARG_TO = 17, ARG_SCRATCHPAD = 80 };
+
+/* Of each factor: the query for its layout and the argument that it is, as itself and as what a gradient is of or by. */
+static const struct { int layout, argument; } NUMBERS[3][2] = {
+    [IMAGES] = {{129, 1}, {130, 129}}, [FILTERS] = {{131, 33}, {132, 161}}, [OUTPUT] = {{133, 17}, {134, 145}}};
 
 typedef struct { int argument; void *memory; } Operand;
 typedef int (*CreateEngine)(void **, int, size_t);
@@ -35,18 +41,24 @@ typedef int (*CreatePrimitive)(void **, const void *);
 typedef int (*CreateMemory)(void **, const void *, void *, void *);
 typedef int (*Execute)(const void *, void *, int, const Operand *);
 
-/* A primitive for one convolution, on so many threads. NULL if oneDNN does not do it. */
+/* A factor in two layouts, and the primitive that reorders it to what is needed; NULL if they are one. */
+typedef struct {
+    void *dense;                 /* the caller's layout */
+    const void *chosen;          /* oneDNN's, held by the description of the convolution */
+    void *description, *reorder;
+    const void *scratchpad;      /* the layout of the reorder's */
+    int64_t offset;              /* in the memory that a call borrows */
+} Place;
+
+/* A primitive for one convolution, on so many threads; NULL if oneDNN does not do it. */
 typedef struct {
     Convolution convolution;
     int threads;
-    void *primitive, *reorder;   /* the latter between the filters' two layouts; NULL if they are one */
-    void *layouts[3];            /* of each factor */
-    void *description;           /* holds the layout of the filters that oneDNN chose */
-    const void *chosen;
-    int64_t chosen_bytes;
-    void *reordering;            /* the description of the reorder */
-    const void *scratchpads[2];  /* layouts: of the primitive, of the reorder */
-    int64_t scratchpad_bytes;    /* as many as either needs */
+    void *primitive, *description;
+    const void *scratchpad;      /* its layout */
+    Place places[3];             /* of each factor */
+    int64_t reordered_bytes;     /* of all factors that are reordered */
+    int64_t scratchpad_bytes;    /* as many as any primitive needs */
     int users;                   /* calls that run now */
 } Prepared;
 
@@ -134,29 +146,56 @@ static void *describe(const Convolution *convolution, int axes, void *const layo
     return status == 0 ? backward : NULL;
 }
 
-static void note_scratchpad(Prepared *own, int which, const void *description)
+/* Whether images and output are better reordered into blocks of channels. Several passes over an image are made, each
+ * for a few of its channels, so that it is read in pieces; that is slow where caches do not hold it. The arithmetic for
+ * each byte must pay for the reorder. */
+static bool is_blocked(const Convolution *convolution)
 {
-    own->scratchpads[which] = ((LayoutOf)library[DNNL_LAYOUT_OF])(description, SCRATCHPAD_LAYOUT, 0);
-    int64_t bytes = (int64_t)((LayoutBytes)library[DNNL_LAYOUT_BYTES])(own->scratchpads[which]);
-    own->scratchpad_bytes = bytes > own->scratchpad_bytes ? bytes : own->scratchpad_bytes;
+    int64_t pixels[3] = {1, 1, 1};
+    for (int i = 0; i < SPATIAL_AXES; i++) {
+        pixels[IMAGES] *= convolution->axes[i].image;
+        pixels[FILTERS] *= convolution->axes[i].kernel;
+        pixels[OUTPUT] *= convolution->axes[i].output;
+    }
+    int64_t image = 4 * pixels[IMAGES] * convolution->groups * convolution->channels;
+    int64_t output = 4 * pixels[OUTPUT] * convolution->groups * convolution->filters;
+    int64_t work = output / 2 * pixels[FILTERS] * convolution->channels;
+    return convolution->of == FILTERS && (image > CACHED || output > CACHED) && work >= WORTH_BLOCKS * (image + output);
 }
 
-static void prepare_reorder(Prepared *own)
+static const void *scratchpad_of(Prepared *own, const void *description)
 {
-    bool back = own->convolution.of == FILTERS;
-    const void *dense = own->layouts[FILTERS];
-    if (((SameLayout)library[DNNL_SAME_LAYOUT])(dense, own->chosen))
-        return;
-    if (((DescribeReorder)library[DNNL_REORDER])(&own->reordering, back ? own->chosen : dense, engine,
-                                                 back ? dense : own->chosen, engine, attributes) == 0)
-        own->reorder = create_primitive(own->reordering);
-    if (own->reorder != NULL)
-        note_scratchpad(own, 1, own->reordering);
-    own->chosen_bytes = (int64_t)((LayoutBytes)library[DNNL_LAYOUT_BYTES])(own->chosen);
-    if (own->reorder == NULL) {
-        forget(DNNL_FORGET_PRIMITIVE, own->primitive);
-        own->primitive = NULL;
-    }
+    const void *layout = ((LayoutOf)library[DNNL_LAYOUT_OF])(description, SCRATCHPAD_LAYOUT, 0);
+    int64_t bytes = (int64_t)((LayoutBytes)library[DNNL_LAYOUT_BYTES])(layout);
+    own->scratchpad_bytes = bytes > own->scratchpad_bytes ? bytes : own->scratchpad_bytes;
+    return layout;
+}
+
+/* Whether a factor is named by oneDNN as a gradient: what is computed, or, for a gradient, the output. */
+static bool is_gradient(const Convolution *convolution, int factor)
+{
+    return factor == OUTPUT ? convolution->of != OUTPUT : convolution->of == factor;
+}
+
+/* Find what layout a factor is to have, and how it comes by it: whether that can be done. */
+static bool prepare_place(Prepared *own, int factor)
+{
+    Place *place = &own->places[factor];
+    bool back = own->convolution.of == factor;
+    place->chosen = ((LayoutOf)library[DNNL_LAYOUT_OF])(
+        own->description, NUMBERS[factor][is_gradient(&own->convolution, factor)].layout, 0);
+    if (((SameLayout)library[DNNL_SAME_LAYOUT])(place->dense, place->chosen))
+        return true;
+    if (((DescribeReorder)library[DNNL_REORDER])(&place->description, back ? place->chosen : place->dense, engine,
+                                                 back ? place->dense : place->chosen, engine, attributes) != 0)
+        return false;
+    place->reorder = create_primitive(place->description);
+    if (place->reorder == NULL)
+        return false;
+    place->scratchpad = scratchpad_of(own, place->description);
+    place->offset = own->reordered_bytes;
+    own->reordered_bytes += ((int64_t)((LayoutBytes)library[DNNL_LAYOUT_BYTES])(place->chosen) + 63) / 64 * 64;
+    return true;
 }
 
 /* The layouts and primitives for a convolution. */
@@ -171,26 +210,26 @@ static Prepared *prepare(const Convolution *convolution, int threads)
     while (axes > 2 && is_one(&convolution->axes[SPATIAL_AXES - axes]))
         axes--;
     int64_t sizes[MOST_AXES], strides[MOST_AXES];
-    void *any = NULL;
+    void *any[3] = {NULL, NULL, NULL}, *wanted[3];
     int status = 0;
     for (int factor = 0; factor < 3 && status == 0; factor++) {
         int count = shape_of(convolution, factor, axes, sizes, strides);
-        status = ((CreateLayout)library[DNNL_LAYOUT])(&own->layouts[factor], count, sizes, FLOAT32, strides);
-        if (factor == FILTERS && status == 0)
-            status = ((CreateAnyLayout)library[DNNL_ANY_LAYOUT])(&any, count, sizes, FLOAT32, ANY);
+        status = ((CreateLayout)library[DNNL_LAYOUT])(&own->places[factor].dense, count, sizes, FLOAT32, strides);
+        if (status == 0 && (factor == FILTERS || is_blocked(convolution)))
+            status = ((CreateAnyLayout)library[DNNL_ANY_LAYOUT])(&any[factor], count, sizes, FLOAT32, ANY);
+        wanted[factor] = any[factor] != NULL ? any[factor] : own->places[factor].dense;
     }
     if (status == 0)
-        own->description = describe(convolution, axes, (void *[]){own->layouts[IMAGES], any, own->layouts[OUTPUT]});
-    if (own->description != NULL) {
+        own->description = describe(convolution, axes, wanted);
+    bool done = own->description != NULL;
+    for (int factor = 0; factor < 3; factor++) {
+        done = done && prepare_place(own, factor);
+        forget(DNNL_FORGET_LAYOUT, any[factor]);
+    }
+    if (done) {
+        own->scratchpad = scratchpad_of(own, own->description);
         own->primitive = create_primitive(own->description);
-        own->chosen = ((LayoutOf)library[DNNL_LAYOUT_OF])(
-            own->description, convolution->of == FILTERS ? DIFF_WEIGHTS_LAYOUT : WEIGHTS_LAYOUT, 0);
     }
-    if (own->primitive != NULL) {
-        note_scratchpad(own, 0, own->description);
-        prepare_reorder(own);
-    }
-    forget(DNNL_FORGET_LAYOUT, any);
     return own;
 }
 
@@ -199,11 +238,12 @@ static void discard(Prepared *own)
     if (own == NULL)
         return;
     forget(DNNL_FORGET_PRIMITIVE, own->primitive);
-    forget(DNNL_FORGET_PRIMITIVE, own->reorder);
     forget(DNNL_FORGET_DESCRIPTION, own->description);
-    forget(DNNL_FORGET_DESCRIPTION, own->reordering);
-    for (int factor = 0; factor < 3; factor++)
-        forget(DNNL_FORGET_LAYOUT, own->layouts[factor]);
+    for (int factor = 0; factor < 3; factor++) {
+        forget(DNNL_FORGET_PRIMITIVE, own->places[factor].reorder);
+        forget(DNNL_FORGET_DESCRIPTION, own->places[factor].description);
+        forget(DNNL_FORGET_LAYOUT, own->places[factor].dense);
+    }
     free(own);
 }
 
@@ -265,32 +305,35 @@ static void *memory_at(const void *layout, void *data)
     return ((CreateMemory)library[DNNL_MEMORY])(&memory, layout, engine, data) == 0 ? memory : NULL;
 }
 
-static bool reorder(const Prepared *own, const void *from, void *source, const void *to, void *target, void *scratchpad)
+static bool reorder(const Place *place, const void *from, void *source, const void *to, void *target, void *scratchpad)
 {
     Operand operands[] = {{ARG_FROM, memory_at(from, source)}, {ARG_TO, memory_at(to, target)},
-                          {ARG_SCRATCHPAD, memory_at(own->scratchpads[1], scratchpad)}};
-    return execute(own->reorder, 3, operands);
+                          {ARG_SCRATCHPAD, memory_at(place->scratchpad, scratchpad)}};
+    return execute(place->reorder, 3, operands);
 }
 
 static bool run(const Prepared *own, void *const factors[3])
 {
-    int64_t of = own->convolution.of, reordered = own->reorder == NULL ? 0 : (own->chosen_bytes + 63) / 64 * 64;
-    char *spare = spare_take(reordered + own->scratchpad_bytes + 64), *scratchpad = spare + reordered;
+    const Convolution *convolution = &own->convolution;
+    char *spare = spare_take(own->reordered_bytes + own->scratchpad_bytes + 64);
+    char *scratchpad = spare + own->reordered_bytes;
     if (spare == NULL)
         return false;
-    void *filters = own->reorder == NULL ? factors[FILTERS] : spare;
-    bool done = own->reorder == NULL || of == FILTERS
-        || reorder(own, own->layouts[FILTERS], factors[FILTERS], own->chosen, filters, scratchpad);
-    if (done) {
-        Operand operands[] = {
-            {of == IMAGES ? ARG_DIFF_SRC : ARG_SRC, memory_at(own->layouts[IMAGES], factors[IMAGES])},
-            {of == FILTERS ? ARG_DIFF_WEIGHTS : ARG_WEIGHTS, memory_at(own->chosen, filters)},
-            {of == OUTPUT ? ARG_DST : ARG_DIFF_DST, memory_at(own->layouts[OUTPUT], factors[OUTPUT])},
-            {ARG_SCRATCHPAD, memory_at(own->scratchpads[0], scratchpad)}};
-        done = execute(own->primitive, 4, operands);
+    bool done = true;
+    Operand operands[4] = {[3] = {ARG_SCRATCHPAD, memory_at(own->scratchpad, scratchpad)}};
+    for (int factor = 0; factor < 3; factor++) {
+        const Place *place = &own->places[factor];
+        void *data = place->reorder == NULL ? factors[factor] : spare + place->offset;
+        if (place->reorder != NULL && factor != convolution->of)
+            done = done && reorder(place, place->dense, factors[factor], place->chosen, data, scratchpad);
+        operands[factor] = (Operand){NUMBERS[factor][is_gradient(convolution, factor)].argument,
+                                     memory_at(place->chosen, data)};
     }
-    if (done && own->reorder != NULL && of == FILTERS)
-        done = reorder(own, own->chosen, filters, own->layouts[FILTERS], factors[FILTERS], scratchpad);
+    done = execute(own->primitive, 4, operands) && done;
+    const Place *result = &own->places[convolution->of];
+    if (done && result->reorder != NULL)
+        done = reorder(result, result->chosen, spare + result->offset, result->dense, factors[convolution->of],
+                       scratchpad);
     spare_give(spare);
     return done;
 }

@@ -53,6 +53,21 @@ def test_all_ways_give_the_same(libraries: str, options: dict[str, object]) -> N
             np.testing.assert_array_equal(one, other)
 
 
+def test_a_large_gradient_by_filters_is_exact() -> None:
+    """An image that caches do not hold, with channels that pay for having it in blocks of them."""
+    random = np.random.default_rng(0)
+    x, dy = whole(random, 2, 65, 80, 66).astype("float32"), whole(random, 2, 130, 80, 66).astype("float32")
+    w, seed = T.TensorType("float32", (130, 65, 3, 3))("w"), T.tensor4("dy", dtype="float32")
+    images = T.tensor4("x", dtype="float32")
+    y = T.nnet.conv2d(images, w, border_mode="half", filter_flip=False)
+    f = st.function([images, w, seed], st.grad(None, w, known_grads={y: seed}), on_unused_input="ignore")
+    slope = f(x, np.zeros(w.type.shape, "float32"), dy)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    for row, column in ((0, 0), (1, 2), (2, 2)):
+        window = padded[:, :, row:row + 80, column:column + 66]
+        np.testing.assert_array_equal(slope[:, :, row, column], np.einsum("ncyx,nfyx->fc", window, dy, optimize=True))
+
+
 def test_nothing_to_convolve(libraries: str) -> None:
     f = function("float32")
     for images, filters in (((0, 2, 5, 5), (3, 2, 2, 2)), ((2, 0, 5, 5), (3, 0, 2, 2)), ((2, 2, 5, 5), (0, 2, 2, 2)),
