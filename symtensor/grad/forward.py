@@ -1,7 +1,7 @@
 """Forward mode: `Rop` and the engine under it, `pushforward`.
 
-The derivative of an elementwise op is a factor for each element, so its pullback serves for tangents as for
-cotangents. The pullback of any other op is linear in the cotangent: pulling back through it once
+The derivative of an elementwise op of real numbers is a factor for each element, so its pullback serves for tangents as
+for cotangents. The pullback of any other op is linear in the cotangent: pulling back through it once
 more gives the tangent. An op may give a `pushforward` of its own where that would be wasteful.
 
 >>> from symtensor.ir.interpret import evaluate
@@ -19,14 +19,15 @@ from typing import Any
 from symtensor.grad.arguments import as_list, contained_like, derivative_for, zero_derivative
 from symtensor.grad.connection import dependents, report_disconnected
 from symtensor.grad.local import expanded, pulled_back, pushed_forward
-from symtensor.grad.masked import Algebra, Derivative, applied, full
+from symtensor.grad.masked import Algebra, Derivative, applied, full, is_spread
 from symtensor.grad.origins import remember
 from symtensor.grad.reverse import Simplify, pullback
 from symtensor.ir import provenance
 from symtensor.ir.graph import applications, substitute
 from symtensor.ir.node import Apply, Masked, Variable
 from symtensor.ops.elementwise import Elementwise, cast
-from symtensor.types.dtype import CONTINUOUS
+from symtensor.ops.shape import unbroadcast
+from symtensor.types.dtype import COMPLEX, CONTINUOUS
 
 __all__ = ["Rop", "pushforward"]
 
@@ -77,11 +78,18 @@ def pushforward(outputs: Sequence[Variable], wrt: Sequence[Variable], tangents: 
             continue
         given = [known.get(v) for v in node.inputs]
         with provenance.attributed(node.lines):
-            pushed = [_elementwise(node, given, algebra)] if isinstance(node.op, Elementwise) else _general(node, given)
+            pushed = [_elementwise(node, given, algebra)] if _has_factors(node) else _general(node, given)
         for variable, tangent in zip(node.outputs, pushed):
             if tangent is not None and variable not in known and variable.type.dtype in CONTINUOUS:
                 known[variable] = tangent
     return [applied(known[v]) if v in known else None for v in outputs]
+
+
+def _has_factors(node: Apply) -> bool:
+    """Whether the derivative of a node is a factor for each element: not of real parts, sizes or conjugates."""
+    if not isinstance(node.op, Elementwise):
+        return False
+    return expanded(node) is not None or all(v.type.dtype not in COMPLEX for v in (*node.inputs, *node.outputs))
 
 
 def _elementwise(node: Apply, tangents: Sequence[Derivative | None], algebra: Algebra) -> Derivative | None:
@@ -127,9 +135,12 @@ def _transposed(node: Apply, tangents: Sequence[Variable | None]) -> list[Variab
     cotangents = [Variable(v.type) if v.type.dtype in CONTINUOUS else None for v in node.outputs]
     images, seeds = [], []
     wanted = [position for position, tangent in enumerate(tangents) if tangent is not None]
-    for image, tangent in zip(pulled_back(node, cotangents, wanted), tangents):
+    for operand, image, tangent in zip(node.inputs, pulled_back(node, cotangents, wanted), tangents):
         if image is not None and tangent is not None:
-            images.append(applied(Derivative(image.value, image.where)) if isinstance(image, Masked) else image)
+            image = applied(Derivative(image.value, image.where)) if isinstance(image, Masked) else image
+            if isinstance(node.op, Elementwise) and is_spread(operand, node.outputs[0]):
+                image = unbroadcast(full(image, node.outputs[0]), operand)
+            images.append(image)
             seeds.append(tangent)
     unknown = [v for v in cotangents if v is not None]
     found = dict(zip(unknown, pullback(images, seeds, unknown, {*node.inputs, *node.outputs})))

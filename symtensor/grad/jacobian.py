@@ -18,6 +18,7 @@ from typing import Any
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.grad.arguments import as_list, contained_like, zero_derivative
+from symtensor.grad.conventions import outside
 from symtensor.grad.origins import remember
 from symtensor.grad.reverse import Simplify, grad, pullback, reachable
 from symtensor.ir import provenance
@@ -53,7 +54,7 @@ def jacobian(expression: Variable, wrt: Any, consider_constant: Iterable[Variabl
     (simple,) = [expression] if simplify is None else simplify([expression], [*targets, *constants])
     flat = reshape(simple, (-1,))
     row = Variable(flat.type)
-    found = pullback([flat], [row], targets, constants)
+    found = [*map(outside, pullback([flat], [row], targets, constants))]
     rows = iter(vectorize([v for v in found if v is not None], {row: _identity(flat)}))
     shape = shape_of(expression)
     results = []

@@ -17,7 +17,6 @@ from symtensor.ir import provenance
 from symtensor.ir.node import Apply, Masked, Op, Unknown, Variable, describe
 from symtensor.ops.convert import together
 from symtensor.ops.elementwise import Elementwise
-from symtensor.types.dtype import COMPLEX
 
 __all__ = ["check_derivative", "expanded", "has_pullback", "pulled_back",
            "pushed_forward"]
@@ -42,10 +41,6 @@ def pulled_back(node: Apply, cotangents: Sequence[Variable | None], wanted: Cont
 
     Raises GradientError where there is no derivative.
     """
-    if any(v.type.dtype in COMPLEX for v in node.inputs):
-        raise GradientError(f"{node.op} of complex numbers has no derivative here",
-                            where=provenance.describe(node.lines), operands=map(describe, node.inputs),
-                            fix="compute with real and imaginary parts in arrays of their own")
     rule = _made_with_the_engine().get((type(node.op), "pullback"))
     if rule is not None:
         return rule(node, cotangents)

@@ -20,6 +20,7 @@ import numpy as np
 from symtensor.base.errors import GradientError, TypeMismatch
 from symtensor.grad.arguments import as_list, contained_like, derivative_for, zero_derivative
 from symtensor.grad.connection import connected, dependents, report_disconnected
+from symtensor.grad.conventions import inside, outside
 from symtensor.grad.local import check_derivative, expanded, pulled_back
 from symtensor.grad.masked import Algebra, Derivative, applied, full, is_spread
 from symtensor.grad.origins import remember
@@ -111,8 +112,8 @@ def reachable(outputs: Sequence[Variable], targets: Sequence[Variable], constant
 def _derivatives(outputs: Sequence[Variable], seeds: Sequence[Variable | None], targets: Sequence[Variable],
                  constants: Container[Variable], sealed: Container[Variable], reached: Container[Variable],
                  return_disconnected: str) -> list[Any]:
-    """Cotangents of targets; for those without one zeros, or None where they are not reached and that is wanted."""
-    found = pullback(outputs, seeds, targets, constants, sealed)
+    """Derivatives by targets; for those without one zeros, or None where they are not reached and that is wanted."""
+    found = map(outside, pullback(outputs, [*map(inside, seeds)], targets, constants, sealed))
     return [zero_derivative(target) if cotangent is None and (target in reached or return_disconnected == "zero")
             else cotangent for target, cotangent in zip(targets, found)]
 

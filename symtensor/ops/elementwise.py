@@ -331,7 +331,11 @@ class Cast(Elementwise):
 
     def pullback(self, *values: Variable) -> Any:
         x, _, dy = values
-        return cast(dy, x.type.dtype) if x.type.dtype in dtypes.CONTINUOUS else None
+        if x.type.dtype not in dtypes.CONTINUOUS:
+            return None
+        if dy.type.dtype in dtypes.COMPLEX and x.type.dtype not in dtypes.COMPLEX:
+            dy = primitives["real"](dy)
+        return cast(dy, x.type.dtype)
 
     def formula(self, inputs: Sequence[Variable]) -> list[Piece]:
         return [f"{self.dtype}(", inputs[0], ")"]

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from symtensor.ir.node import Masked, Variable
+from symtensor.ops.complex_parts import conjugate, real_part
 from symtensor.ops.elementwise import primitive
+from symtensor.types.dtype import COMPLEX
 
 __all__ = [
     "add", "sub", "mul", "true_div", "floor_div", "mod", "power", "neg", "abs_", "sign", "reciprocal", "square", "sqrt",
@@ -265,7 +267,7 @@ _unary(stop_gradient, lambda x, y, dy: None)
 _unary(reciprocal, lambda x, y, dy: -dy * square(y))
 _unary(square, lambda x, y, dy: dy * x * 2)
 _unary(sqrt, lambda x, y, dy: dy / (y * 2))
-_unary(abs_, lambda x, y, dy: dy * sign(x))
+_unary(abs_, lambda x, y, dy: dy * conjugate(sign(x)))
 _unary(exp, lambda x, y, dy: dy * y)
 _unary(exp2, lambda x, y, dy: dy * y * float(np.log(2)))
 _unary(expm1, lambda x, y, dy: dy * exp(x))
@@ -289,8 +291,16 @@ _unary(arccosh, lambda x, y, dy: dy / (sqrt(x - 1) * sqrt(x + 1)))
 _unary(arctanh, lambda x, y, dy: dy / (1 - square(x)))
 _unary(erf, lambda x, y, dy: dy * exp(-square(x)) * float(2 / np.sqrt(np.pi)))
 _unary(erfc, lambda x, y, dy: -dy * exp(-square(x)) * float(2 / np.sqrt(np.pi)))
-for _flat in (sign, floor, ceil, trunc, round_half_to_even, round_half_away_from_zero):
+for _flat in (floor, ceil, trunc, round_half_to_even, round_half_away_from_zero):
     _unary(_flat, lambda x, y, dy: None)
+
+
+@sign.define_pullback
+def _(x: Variable, y: Variable, dy: Variable) -> Any:
+    """Of a complex number what turns it; its size counts for nothing."""
+    if x.type.dtype not in COMPLEX:
+        return None
+    return (dy - real_part(dy * y) * conjugate(y)) / abs_(x)
 
 
 @floor_div.define_pullback

@@ -25,7 +25,7 @@ from symtensor.ops.linalg import Cholesky
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle
 from symtensor.ops.spectra import Eigh, Qr, Svd
 from symtensor.rewrite.pattern import uniform
-from symtensor.types.dtype import FLOATS
+from symtensor.types.dtype import COMPLEX, FLOATS
 
 __all__ = ["facts_of", "holds"]
 
@@ -106,7 +106,7 @@ def _asked(x: Variable) -> list[Variable]:
 
 
 def _found(x: Variable) -> set[str] | Facts:
-    if not _is_square(x):
+    if not _is_square(x) or x.type.dtype in COMPLEX:  # a factor times its transpose is not definite there
         return NOTHING
     if isinstance(x, Constant):
         return _of_constant(x)

@@ -83,7 +83,7 @@ class Rule:
     """A local rewrite: it may replace a node whose op is, or is an instance of, one of `roots`."""
 
     def __init__(self, function: Callable[..., Any], roots: Collection[Any], keeps: str,
-                 operands: Sequence[Any] = (), early: bool = False) -> None:
+                 operands: Sequence[Any] = (), early: bool = False, dtypes: Collection[str] = ALL) -> None:
         if keeps not in KEEPS:
             raise RewriteError(f"rule {function.__name__} cannot keep {keeps!r}", fix="one of " + ", ".join(KEEPS))
         self.name = function.__name__
@@ -92,13 +92,17 @@ class Rule:
         self.operands = operands
         self.keeps = keeps
         self.early = early
+        self.dtypes = dtypes
         self.__doc__ = function.__doc__
         self.place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
 
     def matchers(self) -> Iterator[tuple[tuple[Any, ...], Match]]:
         """Functions that try the rule at a node, each with the heads its root and first operands must have."""
         for heads in itertools.product(self.roots, *([operand] for operand in self.operands)):
-            yield tuple(one if isinstance(one, type) else head(one) for one in heads), self.function
+            yield tuple(one if isinstance(one, type) else head(one) for one in heads), self._match
+
+    def _match(self, node: Apply, context: Context) -> Result:
+        return self.function(node, context) if node.outputs[0].type.dtype in self.dtypes else None
 
     def __repr__(self) -> str:
         return self.name
@@ -113,9 +117,8 @@ class Equation(Rule):
         self.left, self.right = function(*self.holes)
         if not isinstance(self.left, Applied):
             raise RewriteError(f"the left side of rule {function.__name__} must apply an op")
-        super().__init__(function, (), keeps)
+        super().__init__(function, (), keeps, dtypes=dtypes)
         self.when = when
-        self.dtypes = dtypes
         self.facts = facts
         self.examples = examples
         self._asked = list(inspect.signature(when).parameters) if when else []
@@ -185,18 +188,19 @@ def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dt
 
 
 def rewrite(*phases: Phase, ops: Collection[Any], operands: Sequence[Any] = (), keeps: str = "exact",
-            early: bool = False) -> Callable[[Callable[..., Any]], Rule]:
+            early: bool = False, dtypes: Collection[str] = ALL) -> Callable[[Callable[..., Any]], Rule]:
     """Decorator: `f(node, context)` gives what to put for a node, or None.
 
     `ops` are the ops, or classes of ops, at which the function is tried; `operands` are, for the first one or two
     operands, the op or class of op that computes them, `Constant`, or ANY. What the function gives is a variable, a
-    number, or for a node of several outputs a list of variables; the engine checks its type.
+    number, or for a node of several outputs a list of variables; the engine checks its type. With `dtypes` it is tried
+    at nodes whose (first) output is of one of them.
 
     An `early` rule is tried before the operands are in normal form too. What moves towards the inputs is to be early:
     of many such above each other the uppermost then moves first and takes the others along, one step at each node.
     """
     def register(function: Match) -> Rule:
-        made = Rule(function, ops, keeps, operands, early)
+        made = Rule(function, ops, keeps, operands, early, dtypes)
         for phase in phases:
             phase.rules.append(made)
         return made

@@ -27,6 +27,7 @@ from symtensor.grad.reverse import grad
 from symtensor.ir.graph import applications
 from symtensor.ir.interpret import evaluate
 from symtensor.ir.node import Op, Unknown, Variable
+from symtensor.ops.complex_parts import real_part
 from symtensor.ops.convert import constant
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.inverses import Pinv
@@ -177,9 +178,9 @@ def _equal(found: np.ndarray, wanted: np.ndarray, ulps: int) -> np.ndarray:
 # -- derivatives ------------------------------------------------------------------------------------------
 
 def _check_derivatives(examples: Sequence[Example], report: Report) -> None:
-    """First derivatives of every output by every float64 operand, and second ones, against differences."""
+    """First derivatives of every output by every operand of 64-bit floats, and second ones, against differences."""
     for example in examples:
-        positions = [p for p, array in enumerate(example.arrays) if array.dtype == "float64"]
+        positions = [p for p, array in enumerate(example.arrays) if array.dtype in ("float64", "complex128")]
         _, outputs = _apply(example)
         if not example.differentiable or not positions or all(v.type.dtype not in CONTINUOUS for v in outputs):
             continue
@@ -206,11 +207,11 @@ def _slope(function: Callable[..., Variable]) -> Callable[..., Variable]:
     """The derivative of the sum of squares of a function, itself a scalar function by a sum with fixed weights."""
     def slope(*given: Variable) -> Variable:
         value = function(*given)
-        cost = sum_axes(value * value, range(value.type.ndim))
+        cost = real_part(sum_axes(value * value, range(value.type.ndim)))
         slopes = grad(cost, list(given), disconnected_inputs="ignore")
         total: Any = 0.0
         for number, derivative in enumerate(slopes):
-            total = total + (number + 1.0) * sum_axes(derivative, range(derivative.type.ndim))
+            total = total + (number + 1.0) * real_part(sum_axes(derivative, range(derivative.type.ndim)))
         return total
     return slope
 

@@ -66,7 +66,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             result = function(*values)
         except (ZeroDivisionError, ValueError, OverflowError):
             return NAN
-        return NAN if isinstance(result, mpmath.mpc) else result
+        return NAN if isinstance(result, mpmath.mpc) and function is not mpmath.mpc else result
     return call
 
 
@@ -137,7 +137,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "arcsin": mpmath.asin, "arccos": mpmath.acos, "arctan": mpmath.atan, "arctan2": mpmath.atan2,
     "sinh": _hyperbolic(mpmath.sinh), "cosh": _hyperbolic(mpmath.cosh), "tanh": _tanh,
     "arcsinh": mpmath.asinh, "arccosh": mpmath.acosh, "arctanh": mpmath.atanh,
-    "erf": mpmath.erf, "erfc": mpmath.erfc,
+    "erf": mpmath.erf, "erfc": mpmath.erfc, "hypot": mpmath.hypot,
+    "complex": mpmath.mpc, "real": lambda z: z.real, "imag": lambda z: z.imag,
     "eq": lambda x, y: x == y, "neq": lambda x, y: x != y, "lt": lambda x, y: x < y, "le": lambda x, y: x <= y,
     "gt": lambda x, y: x > y, "ge": lambda x, y: x >= y,
     "isnan": lambda x: not isinstance(x, bool) and mpmath.isnan(x),

@@ -17,6 +17,7 @@ import numpy as np
 from symtensor.base.errors import ShapeError
 from symtensor.ir.node import Variable
 from symtensor.ops import scalar
+from symtensor.ops.complex_parts import real_part
 from symtensor.ops.contract import matmul, swap_last
 from symtensor.ops.convert import constant
 from symtensor.ops.elementwise import cast, primitives
@@ -24,12 +25,15 @@ from symtensor.ops.index import gather, join, scatter, set_subtensor, subtensor
 from symtensor.ops.reduce import ArgReduce, reduce_axes
 from symtensor.ops.shape import broadcast_like, dimshuffle, expand_dims, reshape
 from symtensor.ops.size import dimension
+from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
 __all__ = ["RandomGraph", "random_graph"]
 
 UNARY = ("neg", "abs", "sign", "square", "exp", "tanh", "sigmoid", "softplus", "sin", "floor", "stop_gradient")
 BINARY = ("add", "sub", "mul", "maximum", "minimum")
+UNARY_OF_COMPLEX = ("neg", "abs", "sign", "square", "exp", "cosh", "sin", "real", "imag", "conj", "stop_gradient")
+BINARY_OF_COMPLEX = ("add", "sub", "mul")
 SIZES = (("n", 5), ("m", 3), (None, 4))
 
 
@@ -66,25 +70,37 @@ def _inputs(rng: random.Random, dtype: str) -> RandomGraph:
     if rng.random() < 0.1:
         sizes[rng.choice(["n", "m"])] = rng.choice([0, 1])
     inputs = [TensorType(dtype, shape)(f"x{number}") for number, shape in enumerate(shapes)]
-    values = [np.asarray(arrays.randn(*(sizes[s] if isinstance(s, str) else s for s in shape)), dtype)
-              for shape in shapes]
+    def drawn(shape: tuple[int | str, ...]) -> np.ndarray:
+        numbers = [sizes[s] if isinstance(s, str) else s for s in shape]
+        draw = arrays.randn(*numbers)
+        return np.asarray(draw + 1j * arrays.randn(*numbers) if dtype in COMPLEX else draw, dtype)
+
+    values = [drawn(shape) for shape in shapes]
     return RandomGraph(inputs, [], values)
 
 
 def _unary(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
+    if x.type.dtype in COMPLEX:
+        return _op(rng.choice(UNARY_OF_COMPLEX))(x)
     return _op(rng.choice(UNARY))(x)
 
 
 def _binary(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
-    return _op(rng.choice(BINARY))(x, rng.choice(pool))
+    return _combined(rng, x, rng.choice(pool))
 
 
 def _constant(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
-    return _op(rng.choice(BINARY))(x, rng.choice([0, 1, 2, -1, 0.5]))
+    return _combined(rng, x, rng.choice([0, 1, 2, -1, 0.5]))
+
+
+def _combined(rng: random.Random, x: Variable, y: Variable | float) -> Variable:
+    """Two operands of one op; complex numbers are not compared by size, since rounding would tell them apart."""
+    ordered = x.type.dtype not in COMPLEX and not (isinstance(y, Variable) and y.type.dtype in COMPLEX)
+    return _op(rng.choice(BINARY if ordered else BINARY_OF_COMPLEX))(x, y)
 
 
 def _switch(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
-    return scalar.switch(scalar.gt(x, rng.choice(pool)), x, rng.choice(pool))
+    return scalar.switch(scalar.gt(real_part(x), real_part(rng.choice(pool))), x, rng.choice(pool))
 
 
 def _reduce(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable | None:
@@ -95,7 +111,7 @@ def _reduce(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable |
 
 
 def _extremum(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable | None:
-    if not x.type.ndim:
+    if not x.type.ndim or x.type.dtype in COMPLEX:
         return None
     axis = rng.randrange(x.type.ndim)
     padded = join(axis, [x, x])  # of two parts, and a guard against reductions of nothing below

@@ -150,12 +150,6 @@ def test_an_op_without_derivative_is_named_with_its_line():
     assert "opaque = Opaque()(x)" in str(caught.value)
 
 
-def test_complex_numbers_are_refused_rather_than_wrong():
-    z = TensorType("complex128", ())("z")
-    with pytest.raises(GradientError, match="abs of complex numbers has no derivative"):
-        grad(abs(z * z), z)
-
-
 def test_a_pullback_of_the_wrong_type_is_an_error():
     class Skewed(Op):
         def infer(self, x):

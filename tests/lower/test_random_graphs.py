@@ -11,9 +11,9 @@ from symtensor.runtime.function import function
 from symtensor.testing.random_graphs import random_graph
 
 
-def compare(seed: int, level: str) -> None:
+def compare(seed: int, level: str, dtype: str = "float64") -> None:
     """Compile one random graph and compare it with its meaning."""
-    graph = random_graph(random.Random(seed))
+    graph = random_graph(random.Random(seed), dtype=dtype)
     try:
         expected = evaluate(graph.outputs, dict(zip(graph.inputs, graph.values)))
     except ShapeError:
@@ -31,6 +31,11 @@ def compare(seed: int, level: str) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_compiled_agrees_with_meaning(seed: int) -> None:
     compare(seed, "fast_run")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_complex_numbers_agree_with_meaning(seed: int) -> None:
+    compare(seed, "fast_run", "complex128")
 
 
 @pytest.mark.parametrize("seed", range(60, 90))

@@ -230,7 +230,7 @@ def test_misuse_says_what_is_wrong(make, kind, message):
 @pytest.mark.parametrize("build, message", [
     (lambda a: T.linalg.svd(a)[0], "those of the others are svd(a, full_matrices=False)"),
     (lambda a: T.linalg.qr(a, "complete")[0], "qr(a) has the rest"),
-    (lambda a: T.linalg.eig(a)[0].real, "real of complex numbers has no derivative here")])
+    (lambda a: T.linalg.eig(a)[0].real, "eig has no derivative")])
 def test_what_has_no_derivative(build, message):
     a = T.dmatrix("a")
     with pytest.raises(GradientError) as caught:

@@ -20,8 +20,8 @@ specialize = Phase("specialize", "Expressions take the cheapest form.")
 contract = Phase("contract", "Matrix products take the forms that libraries compute.")
 
 FAMILIES = ("sizes", "folding", "spreading", "views", "layouts", "indexing", "gathering", "reductions", "arithmetic",
-            "sums", "products", "logic", "stability", "normalizing", "cheaper", "matrices", "inverses", "determinants",
-            "factors", "loops", "branches")
+            "sums", "products", "logic", "stability", "normalizing", "cheaper", "complex_numbers", "matrices",
+            "inverses", "determinants", "factors", "loops", "branches")
 
 for _family in FAMILIES:  # by a loop, since the order of rules must not depend on who imports which family first
     import_module(f"{__name__}.{_family}")

@@ -21,6 +21,7 @@ from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite
 from symtensor.rewrite.rules import stabilize
 from symtensor.types import dim as dims
+from symtensor.types.dtype import FLOATS
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
@@ -62,7 +63,7 @@ def _sum_of_exp(variable: Variable) -> tuple[Variable, Reduce, Dimshuffle | None
     return inner.inputs[0], node.op, axes
 
 
-@rewrite(stabilize, ops=[log], keeps="real")
+@rewrite(stabilize, ops=[log], keeps="real", dtypes=FLOATS)
 def log_sum_exp(node: Apply, context: Context) -> Variable | None:
     """exp(x) overflows from 710 on and vanishes below -745; the largest term is made 1."""
     found = _sum_of_exp(node.inputs[0])
@@ -74,7 +75,7 @@ def log_sum_exp(node: Apply, context: Context) -> Variable | None:
     return result if axes is None else axes(result)
 
 
-@rewrite(stabilize, ops=[log], operands=[add], keeps="real")
+@rewrite(stabilize, ops=[log], operands=[add], keeps="real", dtypes=FLOATS)
 def log_add_exp(node: Apply, context: Context) -> Variable | None:
     """log(exp(x) + exp(y)): as with the sum of many."""
     terms = [v.owner for v in node.inputs[0].owner.inputs]  # type: ignore[union-attr]
@@ -87,7 +88,7 @@ def log_add_exp(node: Apply, context: Context) -> Variable | None:
     return log(exp(x - shift) + exp(y - shift)) + shift
 
 
-@rewrite(stabilize, ops=[true_div], operands=[exp], keeps="real")
+@rewrite(stabilize, ops=[true_div], operands=[exp], keeps="real", dtypes=FLOATS)
 def softmax(node: Apply, context: Context) -> Variable | None:
     """exp(x) / sum(exp(x)) overflows from 710 on; the largest term is made 1."""
     found = _sum_of_exp(node.inputs[1])
@@ -107,14 +108,14 @@ def _has_simple_log(variable: Variable) -> bool:
     return node is not None and (node.op in (exp, sigmoid) or _sum_of_exp(variable) is not None)
 
 
-@rewrite(stabilize, ops=[log], operands=[mul], keeps="real")
+@rewrite(stabilize, ops=[log], operands=[mul], keeps="real", dtypes=FLOATS)
 def log_of_product(node: Apply, context: Context) -> Variable | None:
     """log(exp(x) y) is x + log(y), also where exp(x) vanishes or overflows."""
     x, y = node.inputs[0].owner.inputs  # type: ignore[union-attr]
     return log(x) + log(y) if _has_simple_log(x) or _has_simple_log(y) else None
 
 
-@rewrite(stabilize, ops=[log], operands=[true_div], keeps="real")
+@rewrite(stabilize, ops=[log], operands=[true_div], keeps="real", dtypes=FLOATS)
 def log_of_quotient(node: Apply, context: Context) -> Variable | None:
     """log(exp(x) / y) is x - log(y), also where exp(x) vanishes or overflows: the logarithm of a softmax."""
     x, y = node.inputs[0].owner.inputs  # type: ignore[union-attr]

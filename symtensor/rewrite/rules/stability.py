@@ -99,7 +99,7 @@ def log_of_reciprocal(x):
     return log(reciprocal(x)), -log(x)
 
 
-@rewrite(stabilize, ops=[log], operands=[power], keeps="nearer")
+@rewrite(stabilize, ops=[log], operands=[power], keeps="nearer", dtypes=FLOATS)
 def log_of_power(node: Apply, context: Context) -> Variable | None:
     """The power may overflow or vanish."""
     base, exponent = node.inputs[0].owner.inputs  # type: ignore[union-attr]

@@ -1,0 +1,87 @@
+"""Identities of complex numbers: their parts, conjugates and sizes, and powers that products compute.
+
+>>> real_of_parts
+real(complex(x, y)) -> x
+"""
+
+from __future__ import annotations
+
+from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ops.complex_parts import complex_, conj, imag, real
+from symtensor.ops.scalar import abs_, neg, power, reciprocal, sqrt, square
+from symtensor.rewrite.engine import Context
+from symtensor.rewrite.rule import rewrite, rule
+from symtensor.rewrite.rules import canonicalize, specialize
+from symtensor.types.dtype import COMPLEX
+
+# mypy: disable-error-code="no-untyped-def, no-any-return"
+
+__all__: list[str] = []
+
+_LARGEST_POWER = 16
+"""Whole powers up to this are multiplied out."""
+
+
+@rule(canonicalize, keeps="exact")
+def real_of_parts(x, y):
+    """What was put together is taken apart."""
+    return real(complex_(x, y)), x
+
+
+@rule(canonicalize, keeps="exact")
+def imag_of_parts(x, y):
+    """What was put together is taken apart."""
+    return imag(complex_(x, y)), y
+
+
+@rule(canonicalize, keeps="exact", dtypes=COMPLEX)
+def parts_together(z):
+    """What was taken apart is put together."""
+    return complex_(real(z), imag(z)), z
+
+
+@rule(canonicalize, keeps="exact", dtypes=COMPLEX)
+def conjugate_twice(z):
+    """The sign changes twice."""
+    return conj(conj(z)), z
+
+
+@rule(canonicalize, keeps="exact", dtypes=COMPLEX)
+def real_of_conjugate(z):
+    """It has the same real part."""
+    return real(conj(z)), real(z)
+
+
+@rule(canonicalize, keeps="exact", dtypes=COMPLEX)
+def imag_of_conjugate(z):
+    """The sign changes."""
+    return imag(conj(z)), neg(imag(z))
+
+
+@rule(canonicalize, keeps="exact", dtypes=COMPLEX)
+def size_of_conjugate(z):
+    """It is as large."""
+    return abs_(conj(z)), abs_(z)
+
+
+@rewrite(specialize, ops=[power], keeps="real")
+def complex_power(node: Apply, context: Context) -> Variable | None:
+    """Small whole powers are products, and a half is a root."""
+    base, exponent = node.inputs
+    if base.type.dtype not in COMPLEX or not isinstance(exponent, Constant) or exponent.type.ndim:
+        return None
+    value = complex(exponent.data)
+    if value == 0.5:
+        return sqrt(base)
+    if value.imag or not value.real.is_integer() or not 1 <= abs(value.real) <= _LARGEST_POWER:
+        return None
+    product = _multiplied_out(base, int(abs(value.real)))
+    return product if value.real > 0 else reciprocal(product)
+
+
+def _multiplied_out(base: Variable, exponent: int) -> Variable:
+    """A power by repeated squares."""
+    if exponent == 1:
+        return base
+    half = square(_multiplied_out(base, exponent // 2))
+    return half * base if exponent % 2 else half
