@@ -41,6 +41,28 @@ void keys_give(const Type *type, void *const *keys, int64_t n, int64_t inner, in
     }
 }
 
+bool keys_take_lanes(const Type *type, const void *x, const int64_t *offsets, bool beside, int64_t n, int64_t inner,
+                     void *keys)
+{
+    switch (type->itemsize) {
+    case 1: return take_lanes_8(x, offsets, beside, n, inner, keys, type->kind);
+    case 2: return take_lanes_16(x, offsets, beside, n, inner, keys, type->kind);
+    case 4: return take_lanes_32(x, offsets, beside, n, inner, keys, type->kind);
+    default: return take_lanes_64(x, offsets, beside, n, inner, keys, type->kind);
+    }
+}
+
+void keys_give_lanes(const Type *type, const void *keys, const int64_t *offsets, int count, int64_t n, int64_t inner,
+                     void *x)
+{
+    switch (type->itemsize) {
+    case 1: give_lanes_8(keys, offsets, count, n, inner, x, type->kind); break;
+    case 2: give_lanes_16(keys, offsets, count, n, inner, x, type->kind); break;
+    case 4: give_lanes_32(keys, offsets, count, n, inner, x, type->kind); break;
+    default: give_lanes_64(keys, offsets, count, n, inner, x, type->kind);
+    }
+}
+
 void keys_mend(const Type *type, const void *x, int64_t n, int64_t inner, void *sorted)
 {
     if (type->itemsize == 2)

@@ -84,6 +84,57 @@ FOR_EACH_MACHINE static void NAME(give)(void *const *keys, int64_t n, int64_t in
         NAME(give_kind)(own, n, inner, count, x, 'u');
 }
 
+/* Keys of LANES rows side by side, the first elements of which are at `offsets`; those of lane + 1 `beside` those of lane. */
+static INLINE bool NAME(take_lanes_kind)(const KEY *restrict x, const int64_t *offsets, bool beside, int64_t n,
+                                         int64_t inner, WIDE *restrict keys, char kind)
+{
+    KEY special = 0;
+    for (int64_t i = 0; i < n; i++) {
+        KEY bits[LANES];
+        if (beside)
+            memcpy(bits, x + offsets[0] + i * inner, sizeof(bits));
+        else
+            for (int lane = 0; lane < LANES; lane++)
+                bits[lane] = x[offsets[lane] + i * inner];
+        for (int lane = 0; lane < LANES; lane++) {
+            special |= NAME(special)(bits[lane], kind);
+            keys[i * LANES + lane] = NAME(key)(bits[lane], kind);
+        }
+    }
+    return special;
+}
+
+FOR_EACH_MACHINE static bool NAME(take_lanes)(const void *x, const int64_t *offsets, bool beside, int64_t n,
+                                              int64_t inner, void *keys, char kind)
+{
+    return kind == 'f'   ? NAME(take_lanes_kind)(x, offsets, beside, n, inner, keys, 'f')
+           : kind == 'i' ? NAME(take_lanes_kind)(x, offsets, beside, n, inner, keys, 'i')
+                         : NAME(take_lanes_kind)(x, offsets, beside, n, inner, keys, 'u');
+}
+
+static INLINE void NAME(give_lanes_kind)(const WIDE *restrict keys, const int64_t *offsets, int count, int64_t n,
+                                         int64_t inner, KEY *restrict x, char kind)
+{
+    for (int64_t i = 0; i < n; i++) {
+        KEY bits[LANES];
+        for (int lane = 0; lane < LANES; lane++)
+            bits[lane] = NAME(bits)((KEY)keys[i * LANES + lane], kind);
+        for (int lane = 0; lane < count; lane++)
+            x[offsets[lane] + i * inner] = bits[lane];
+    }
+}
+
+FOR_EACH_MACHINE static void NAME(give_lanes)(const void *keys, const int64_t *offsets, int count, int64_t n,
+                                              int64_t inner, void *x, char kind)
+{
+    if (kind == 'f')
+        NAME(give_lanes_kind)(keys, offsets, count, n, inner, x, 'f');
+    else if (kind == 'i')
+        NAME(give_lanes_kind)(keys, offsets, count, n, inner, x, 'i');
+    else
+        NAME(give_lanes_kind)(keys, offsets, count, n, inner, x, 'u');
+}
+
 static inline void NAME(mend)(const KEY *x, int64_t n, int64_t inner, KEY *sorted)
 {
     int64_t zero = 0, unordered = n;

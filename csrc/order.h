@@ -13,6 +13,8 @@
 #define MOST_SORTED UINT32_MAX   /* elements of a row: positions have 32 bits */
 #define LARGE_ROW 65536          /* elements from which threads share the work on one row */
 #define GROUP 16                 /* rows that are read at once where their elements are not beside each other */
+#define LANES 16                 /* rows that are sorted side by side */
+#define SHORT_ROW 2048           /* elements up to which that is faster than one row after the other */
 #define INLINE inline __attribute__((always_inline))
 
 /* Rows of n elements: outer * inner of them, whose elements lie `inner` apart. */
@@ -43,6 +45,13 @@ void keys_give(const Type *type, void *const *keys, int64_t n, int64_t inner, in
 /* Make up for it where it did: put NaNs and zeros of x, in order, where sorted elements are NaN and zero. */
 void keys_mend(const Type *type, const void *x, int64_t n, int64_t inner, void *sorted);
 
+/* The same for LANES rows whose elements lie side by side in `keys`: element i of a row is at i * LANES + lane. The first
+ * element of each is at its offset of x; `beside` says that offsets are neighbours. */
+bool keys_take_lanes(const Type *type, const void *x, const int64_t *offsets, bool beside, int64_t n, int64_t inner,
+                     void *keys);
+void keys_give_lanes(const Type *type, const void *keys, const int64_t *offsets, int count, int64_t n, int64_t inner,
+                     void *x);
+
 /* Where several threads may sort one row: so many, each with memory of its own, so many bytes apart, for counts. */
 typedef struct {
     int threads;
@@ -53,6 +62,9 @@ typedef struct {
 /* Sort n keys; the result is in one of the two places, which is returned. */
 uint32_t *sort_32(uint32_t *keys, uint32_t *other, int64_t n, Team team);
 uint64_t *sort_64(uint64_t *keys, uint64_t *other, int64_t n, Team team);
+/* Sort LANES rows of n keys side by side. */
+void sort_lanes_32(uint32_t *keys, int64_t n);
+void sort_lanes_64(uint64_t *keys, int64_t n);
 /* The positions that put n keys in order, as the low halves of what is returned: `records` or `other`. */
 const uint64_t *argsort_32(const uint32_t *keys, uint64_t *records, uint64_t *other, int64_t n, Team team);
 const uint64_t *argsort_64(const uint64_t *keys, uint64_t *records, uint64_t *other, int64_t n, Team team);

@@ -2,8 +2,6 @@
  * vector, and how many values there are. Threads divide the values. */
 #include "order.h"
 
-#define LANES 16                 /* values that are searched for side by side */
-
 enum { RIGHT };
 
 #define IS_LESS(a, b) ((a) < (b))

@@ -59,8 +59,6 @@ static int run(const Arguments *arguments)
     const int64_t *sizes = arguments->sizes;
     void *buffers[] = {(void *)arguments};
     int64_t units = sizes[0] * sizes[2];
-    if (sizes[1] > MOST_SORTED)
-        return 1;
     if (sizes[3] == 0 || units == 0)
         return 0;
     int threads = threads_for(multiply_saturating(sizes[1], units), units);
@@ -77,7 +75,8 @@ static bool fits(const Arguments *arguments)
     int64_t room = arguments->scratch_bytes < COUNTS ? -1 : selection_of(arguments).room;
     return matrices_fit(arguments->bytes[0], &arguments->types[0], 1, count, sizes[1])
         && matrices_fit(arguments->bytes[1], &arguments->types[1], 1, count, sizes[3])
-        && sizes[3] <= sizes[1] && (count == 0 || room >= add_saturating(sizes[3], BLOCK));
+        && sizes[3] <= sizes[1] && sizes[1] <= MOST_SORTED
+        && (count == 0 || room >= add_saturating(sizes[3], BLOCK));
 }
 
 static const enum LibraryFunction none[] = {NO_FUNCTION};

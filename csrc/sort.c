@@ -1,5 +1,5 @@
 /* Rows in order, and the positions that put them in order. Sizes outer, n, inner. Threads divide the rows, or, where these
- * are few and long, the work on each. */
+ * are few and long, the work on each. Short rows are sorted several at a time. */
 #include "order.h"
 
 enum { COUNTS = sizeof(uint32_t) << DIGIT };
@@ -49,6 +49,13 @@ static void give_positions(void *const *positions, int64_t n, int64_t inner, int
             to[i * inner + row] = ((const uint32_t *)positions[row])[i];
 }
 
+FOR_EACH_MACHINE static void make_records(const uint32_t *restrict keys, uint64_t *restrict records, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int lane = 0; lane < LANES; lane++)
+            records[i * LANES + lane] = (uint64_t)keys[i * LANES + lane] << 32 | (uint64_t)i;
+}
+
 /* Neighbouring rows, the first at the offset, in elements. */
 static void sort_group(const Sorting *sorting, int64_t offset, int count, Team team)
 {
@@ -72,6 +79,49 @@ static void sort_group(const Sorting *sorting, int64_t offset, int count, Team t
         keys_mend(type, x + row * type->itemsize, n, inner, result + row * type->itemsize);
 }
 
+/* LANES short rows side by side, or fewer at the end. */
+static void sort_beside(const Sorting *sorting, int64_t first, char *scratch)
+{
+    const Arguments *arguments = sorting->arguments;
+    const Type *type = arguments->types;
+    Rows rows = sorting->rows;
+    int64_t n = rows.n, inner = rows.inner, offsets[LANES];
+    int count = (int)smaller_of(LANES, rows.outer * inner - first);
+    for (int lane = 0; lane < LANES; lane++) {
+        int64_t row = first + (lane < count ? lane : 0);
+        offsets[lane] = row / inner * n * inner + row % inner;
+    }
+    const char *x = arguments->buffers[0];
+    bool special = keys_take_lanes(type, x, offsets, offsets[LANES - 1] == offsets[0] + LANES - 1 && inner > 1, n, inner,
+                                   scratch);
+    if (sorting->positions) {
+        uint64_t *records = (uint64_t *)(scratch + n * LANES * sizeof(uint32_t));
+        make_records((const uint32_t *)scratch, records, n);
+        sort_lanes_64(records, n);
+        for (int64_t i = 0; i < n; i++)
+            for (int lane = 0; lane < count; lane++)
+                ((int64_t *)arguments->buffers[1])[offsets[lane] + i * inner] = (uint32_t)records[i * LANES + lane];
+        return;
+    }
+    if (has_wide_keys(type))
+        sort_lanes_64((uint64_t *)scratch, n);
+    else
+        sort_lanes_32((uint32_t *)scratch, n);
+    char *result = arguments->buffers[1];
+    keys_give_lanes(type, scratch, offsets, count, n, inner, result);
+    for (int lane = 0; special && lane < count; lane++)
+        keys_mend(type, x + offsets[lane] * type->itemsize, n, inner, result + offsets[lane] * type->itemsize);
+}
+
+static int sort_short(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
+{
+    (void)sizes;
+    const Sorting *sorting = buffers[0];
+    for (int64_t i = begin; i < end; i++)
+        sort_beside(sorting, i * LANES, scratch);
+    return 0;
+}
+
 static int sort_groups(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
 {
     (void)sizes;
@@ -86,24 +136,34 @@ static int sort_groups(void *const *buffers, const int64_t *sizes, int64_t begin
     return 0;
 }
 
+/* Whether rows are short, and so many that they fill the lanes well enough. */
+static bool are_short(const Sorting *sorting)
+{
+    Rows rows = sorting->rows;
+    return rows.n <= SHORT_ROW && rows.outer * rows.inner >= LANES / 4
+        && !(sorting->positions && has_wide_keys(sorting->arguments->types));
+}
+
 static int run(const Arguments *arguments, bool positions)
 {
     const int64_t *sizes = arguments->sizes;
     Sorting sorting = {arguments, {sizes[0], sizes[1], sizes[2]}, positions, 1};
     void *buffers[] = {&sorting};
-    int64_t n = sizes[1], units = sizes[0] * ((sizes[2] + GROUP - 1) / GROUP);
-    if (n > MOST_SORTED)
-        return 1;
-    if (units == 0 || n == 0)
+    int64_t n = sizes[1], count = sizes[0] * sizes[2];
+    if (count == 0 || n == 0)
         return 0;
-    int threads = threads_for(multiply_saturating(4 * n, sizes[0] * sizes[2]), units);
+    bool is_short = are_short(&sorting);
+    Kernel kernel = is_short ? sort_short : sort_groups;
+    int64_t units = is_short ? (count + LANES - 1) / LANES : sizes[0] * ((sizes[2] + GROUP - 1) / GROUP);
+    int threads = threads_for(multiply_saturating(4 * n, count), units);
+    threads = threads < arguments->threads ? threads : arguments->threads;
     if (units < arguments->threads && n >= LARGE_ROW) {
         sorting.threads = arguments->threads;
         threads = 1;
     }
-    return threads > 1 ? parallel_for(sort_groups, buffers, NULL, units, threads, arguments->scratch,
+    return threads > 1 ? parallel_for(kernel, buffers, NULL, units, threads, arguments->scratch,
                                       arguments->scratch_bytes)
-                       : sort_groups(buffers, NULL, 0, units, arguments->scratch);
+                       : kernel(buffers, NULL, 0, units, arguments->scratch);
 }
 
 static int run_sort(const Arguments *arguments)
@@ -122,10 +182,12 @@ static bool fits(const Arguments *arguments, bool positions)
     Rows rows = {sizes[0], sizes[1], sizes[2]};
     int width = has_wide_keys(arguments->types) ? 8 : 4;
     int64_t count = sizes[0] < 0 || sizes[1] < 0 || sizes[2] < 0 ? -1 : multiply_saturating(sizes[0], sizes[2]);
-    int64_t bytes = multiply_saturating(width * group_of(rows) + (positions ? 16 : width), sizes[1]);
-    return matrices_fit(arguments->bytes[0], &arguments->types[0], 1, count, rows.n)
+    int64_t bytes = multiply_saturating(width * group_of(rows) + (positions ? 16 : width), rows.n);
+    int64_t beside = smaller_of(rows.n, SHORT_ROW) * LANES * (positions ? 12 : width);
+    return rows.n <= MOST_SORTED && matrices_fit(arguments->bytes[0], &arguments->types[0], 1, count, rows.n)
         && matrices_fit(arguments->bytes[1], &arguments->types[1], 1, count, rows.n)
-        && (count == 0 || arguments->scratch_bytes >= add_saturating(bytes, COUNTS));
+        && (count == 0 || arguments->scratch_bytes >= add_saturating(bytes, COUNTS))
+        && (count == 0 || arguments->scratch_bytes >= beside);
 }
 
 static bool sort_fits(const Arguments *arguments)

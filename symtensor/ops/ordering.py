@@ -32,10 +32,11 @@ _WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
 """In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
 
 
-_COUNTS, _GROUP, _ROOM = 1024, 16, 1024
-"""Bytes of the counts that sorting needs; rows read at once where elements do not lie beside each other; elements for
-which there is room at least where some are selected."""
-_TOO_LONG = "an axis of more than 2**32 - 1 elements cannot be sorted"
+_COUNTS, _LANES, _SHORT, _ROOM = 1024, 16, 2048, 1024
+"""Bytes of the counts that sorting needs; rows that are read at once; how long those are that are sorted at once;
+elements for which there is room at least where some are selected."""
+_MOST = 2**32 - 1
+"""Elements of an axis that is sorted: positions have 32 bits."""
 
 
 def _rows(x: Variable, axis: int) -> tuple[Size, Size, Size]:
@@ -47,9 +48,10 @@ def _rows(x: Variable, axis: int) -> tuple[Size, Size, Size]:
 def _sort_call(name: str, x: Variable, axis: int, spare: int) -> RoutineCall:
     """With memory for keys of rows that are read at once, and so many bytes more for each element of a row."""
     outer, n, inner = _rows(x, axis)
-    keys = _key_bytes(x) * dims.minimum(inner, _GROUP)
-    return RoutineCall(name, [x], (outer, n, inner), work=16 * outer * n * inner, scratch=(keys + spare) * n + _COUNTS,
-                       failure=_TOO_LONG)
+    keys = _key_bytes(x)
+    one = (keys * dims.minimum(inner, _LANES) + spare) * n
+    return RoutineCall(name, [x], (outer, n, inner), work=16 * outer * n * inner,
+                       scratch=one + _LANES * (keys + 8) * dims.minimum(n, _SHORT) + _COUNTS)
 
 
 def _key_bytes(x: Variable) -> int:
@@ -117,6 +119,7 @@ class Argsort(Op):
     def infer(self, x: Variable) -> TensorType:
         if x.type.dtype in COMPLEX:
             raise TypeMismatch("complex numbers have no order", fix="sort abs(x) or real(x)")
+        at_most(x.type.shape[self.axis], _MOST, f"no more than {_MOST} elements of an axis can be sorted")
         return x.type.with_dtype("int64")
 
     def evaluate(self, x: np.ndarray) -> Any:
@@ -169,7 +172,7 @@ class Select(Op):
 
     def infer(self, x: Variable, count: Variable) -> TensorType:
         wanted, length = size_of(count), x.type.shape[self.axis]
-        at_most(wanted, length, f"{wanted} of {length} elements along axis {self.axis}")
+        at_most(wanted, length, f"{wanted} elements are wanted of the {length} along axis {self.axis}")
         shape = (*x.type.shape[:self.axis], wanted, *x.type.shape[self.axis + 1:])
         return TensorType.of(Argsort(self.axis).infer(x).dtype, shape)
 
@@ -190,7 +193,7 @@ class Select(Op):
         wanted = size_of(count)
         room = dims.minimum(4 * wanted, n) + _ROOM
         return RoutineCall("select", [x], (outer, n, inner, wanted), [self.largest], work=outer * n * inner,
-                           scratch=(2 * _key_bytes(x) + 24) * room + _COUNTS, failure=_TOO_LONG)
+                           scratch=(2 * _key_bytes(x) + 24) * room + _COUNTS)
 
     def __repr__(self) -> str:
         return f"{'largest' if self.largest else 'smallest'}[{self.axis}]"

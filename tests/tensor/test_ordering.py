@@ -63,7 +63,7 @@ def test_of_equal_elements_the_first_is_the_largest():
 
 def test_topk_of_too_few():
     x = T.dvector("x")
-    with pytest.raises(ShapeError, match="size of axis 0 as specified"):
+    with pytest.raises(ShapeError, match="4 elements are wanted of the x.0 along axis 0"):
         value(T.topk(x, 4), {x: numbers(3)})
     for wrong in (0, 1.5, [1, 2]):
         with pytest.raises(TypeMismatch, match="argtopk: kth must be an integer other than 0"):
@@ -120,3 +120,11 @@ def test_jacobians():
     point = {x: np.array([3.0, 1.0, 2.0])}
     assert value(T.jacobian(T.sort(x), x), point).tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
     assert value(T.jacobian(T.cumsum(x), x), point).tolist() == np.tri(3).tolist()
+
+
+def test_an_axis_that_is_too_long():
+    x = T.tensor("float32", shape=(2**32, 3), name="x")
+    T.sort(x)
+    for function in (T.sort, T.argsort, lambda x, axis: T.topk(x, 2, axis)):
+        with pytest.raises(ShapeError, match="no more than 4294967295 elements of an axis can be sorted"):
+            function(x, 0)
