@@ -46,8 +46,8 @@ ADDRESSES = {
     "scan_module.scan_checkpoints": "control.views", "scan_module.scan_utils": f"{_GRAPHS} cloning control.scan",
     "scan_module.scan_views": "control.views",
     "sparse": "sparse", "sparse.basic": f"sparse {_NAMES}",
-    "tensor": f"tensor tensor.io types.tensor {_SHARED} {_OPS} {_NAMES}",
-    "tensor.basic": f"tensor types.tensor {_OPS} {_NAMES}",
+    "tensor": f"compat.tensor tensor tensor.io types.tensor {_SHARED} {_OPS} {_NAMES}",
+    "tensor.basic": f"compat.tensor tensor types.tensor {_OPS} {_NAMES}",
     "tensor.elemwise": f"{_OPS} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor", "tensor.fft": "tensor.fft",
     "tensor.io": "tensor.io", "tensor.nlinalg": "tensor.nlinalg tensor",
     "tensor.nnet": "compat.nnet tensor.nnet", "tensor.nnet.nnet": "compat.nnet tensor.nnet",
@@ -55,7 +55,7 @@ ADDRESSES = {
     "tensor.raw_random": "tensor.random", "tensor.shared_randomstreams": f"tensor.shared_randomstreams {_NAMES}",
     "tensor.sharedvar": f"{_SHARED} {_NAMES}", "tensor.sort": "tensor.ordering", "tensor.subtensor":
     f"tensor.indexing ops.index {_NAMES}", "tensor.type": "types.tensor", "tensor.type_other": _NAMES,
-    "tensor.utils": _NAMES, "tensor.var": "tensor", "tensor.xlogx": "tensor",
+    "tensor.utils": _NAMES, "tensor.var": "compat.tensor tensor", "tensor.xlogx": "tensor",
     "tests": ".", "tests.unittest_tools": f"testing.verify_grad {_NAMES}", "typed_list": "typed_list",
     "updates": _NAMES, "version": ".",
 }

@@ -68,6 +68,24 @@ def test_variables_are_true_unless_they_are_comparisons():
             bool(comparison)
 
 
+def test_shared_variables_and_constants_are_no_tensor_variables():
+    import theano
+    import theano.tensor as T
+    x = T.matrix("x")
+    assert isinstance(x, T.TensorVariable) and isinstance(x * 2, T.TensorVariable)
+    assert not any(isinstance(v, T.TensorVariable) for v in (theano.shared(1.0), T.constant(1.0), 1.0))
+    assert issubclass(T.TensorVariable, theano.Variable)
+
+
+def test_tensors_are_stacked_one_after_the_other_or_as_a_list():
+    import theano.tensor as T
+    x, y = T.vectors("x", "y")
+    for stacked in (T.stack(x, y), T.stack([x, y]), T.stack((x, y), axis=0)):
+        assert stacked.eval({x: [1.0], y: [2.0]}).tolist() == [[1.0], [2.0]]
+    with pytest.raises(TypeError, match="stack takes a list of at least one tensor"):
+        T.stack([])
+
+
 def test_softmax_of_a_vector_is_a_matrix():
     import theano.tensor as T
     assert T.nnet.softmax([0.0, 0.0]).eval().tolist() == [[0.5, 0.5]]
