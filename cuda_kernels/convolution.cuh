@@ -68,11 +68,9 @@ struct Convolution {
 };
 
 /* The panel of a source: `place` and `step` say of a row or column, and of a step, what `at` needs. */
-template <class T, class Wide, int EXTENT, class Source> struct Gathered {
-  static constexpr int STEPS = 1024 / EXTENT, APART = 256 / STEPS, EACH = EXTENT / APART;
-  struct Shared {
-    Wide at[STEPS][EXTENT + 4];
-  };
+template <class T, int EXTENT, class Source> struct Gathered {
+  using Shared = NumberPanel<typename Computed<T>::Number, EXTENT, 1024 / EXTENT>;
+  static constexpr int STEPS = Shared::STEPS, APART = 256 / STEPS, EACH = EXTENT / APART;
   Source source;
   typename Source::Place spots[EACH];
   int places;
@@ -171,8 +169,8 @@ template <class T> void convolve(const T *images, const T *filters, T *output, c
   const Work<64> work(m, n, sizes.groups);
   const Pixels<T> pixels{images + work.group * c, sizes};
   const Apart<T> weights{filters + work.group * n * c * taps, c * taps, 1, c, taps};
-  product_tile<64>(Gathered<T, T, 64, Pixels<T>>(pixels, work.row, m, 0),
-                   Gathered<T, T, 64, Apart<T>>(weights, work.column, n, 0), taps * c,
+  product_tile<64>(Gathered<T, 64, Pixels<T>>(pixels, work.row, m, 0),
+                   Gathered<T, 64, Apart<T>>(weights, work.column, n, 0), taps * c,
                    output + (work.row * sizes.groups + work.group) * n + work.column, sizes.groups * n, m - work.row,
                    n - work.column, (const T *)nullptr, (const T *)nullptr);
 }
@@ -182,23 +180,25 @@ template <class T> void convolve_images(const T *filters, const T *output, T *im
   const Work<64> work(m, n, sizes.groups);
   const Outputs<T> outputs{output + work.group * f, sizes};
   const Apart<T> weights{filters + work.group * f * n * taps, taps, 1, f, n * taps};
-  product_tile<64>(Gathered<T, T, 64, Outputs<T>>(outputs, work.row, m, 0),
-                   Gathered<T, T, 64, Apart<T>>(weights, work.column, n, 0), taps * f,
+  product_tile<64>(Gathered<T, 64, Outputs<T>>(outputs, work.row, m, 0),
+                   Gathered<T, 64, Apart<T>>(weights, work.column, n, 0), taps * f,
                    images + (work.row * sizes.groups + work.group) * n + work.column, sizes.groups * n, m - work.row,
                    n - work.column, (const T *)nullptr, (const T *)nullptr);
 }
 
 /* Part of the sum for each filter: of `part` steps. Another kernel adds the parts. */
 template <class T>
-void convolve_filters(const T *images, const T *output, T *filters, const Convolution &sizes, long part) {
+void convolve_filters(const T *images, const T *output, typename Computed<T>::Number *filters, const Convolution &sizes,
+                      long part) {
+  using Wide = typename Computed<T>::Number;
   const long m = sizes.filters, n = sizes.channels * sizes.taps(), steps = sizes.batch * sizes.outs();
   const Work<64> work(m, n, sizes.groups);
   const long begin = work.part * part, left = steps - begin < part ? steps - begin : part;
   const Apart<T> outputs{output + work.group * m, 1, sizes.groups * m, 1, 0};
   const PixelsOfFilters<T> pixels{images + work.group * sizes.channels, sizes};
-  T *place = filters + ((work.part * sizes.groups + work.group) * m + work.row) * n + work.column;
-  product_tile<64>(Gathered<T, T, 64, Apart<T>>(outputs, work.row, m, begin),
-                   Gathered<T, T, 64, PixelsOfFilters<T>>(pixels, work.column, n, begin), left, place, n, m - work.row,
-                   n - work.column, (const T *)nullptr, (const T *)nullptr);
+  Wide *place = filters + ((work.part * sizes.groups + work.group) * m + work.row) * n + work.column;
+  product_tile<64>(Gathered<T, 64, Apart<T>>(outputs, work.row, m, begin),
+                   Gathered<T, 64, PixelsOfFilters<T>>(pixels, work.column, n, begin), left, place, n, m - work.row,
+                   n - work.column, (const Wide *)nullptr, (const Wide *)nullptr);
 }
 #endif

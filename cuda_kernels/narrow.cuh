@@ -29,6 +29,13 @@ struct float16 {
   float16(float value) : bits(float16_bits(value)) {}
   operator float() const { return float16_value(bits); }
 };
+/* What numbers are computed in. */
+template <class T> struct Computed {
+  using Number = T;
+};
+template <> struct Computed<float16> {
+  using Number = float;
+};
 inline float wide_float16(float16 kept) { return kept; }
 inline float16 narrow_float16(float value) { return value; }
 #endif

@@ -49,7 +49,8 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         spatial = shapes[of][2:] if FACTORS[of] == "filters" else shapes[of][1:-1]
         op = Convolution(FACTORS[of], strides, dilation, groups)
         yield Example(op, (*given, *_integers(*low, *spatial)))
-        yield Example(op, (*(array.astype("float32") for array in given), *_integers(*low, *spatial)), False)
+        for dtype in ("float16", "float32"):
+            yield Example(op, (*(array.astype(dtype) for array in given), *_integers(*low, *spatial)), False)
 
 
 _WINDOWS: list[tuple[Window, _SIZE, _SIZE]] = [

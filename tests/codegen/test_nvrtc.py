@@ -25,6 +25,7 @@ from symtensor.codegen.cuda.resources import LIMITS, Resources, occupancy
 from symtensor.codegen.named import with_name
 from symtensor.ir.routine import RoutineCall
 from symtensor.types.dim import symbol
+from symtensor.types.dtype import FLOATS
 
 pytestmark = pytest.mark.skipif(nvrtc.find() is None, reason="NVRTC is not installed: pip install nvidia-cuda-nvrtc")
 HERE = Path(__file__).parent
@@ -42,13 +43,13 @@ def golden_kernels() -> Iterator[str]:
 def library_kernels() -> Iterator[str]:
     """Hand-written kernels in all their variants."""
     m, n, k, batch = map(symbol, "mnkb")
-    for dtype, transposed, scaled in product(["float32", "float64"], product([0, 1], repeat=2), [0, 1]):
+    for dtype, transposed, scaled in product(FLOATS, product([0, 1], repeat=2), [0, 1]):
         call = RoutineCall("gemm", (), (m, n, k, batch), (*transposed, 0, 0))
         for kernel in print_routine(call, [dtype] * (5 if scaled else 3)):
             name = f"gemm__{dtype}_{'nt'[transposed[0]]}{'nt'[transposed[1]]}{'_scaled' * scaled}"
             yield with_name(kernel.text, name)
     sizes = [symbol(f"s{number}") for number in range(22)]
-    for dtype, wanted in product(["float32", "float64"], range(3)):
+    for dtype, wanted in product(FLOATS, range(3)):
         for kernel in print_routine(RoutineCall("convolution", (), sizes, (wanted,)), [dtype] * 3):
             yield with_name(kernel.text, f"convolution__{kernel.name}_{dtype}")
     yield from ordering_kernels()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symtensor.ir.interpret import evaluate
-from symtensor.ops.contract import MatMul, swap_last
+from symtensor.ops.contract import Gemm, MatMul, swap_last
 from symtensor.ops.convolution import Convolution
 from symtensor.ops.ordering import Argsort, Cumulate, Select, Sort
 from symtensor.testing.examples import examples_of
@@ -93,12 +93,41 @@ def test_no_races_in_order_and_totals():
     assert ran >= {"move_keys", "sort_short_rows", "scan_tiles", "take_first", "scan_columns"}
 
 
+def test_tensor_cores(here):
+    """Products of float16 are exact and added in float32: in any order within as many roundings as there are steps."""
+    rng = np.random.default_rng(0)
+    for a_transposed, b_transposed in itertools.product([False, True], repeat=2):
+        a, b = variables_for([np.zeros((2, 2), "float16")] * 2)
+        product = MatMul()(swap_last(a) if a_transposed else a, swap_last(b) if b_transposed else b)
+        multiply = OnDevice(here, [a, b], [product])
+        for m, n, k in [(1, 2, 2), (64, 64, 32), (70, 33, 19), (3, 150, 40), (5, 3, 0), (1030, 1030, 17)]:
+            left, right = (rng.normal(size=shape).astype("float16") for shape in ((m, k), (k, n)))
+            [found] = multiply(left.T if a_transposed else left, right.T if b_transposed else right)
+            exact = left.astype("float64") @ right.astype("float64")
+            reach = abs(left).astype("float64") @ abs(right).astype("float64")
+            bound = 2.0**-11 * abs(exact) + k * 2.0**-23 * reach + 2.0**-25  # rounding the sum; adding; subnormals
+            assert found.dtype == "float16" and (abs(found - exact) <= bound).all()
+
+
+def test_tensor_cores_scale_and_add(here):
+    """alpha a b + beta c in float32, rounded once."""
+    rng = np.random.default_rng(0)
+    c, a, b = (rng.normal(size=shape).astype("float16") for shape in ((70, 40), (70, 20), (20, 40)))
+    scalars = np.array(1.5, "float16"), np.array(-0.5, "float16")
+    inputs = variables_for([c, a, b, *scalars])
+    [found] = OnDevice(here, inputs, [Gemm()(*inputs)])(c, a, b, *scalars)
+    wanted = 1.5 * (a.astype("float32") @ b.astype("float32")) - 0.5 * c.astype("float32")
+    assert (abs(found - wanted) <= 2.0**-10 * np.maximum(abs(wanted), 1)).all()
+
+
 def test_no_races():
     """Panels are read when all of them is there, and written when all has been read: the driver watches each access."""
     software.report()
     with device("check") as watched:
         a, b = variables_for([np.zeros((2, 2), "float32")] * 2)
         OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), "float32"), np.ones((40, 65), "float32"))
+        a, b = variables_for([np.zeros((2, 2), "float16")] * 2)
+        OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), "float16"), np.ones((40, 65), "float16"))
         for example in [e for e in examples_of(Convolution) if e.arrays[0].dtype == "float32"][:6]:
             inputs = variables_for(example.arrays)
             OnDevice(watched, inputs, example.op.make(*inputs))(*example.arrays)

@@ -28,6 +28,7 @@ from symtensor.lower.kernel import Kernel, Loop, Reduction, Scope, Store
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
+from symtensor.types.dtype import FLOATS, NARROW, computed_in
 
 __all__ = ["print_routine"]
 
@@ -52,24 +53,24 @@ def print_routine(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedK
 def _gemm(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] | None:
     m, n, k, batch = call.sizes
     dtype = dtypes[0]
-    if dtype not in ("float32", "float64"):
+    if dtype not in FLOATS:
         return None
     large: Size = 0 if dtype == "float64" else dims.minimum(dims.floordiv(m * n * batch, ENOUGH * LARGE * LARGE), 1)
     tile = SMALL + (LARGE - SMALL) * large
     units = batch * _ceiling(m, tile) * _ceiling(n, tile)
-    c_type = CUDA.types[dtype]
+    c_type, function = CUDA.types[dtype], "tensor_gemm" if dtype in NARROW else "gemm"
     kinds = ", ".join("true" if flag else "false" for flag in call.flags)
     scalars = "b2, b3" if len(dtypes) == 5 else "nullptr, nullptr"
     arguments = f"(b0, b1, b{len(dtypes) - 1}, s0, s1, s2, {scalars})"
-    lines = [f"gemm<{c_type}, {c_type}, {SMALL}, {kinds}>{arguments};"]
+    lines = [f"{function}<{c_type}, {SMALL}, {kinds}>{arguments};"]
     if dtype != "float64":
-        lines = [f"if (s3) gemm<{c_type}, {c_type}, {LARGE}, {kinds}>{arguments};", f"else {lines[0]}"]
+        lines = [f"if (s3) {function}<{c_type}, {LARGE}, {kinds}>{arguments};", f"else {lines[0]}"]
     return [_kernel("gemm", "gemm.cuh", dtypes, 1, (m, n, k, large), units, lines)]
 
 
 def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] | None:
-    dtype, c_type = dtypes[0], CUDA.types.get(dtypes[0])
-    if dtype not in ("float32", "float64"):
+    dtype = dtypes[0]
+    if dtype not in FLOATS:
         return None
     batch, groups, channels, filters, *axes = call.sizes
     pixels, taps, outs = (math.prod(axes[place::6]) for place in range(3))
@@ -80,7 +81,7 @@ def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKe
     rows, columns = (outs, filters) if wanted == "output" else (pixels, channels)
     units = groups * _ceiling(batch * rows, SMALL) * _ceiling(columns, SMALL)
     function = "convolve" if wanted == "output" else "convolve_images"
-    lines = [sizes, f"{function}<{c_type}>(b0, b1, b2, sizes);"]
+    lines = [sizes, f"{function}<{CUDA.types[dtype]}>(b0, b1, b2, sizes);"]
     return [_kernel(function, "convolution.cuh", dtypes, 1, call.sizes, units, lines)]
 
 
@@ -96,19 +97,21 @@ def _convolution_by_filters(call: RoutineCall, dtype: str, sizes: str, steps: Si
     parts = dims.maximum(1, dims.minimum(MOST_PARTS, dims.floordiv(steps, FEWEST_STEPS)))
     part = _ceiling(steps, parts)
     tiles = groups * _ceiling(filters, SMALL) * _ceiling(channels * math.prod(axes[1::6]), SMALL)
-    number = len(call.sizes)
+    number, wide = len(call.sizes), computed_in(dtype)
     lines = [sizes, f"convolve_filters<{CUDA.types[dtype]}>(b0, b1, b2, sizes, s{number});"]
-    first = _kernel("convolve_filters", "convolution.cuh", [dtype] * 3, 1, (*call.sizes, part), parts * tiles, lines)
-    partial = Partial(dtype, parts * elements)
+    first = _kernel("convolve_filters", "convolution.cuh", [dtype, dtype, wide], 1, (*call.sizes, part),
+                    parts * tiles, lines)
+    partial = Partial(wide, parts * elements)
     return [replace(first, buffers=(0, 1, partial)), *_sum_of_parts(dtype, parts, elements, partial, 2)]
 
 
 def _sum_of_parts(dtype: str, parts: Size, elements: Size, partial: Partial, slot: int) -> list[PrintedKernel]:
     """The kernel that adds up the rows of partial results into the buffer `slot`."""
     scope, part, element = Scope(), Loop.make("part", parts), Loop.make("element", elements)
-    total = Reduction("sum", scope.load(0, part.counter * elements + element.counter, dtype))
-    kernel = Kernel("sum_of_parts", [part, element], [part], [total],
-                    [Store(1, element.counter, scope.result(0, dtype))], [dtype] * 2)
+    total = Reduction("sum", scope.load(0, part.counter * elements + element.counter, partial.dtype))
+    result = scope.result(0, partial.dtype).kept(dtype)
+    kernel = Kernel("sum_of_parts", [part, element], [part], [total], [Store(1, element.counter, result)],
+                    [partial.dtype, dtype])
     printed = print_whole(kernel)
     return [replace(printed, buffers=tuple(partial if buffer == 0 else slot for buffer in printed.buffers))]
 
@@ -124,7 +127,7 @@ def _kernel(name: str, file: str, dtypes: Sequence[str], outputs: int, parameter
     slots = range(len(dtypes))
     declared = [CUDA.pointer(slot, dtypes[slot], slot < len(dtypes) - outputs) for slot in slots]
     declared += [f"long s{number}" for number in range(len(parameters))]
-    sources = "".join(map(kernel_source, dict.fromkeys(("gemm.cuh", file))))
+    sources = "".join(map(kernel_source, dict.fromkeys(("tensor_cores.cuh", "gemm.cuh", file))))
     text = sources + kernel_text(declared, [f"  {line}" for line in lines], True, blocks)
     return PrintedKernel(name, text, tuple(parameters), units, 0, 0, tuple(slots), BLOCK,
                          written=tuple(slots[-outputs:]))
