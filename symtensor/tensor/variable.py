@@ -125,6 +125,14 @@ class _Methods(Variable):
         """The elements converted to another dtype."""
         return elementwise.cast(self, dtype)
 
+    def clip(self, a_min: Any, a_max: Any) -> Variable:
+        """The elements brought between two bounds."""
+        return elementwise.clip(self, a_min, a_max)
+
+    def mean(self, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+        """The mean over axes, by default all."""
+        return reduction.mean(self, axis, dtype, keepdims=keepdims, acc_dtype=acc_dtype)
+
     def norm(self, L: float, axis: Any = None, keepdims: bool = False) -> Variable:
         """The L-norm over axes."""
         return reduction.norm(self, L, axis, keepdims)
@@ -179,8 +187,8 @@ _evaluators: WeakKeyDictionary[Variable, dict[frozenset[Variable], Any]] = WeakK
 # Functions of a tensor and further arguments that are methods as they are.
 _METHODS = {
     manipulation: "dimshuffle flatten ravel swapaxes squeeze repeat",
-    reduction: "sum prod mean var std max min argmax argmin any all ptp",
-    elementwise: "clip round arccos arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad exp exp2 expm1 floor"
+    reduction: "sum prod var std max min argmax argmin any all ptp",
+    elementwise: "round arccos arccosh arcsin arcsinh arctan arctanh ceil cos cosh deg2rad exp exp2 expm1 floor"
                  " log log10 log1p log2 rad2deg sin sinh sqrt tan tanh trunc",
     complex_parts: "conj",
     creation: "zeros_like ones_like fill",

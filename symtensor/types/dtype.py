@@ -2,8 +2,8 @@
 
 Python numbers are weak: they take the dtype of the array they meet, and only widen it where
 the value does not fit. NumPy arrays and variables are strong and combine by NumPy's table.
-With `config.floatX` float32 and the default `cast_policy`, a float64 that only comes from mixing
-integers with float32 is kept at float32, as Theano documents.
+With the default `cast_policy`, a float wider than `config.floatX` that only comes from mixing integers
+with narrower floats is kept at floatX, as Theano documents.
 
 >>> promote("int8", "uint8"), promote("int32", "float32"), promote("bool", "int8")
 ('int16', 'float64', 'int8')
@@ -71,10 +71,15 @@ def _numpy_promote(dtypes: tuple[str, ...]) -> str:
 def promote(*dtypes: str) -> str:
     """The dtype in which values of `dtypes` combine."""
     joined = _numpy_promote(dtypes)
-    policy_keeps = config.cast_policy == "numpy+floatX" and config.floatX == "float32"
-    if joined == "float64" and policy_keeps and "float64" not in dtypes:
-        return "float32"
-    return joined
+    if config.cast_policy != "numpy+floatX" or joined not in FLOATS or joined in dtypes:
+        return joined
+    return joined if _wider(config.floatX, joined, *dtypes) else str(config.floatX)
+
+
+def _wider(floatX: str, joined: str, *dtypes: str) -> bool:
+    """Whether floatX is no narrower than what dtypes join to, or than one of them."""
+    wider = FLOATS[FLOATS.index(floatX) + 1:]
+    return joined not in wider or any(dtype in wider for dtype in dtypes)
 
 
 def weak_dtype(value: bool | int | float | complex, dtype: str) -> str:
