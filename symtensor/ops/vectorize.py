@@ -1,7 +1,7 @@
 """Expressions for many values at once: a new leading axis through a graph.
 
-Each op has a rule that says how it is applied when some of its operands have one axis more, in front. Sizes
-and positions must be the same for all values.
+An op has a rule that says how it is applied when some of its operands have one axis more, in front; one that has
+none is applied in a loop over the values. Sizes must be the same for all values.
 
 >>> from symtensor.ir.interpret import evaluate
 >>> from symtensor.ops.reduce import sum_axes
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symtensor.base.errors import GradientError
+from symtensor.base.errors import GradientError, SymtensorError
 from symtensor.ir import provenance
 from symtensor.ir.function import Function
 from symtensor.ir.graph import applications
@@ -26,16 +26,19 @@ from symtensor.ops.assume import Assume
 from symtensor.ops.branch import Branch, IfElse
 from symtensor.ops.contract import Kron, MatMul
 from symtensor.ops.control import Scan
+from symtensor.ops.convolution import Convolution
 from symtensor.ops.elementwise import Cast, Elementwise
-from symtensor.ops.index import FULL, Gather, Join, Scatter, SetSubtensor, Subtensor
+from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
+from symtensor.ops.index import FULL, Gather, Iota, Join, Scatter, SetSubtensor, Subtensor
 from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet
 from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.loop import Carry, Loop, Stack
-from symtensor.ops.ordering import Argsort, Cumulate, Select, Sort
+from symtensor.ops.ordering import Argsort, Cumulate, Search, Select, Sort
 from symtensor.ops.reduce import ArgReduce, Reduce
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, Reshape, SpecifyShape, broadcast_to, dimshuffle, reshape
 from symtensor.ops.size import Dimension, dimension, shape_of, size_of
 from symtensor.ops.spectra import Eig, Eigh, Qr, Svd
+from symtensor.ops.window import Overlap, WindowReduce, Windows
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
@@ -68,12 +71,15 @@ class Operand:
         return dimshuffle(self.value, [0, *["x"] * (ndim - self.ndim), *range(1, self.ndim + 1)])
 
 
-Rule = Callable[[Any, Sequence[Operand]], Variable | Sequence[Variable]]
+Rule = Callable[[Any, Sequence[Operand]], Variable | Sequence[Variable] | None]
 _rules: dict[type[Op], Rule] = {}
 
 
 def vectorizes(*classes: type[Op]) -> Callable[[Rule], Rule]:
-    """Decorator: `f(op, operands)` is the application of an op of these classes with one axis more in front."""
+    """Decorator: `f(op, operands)` is the application of an op of these classes with one axis more in front.
+
+    None is the loop over the values.
+    """
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))
         return rule
@@ -83,8 +89,8 @@ def vectorizes(*classes: type[Op]) -> Callable[[Rule], Rule]:
 def vectorize(outputs: Sequence[Variable], many: Mapping[Variable, Variable]) -> list[Variable]:
     """The outputs with one axis more in front, when the keys of `many` become its values, which have one.
 
-    All values of `many` have leading axes of one length. Raises GradientError for an op without a rule, or whose
-    sizes or positions would differ along the new axis.
+    All values of `many` have leading axes of one length. Raises GradientError for an op whose sizes would differ along
+    the new axis.
     """
     changed = dict(many)
     count = dimension(next(iter(many.values())), 0)
@@ -105,14 +111,40 @@ def vectorize(outputs: Sequence[Variable], many: Mapping[Variable, Variable]) ->
 
 
 def _applied(node: Apply, operands: Sequence[Operand]) -> Sequence[Variable]:
-    rule = _rules.get(type(node.op))
-    fixed = {Gather: 1, Scatter: 2}.get(type(node.op), node.op.sizes_from)  # from here on: sizes and positions
-    if rule is None or (fixed is not None and any(operand.many for operand in operands[fixed:])):
-        what = "has no rule for" if rule is None else "would have different sizes or positions along"
-        raise GradientError(f"{node.op} {what} an axis of many values", where=provenance.describe(node.lines),
-                            operands=map(describe, node.inputs), fix="compute the values one by one")
-    results = rule(node.op, operands)
+    rule, fixed = _rules.get(type(node.op)), node.op.sizes_from  # from here on: sizes and bounds
+    differs = fixed is not None and any(operand.many for operand in operands[fixed:])
+    results = None if rule is None or differs else rule(node.op, operands)
+    if results is None:
+        results = _one_by_one(node, operands)
     return [results] if isinstance(results, Variable) else results
+
+
+def _one_by_one(node: Apply, operands: Sequence[Operand]) -> Sequence[Variable]:
+    """A loop over the values: for an op without a rule, or operands for which a rule does nothing."""
+    loop = Loop(operands[0].count)
+    owns, sizes = [], dict[Size, Size]()
+    for operand in operands:
+        own = _own(operand, sizes)
+        (loop.rows if operand.many else loop.others)[own] = operand.value
+        owns.append(own)
+    stacks = [loop.stack(result) for result in node.op.make(*owns)]
+    try:
+        made = loop.make()
+    except SymtensorError as error:
+        raise GradientError(f"{node.op} would have different sizes along an axis of many values",
+                            where=provenance.describe(node.lines), operands=map(describe, node.inputs),
+                            fix="compute the values one by one, or pad them to one size") from error
+    return [made[stack] for stack in stacks]
+
+
+def _own(operand: Operand, sizes: dict[Size, Size]) -> Variable:
+    """What stands for an operand in a step: sizes that are equal outside are equal there."""
+    outer = operand.value.type
+    own = Variable(TensorType(outer.dtype, outer.static_shape[operand.many:]))
+    shape = [size if isinstance(size, int) else sizes.setdefault(size, new)
+             for size, new in zip(outer.shape[operand.many:], own.type.shape)]
+    own.type = TensorType.of(outer.dtype, tuple(shape))
+    return own
 
 
 # -- the rules --------------------------------------------------------------------------------------------
@@ -202,16 +234,46 @@ def _(op: Solve | SolveTriangular, operands: Sequence[Operand]) -> Variable:
 @vectorizes(Gather)
 def _(op: Gather, operands: Sequence[Operand]) -> Variable:
     x, *indices = operands
+    if any(index.many for index in indices):
+        return _gathered(op, x, indices)
     result = Gather(tuple(axis + 1 for axis in op.axes)).make(x.value, *(index.value for index in indices))[0]
     place = _place(op.axes, indices)
     rest = [axis for axis in range(result.type.ndim) if axis != place]
     return dimshuffle(result, [place, *rest])
 
 
+def _gathered(op: Gather, x: Operand, indices: Sequence[Operand]) -> Variable:
+    """Elements at positions that differ from value to value: of each value's own tensor, if that differs too."""
+    rank = max(index.ndim for index in indices)
+    if x.many:
+        places = [_numbers(x, rank), *(index.padded(rank) for index in indices)]
+        result = Gather((0, *(axis + 1 for axis in op.axes))).make(x.value, *places)[0]
+        first = 0
+    else:
+        result = Gather(op.axes).make(x.value, *(index.padded(rank) for index in indices))[0]
+        first = op.front
+    order = [axis for axis in range(result.type.ndim) if not first <= axis <= first + rank]
+    order[op.front:op.front] = range(first + 1, first + 1 + rank)
+    return dimshuffle(result, [first, *order])
+
+
+def _numbers(x: Operand, rank: int) -> Variable:
+    """The number of each value, along the new axis in front of `rank` others."""
+    return dimshuffle(Iota()(x.count), [0, *["x"] * rank])
+
+
 @vectorizes(Scatter)
 def _(op: Scatter, operands: Sequence[Operand]) -> Variable:
     x, y, *indices = operands
-    region = x.ndim - len(op.axes) + max(index.ndim for index in indices)
+    rank = max(index.ndim for index in indices)
+    region = x.ndim - len(op.axes) + rank
+    if any(index.many for index in indices):
+        front = Gather(op.axes).front
+        order = [*range(front, front + rank), *range(front), *range(front + rank, region)]
+        shown = y.padded(region) if y.many else dimshuffle(y.value, ["x"] * (1 + region - y.ndim) + list(range(y.ndim)))
+        places = [_numbers(x, rank), *(index.padded(rank) for index in indices)]
+        return Scatter((0, *(axis + 1 for axis in op.axes)), op.add).make(
+            x.spread(), dimshuffle(shown, [0, *(axis + 1 for axis in order)]), *places)[0]
     axes: list[Any] = ["x"] * (region - y.ndim) + [axis + y.many for axis in range(y.ndim)]
     axes.insert(_place(op.axes, indices), 0 if y.many else "x")
     inner = Scatter(tuple(axis + 1 for axis in op.axes), op.add)
@@ -244,15 +306,60 @@ def _(op: Scan, operands: Sequence[Operand]) -> Sequence[Variable]:
     return [*(made[carry] for carry in over.carries), *(_swapped(made[stack]) for stack in over.stacks)]
 
 
+@vectorizes(RealFourier, Fourier)
+def _(op: RealFourier | Fourier, operands: Sequence[Operand]) -> Variable:
+    return _folded(op, [operands[0]], 0, ())
+
+
+@vectorizes(RealFourierBack)
+def _(op: RealFourierBack, operands: Sequence[Operand]) -> Variable:
+    return _folded(op, [operands[0]], 0, (operands[1].value,))
+
+
+@vectorizes(Convolution)
+def _(op: Convolution, operands: Sequence[Operand]) -> Variable | None:
+    """Batches of many values are one batch; values that have filters of their own are taken one by one."""
+    batched = {"output": 0, "images": 1}.get(op.of)
+    if batched is None or operands[1 - batched].many:
+        return None
+    return _folded(op, operands[:2], batched, [size.value for size in operands[2:]])
+
+
+def _folded(op: Op, operands: Sequence[Operand], batched: int, sizes: Sequence[Variable]) -> Variable:
+    """An op for which the first axis of an operand, and of its result, is a batch: with one batch for all values."""
+    count, batch, *rest = shape_of(operands[batched].value)
+    values = [operand.value for operand in operands]
+    values[batched] = reshape(values[batched], (count * batch, *rest))
+    result = op.make(*values, *sizes)[0]
+    return reshape(result, (count, batch, *shape_of(result)[1:]))
+
+
+@vectorizes(Overlap, WindowReduce, Windows)
+def _(op: Overlap | WindowReduce | Windows, operands: Sequence[Operand]) -> Variable:
+    x, *sizes = operands
+    moved = op.window.moved(range(1, x.ndim + 1))
+    return replace(op, window=moved).make(x.value, *(size.value for size in sizes))[0]
+
+
+@vectorizes(Search)
+def _(op: Search, operands: Sequence[Operand]) -> Variable | None:
+    ascending, values = operands
+    return None if ascending.many else op.make(ascending.value, values.value)[0]
+
+
 @vectorizes(IfElse)
-def _(op: IfElse, operands: Sequence[Operand]) -> Sequence[Variable]:
-    return op.make(_one_condition(operands), *(operand.spread() for operand in operands[1:]))
+def _(op: IfElse, operands: Sequence[Operand]) -> Sequence[Variable] | None:
+    if operands[0].many:
+        return None
+    return op.make(operands[0].value, *(operand.spread() for operand in operands[1:]))
 
 
 @vectorizes(Branch)
-def _(op: Branch, operands: Sequence[Operand]) -> Sequence[Variable]:
+def _(op: Branch, operands: Sequence[Operand]) -> Sequence[Variable] | None:
     """A branch whose sides do all values at once."""
-    condition, given = _one_condition(operands), operands[1:]
+    if operands[0].many:
+        return None
+    condition, given = operands[0].value, operands[1:]
     functions = []
     for function in op.functions().values():
         pairs, count = list(zip(function.parameters, given)), dims.symbol("many")
@@ -260,14 +367,6 @@ def _(op: Branch, operands: Sequence[Operand]) -> Sequence[Variable]:
         parameters = [many.get(own, own) for own, _ in pairs]
         functions.append(Function.of(parameters, vectorize(function.results, many)))
     return Branch(*functions).make(condition, *(operand.value for operand in given))
-
-
-def _one_condition(operands: Sequence[Operand]) -> Variable:
-    """The condition of a branch, if it is the same for all values."""
-    if operands[0].many:
-        raise GradientError("a condition that is another for each of many values has no one branch",
-                            fix="use switch, or compute the values one by one")
-    return operands[0].value
 
 
 def _many_type(variable: Variable, count: Size) -> TensorType:

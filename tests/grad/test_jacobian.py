@@ -10,7 +10,7 @@ from symtensor.ir.interpret import evaluate
 from symtensor.ops import scalar
 from symtensor.ops.contract import matmul
 from symtensor.ops.convert import constant
-from symtensor.ops.index import gather, nonzero
+from symtensor.ops.index import gather, nonzero, scatter
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import dimshuffle, reshape
 from symtensor.ops.size import dimension
@@ -129,10 +129,36 @@ def test_sizes_are_one_for_all():
         == [pytest.approx([2, 6]), pytest.approx([2, 2])]
 
 
-def test_positions_that_differ_and_ops_without_a_rule_are_refused():
-    x, i, many = vector("x"), TensorType("int64", (None,))("i"), TensorType("int64", (None, None))("is")
-    with pytest.raises(GradientError, match="different sizes or positions"):
-        vectorize([gather(x, {0: i})], {i: many})
+def test_sizes_that_differ_are_refused():
+    x = vector("x")
     (places,) = nonzero(scalar.gt(x, 0))
-    with pytest.raises(GradientError, match="nonzero has no rule"):
+    with pytest.raises(GradientError, match="nonzero would have different sizes along an axis of many values(.*\n)*"
+                                            "  fix      compute the values one by one, or pad them"):
         vectorize([places], {x: matrix("xs")})
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_positions_that_differ(axes, rank):
+    """Elements read and written at positions of which some, or the tensor, or what is written differ."""
+    rng = np.random.default_rng(5)
+    x, y = TensorType("float64", [None] * 3)("x"), TensorType("float64", [None] * (3 - len(axes) + rank))("y")
+    indices = [TensorType("int64", [None] * rank)(f"i{axis}") for axis in axes]
+    shape = (3, 4, 5)
+    values = {x: rng.normal(size=shape)}
+    values.update({i: rng.integers(0, shape[axis], (2, 3)[:rank]) for i, axis in zip(indices, axes)})
+    read, = evaluate([gather(x, dict(zip(axes, indices)))], values)
+    values[y] = rng.normal(size=read.shape)
+    outputs = [gather(x, dict(zip(axes, indices))), scatter(x, dict(zip(axes, indices)), y, add=True)]
+    for chosen in [indices[:1], indices, [x, *indices], [y, *indices[:1]], [x, y, indices[-1]], [x, y]]:
+        many, arrays = {}, {}
+        for v in chosen:
+            many[v] = TensorType(v.type.dtype, [None] * (v.type.ndim + 1))()
+            drawn = rng.normal(size=(6, *values[v].shape)) if v in (x, y) else rng.integers(
+                0, shape[axes[indices.index(v)]], (6, *values[v].shape))
+            arrays[v] = drawn
+        found = evaluate(vectorize(outputs, many), {**values, **{many[v]: array for v, array in arrays.items()}})
+        for number in range(6):
+            expected = evaluate(outputs, {**values, **{v: array[number] for v, array in arrays.items()}})
+            for one, other in zip(found, expected):
+                np.testing.assert_allclose(one[number], other, rtol=1e-14, atol=1e-14)

@@ -34,7 +34,7 @@ UNARY = {
     "pad": (lambda x: T.pad(x, 1), lambda a: np.pad(a, 1)),
 }
 BINARY = {
-    "add": (T.add, np.add), "sub": (T.sub, np.subtract), "mul": (T.mul, np.multiply), "maximum": (T.maximum, np.maximum),
+    "add": (T.add, np.add), "sub": (T.sub, np.subtract), "mul": (T.mul, np.multiply), "max": (T.maximum, np.maximum),
     "div": (T.true_div, np.true_divide), "lt": (T.lt, np.less), "eq": (T.eq, np.equal),
     "switch": (lambda x, y: T.switch(T.gt(x, y), x, y), lambda a, b: np.where(a > b, a, b)),
     "power": (lambda x, y: T.pow(T.abs_(x), y), lambda a, b: np.power(np.abs(a), b)),
