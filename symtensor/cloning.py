@@ -88,9 +88,9 @@ def map_variables(replacer: Callable[[Variable], Any], graphs: Iterable[Variable
 def vectorize(outputs: Any, replace: Mapping[Variable, Any]) -> Any:
     """An expression, or a list of them, for many values at once: with one axis more, in front.
 
-    The keys of `replace` become its values, which have one axis more than they, all of one length. Each op is applied to
-    all values together; only one that has no form for many, such as a convolution by filters of each value, or a branch
-    by a condition of each, is a loop over them. So derivatives for each example of a batch are those of one example,
+    The keys of `replace` become its values, which have one axis more than they, all of one length. Each op is applied
+    to all values together; only one that has no form for many, such as a convolution by filters of each value, or a
+    branch by a condition of each, is a loop over them. So derivatives for each example of a batch are those of one,
     vectorized. Raises TypeMismatch, and GradientError for an op whose sizes would differ between values.
 
     >>> import symtensor as st
