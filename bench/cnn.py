@@ -157,7 +157,7 @@ def _small_in_symtensor(own: Network, x: Any, y: Any, shared: list[Any]) -> tupl
                                filter_flip=False)
         hidden, _, _, new_mean, new_variance = T.nnet.batch_normalization_train(
             hidden, gamma, bias, "spatial", EPSILON, MOMENTUM, mean, variance)
-        averages += [(mean, new_mean.flatten()), (variance, new_variance.flatten())]
+        averages += [(mean, new_mean), (variance, new_variance)]
         trained += [weights, gamma, bias]
         assert layer.pool
         hidden = T.signal.pool.pool_2d(T.nnet.relu(hidden), (layer.pool[0],) * 2, True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import SymtensorError
 
@@ -157,6 +158,19 @@ def test_parameters_may_lack_the_normalized_axes():
     agree(lambda x, g, b: nnet.batch_normalization_train(x, g, b, "spatial")[0],
           lambda a, g, b: (a - a.mean((0, 2), keepdims=True)) / np.sqrt(a.var((0, 2), keepdims=True) + 1e-4)
           * g[:, None] + b[:, None], numbers(4, 3, 2), numbers(3), numbers(3, seed=1))
+
+
+def test_statistics_are_as_the_parameters_are():
+    x = T.tensor3("x")
+    lacking, of_size_1 = T.vector("v"), T.tensor3("v", shape=(1, None, 1))
+    for gamma, rank in ((lacking, 1), (of_size_1, 3)):
+        results = nnet.batch_normalization_train(x, gamma, gamma, "spatial", 1e-3, 0.2, lacking, of_size_1)
+        assert [v.type.ndim for v in results] == [3, rank, rank, 1, 3]
+    mean, var = st.shared(np.zeros(3)), st.shared(np.ones(3))
+    *_, new_mean, new_var = nnet.batch_normalization_train(x, mean + 1, mean, "spatial", 1e-3, 0.2, mean, var)
+    array = numbers(4, 3, 2)
+    st.function([x], updates=[(mean, new_mean), (var, new_var)])(array)
+    np.testing.assert_allclose(mean.get_value(), 0.2 * array.mean((0, 2)))
 
 
 def test_old_batch_normalization():

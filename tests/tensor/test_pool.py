@@ -145,7 +145,7 @@ def test_a_step_with_batch_normalization_runs_each_convolution_once():
         hidden, _, _, new_mean, new_variance = T.nnet.batch_normalization_train(
             hidden, gamma, beta, "spatial", 1e-4, 0.1, mean, variance)
         hidden = pool.pool_2d(T.nnet.relu(hidden), (2, 2), True)
-        updates += [(mean, new_mean.flatten()), (variance, new_variance.flatten())]
+        updates += [(mean, new_mean), (variance, new_variance)]
         trained += [weights, gamma, beta]
     hidden = hidden.flatten(2)
     hidden = hidden * RandomStreams(1).binomial(hidden.shape, p=0.5, dtype="float32")

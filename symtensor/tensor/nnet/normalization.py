@@ -17,7 +17,7 @@ from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
-from symtensor.ops.shape import expand_dims
+from symtensor.ops.shape import drop_axes, expand_dims
 from symtensor.ops.size import dimension
 from symtensor.tensor.arguments import axes_of, product
 from symtensor.tensor.manipulation import addbroadcast
@@ -46,6 +46,11 @@ def _parameter(value: Any, inputs: Variable, axes: tuple[int, ...]) -> Variable:
     return addbroadcast(value, *axes)
 
 
+def _as_given(statistic: Variable, parameter: Any, axes: tuple[int, ...]) -> Variable:
+    """A statistic with the normalized axes, of size 1, or without: as a parameter is."""
+    return drop_axes(statistic, axes) if as_variable(parameter).type.ndim < statistic.type.ndim else statistic
+
+
 def batch_normalization(inputs: Any, gamma: Any, beta: Any, mean: Any, std: Any,
                         mode: str = "low_mem") -> Variable:
     """(inputs - mean) * gamma / std + beta; all broadcast. `mode` is accepted for Theano's sake. Raises ShapeError.
@@ -63,10 +68,11 @@ def batch_normalization_train(inputs: Any, gamma: Any, beta: Any, axes: str | Se
 
     `axes` is "per-activation" (the first), "spatial" (all but the second) or a tuple. `gamma`, `beta` and the running
     values have size 1 along these, or lack them. The result is the normalized tensor, the mean and 1 / the standard
-    deviation; with `running_mean` and `running_var` also their new values. Raises ShapeError, TypeMismatch.
+    deviation, of gamma's rank; with `running_mean` and `running_var` also their new values, each of the old one's rank.
+    Raises ShapeError, TypeMismatch.
 
     >>> [v.type for v in batch_normalization_train([[1.0, 2.0]], [1.0, 1.0], [0.0, 0.0])]
-    [TensorType(float64, (1, 2)), TensorType(float64, (1, 2)), TensorType(float64, (1, 2))]
+    [TensorType(float64, (1, 2)), TensorType(float64, (2,)), TensorType(float64, (2,))]
     """
     inputs = as_variable(inputs)
     over = _axes(inputs, axes, "batch_normalization_train")
@@ -75,16 +81,16 @@ def batch_normalization_train(inputs: Any, gamma: Any, beta: Any, axes: str | Se
                         fix="give both or neither")
     center, spread = mean(inputs, over, keepdims=True), var(inputs, over, keepdims=True)
     inverse = scalar.reciprocal(scalar.sqrt(spread + epsilon))
-    gamma, beta = _parameter(gamma, inputs, over), _parameter(beta, inputs, over)
-    result = (inputs - center) * (inverse * gamma) + beta
+    result = (inputs - center) * (inverse * _parameter(gamma, inputs, over)) + _parameter(beta, inputs, over)
+    statistics = [_as_given(value, gamma, over) for value in (center, inverse)]
     if running_mean is None:
-        return result, center, inverse
+        return (result, *statistics)
     count = cast(product(dimension(inputs, axis) for axis in over), inputs.type.dtype)
     unbiased = spread * (count / scalar.maximum(count - 1, 1))
     kept = 1 - running_average_factor
-    new = [_parameter(old, inputs, over) * kept + value * running_average_factor
+    new = [_as_given(_parameter(old, inputs, over) * kept + value * running_average_factor, old, over)
            for old, value in ((running_mean, center), (running_var, unbiased))]
-    return (result, center, inverse, *new)
+    return (result, *statistics, *new)
 
 
 def batch_normalization_test(inputs: Any, gamma: Any, beta: Any, mean: Any, var: Any,
