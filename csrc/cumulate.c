@@ -1,5 +1,6 @@
-/* Running sums and products along an axis. Sizes outer, n, inner; with PRODUCT, products. Sums and products of floats of
- * 32 bits are kept in 64. Threads divide the rows. */
+/* Running sums and products along an axis. Sizes outer, n, inner; with PRODUCT, products. Sums and products of floats
+ * are kept in twice as many bits, up to 64. Threads divide the rows. */
+#include "half.h"
 #include "order.h"
 
 #define SEGMENT 64               /* elements whose running sums are found beside those of other segments */
@@ -64,6 +65,8 @@ SUM_AND_PRODUCT(uint8_t, uint32_t, (uint8_t))
 SUM_AND_PRODUCT(uint16_t, uint32_t, (uint16_t))
 SUM_AND_PRODUCT(uint32_t, uint32_t, SAME)
 SUM_AND_PRODUCT(uint64_t, uint64_t, SAME)
+CUMULATE(half_sum, uint16_t, float, 0, ADD, half_value, half_bits)
+CUMULATE(half_product, uint16_t, float, 1, MULTIPLY, half_value, half_bits)
 SIDE_BY_SIDE(float_sum, float, double, 0, ADD, SAME, (float))
 CUMULATE(float_product, float, double, 1, MULTIPLY, SAME, (float))
 SUM_AND_PRODUCT(double, double, SAME)
@@ -108,10 +111,10 @@ typedef struct {
 static Functions functions_of(const Type *type, bool product)
 {
     static const Functions whole[4][2] = {OF(uint8_t), OF(uint16_t), OF(uint32_t), OF(uint64_t)};
-    static const Functions real[2][2] = {OF(float), OF(double)};
+    static const Functions real[3][2] = {OF(half), OF(float), OF(double)};
     static const Functions pairs[2][2] = {OF(float_pair), OF(double_pair)};
     if (type->kind == 'f')
-        return real[type->itemsize == 8][product];
+        return real[__builtin_ctz((unsigned)type->itemsize) - 1][product];
     if (type->kind == 'c')
         return pairs[type->itemsize == 16][product];
     return whole[__builtin_ctz((unsigned)type->itemsize)][product];
@@ -157,7 +160,7 @@ static bool fits(const Arguments *arguments)
     const int64_t *sizes = arguments->sizes;
     int64_t count = sizes[0] < 0 || sizes[2] < 0 ? -1 : multiply_saturating(sizes[0], sizes[2]);
     const Type *type = arguments->types;
-    return (type->kind != 'f' || type->itemsize > 2) && matrices_fit(arguments->bytes[0], type, 1, count, sizes[1])
+    return matrices_fit(arguments->bytes[0], type, 1, count, sizes[1])
         && matrices_fit(arguments->bytes[1], type, 1, count, sizes[1]);
 }
 

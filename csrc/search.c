@@ -1,11 +1,13 @@
 /* Where values belong in an ascending vector: before their equals, or with RIGHT behind them; NaN is last. Sizes n, of the
  * vector, and how many values there are. Threads divide the values. */
+#include "half.h"
 #include "order.h"
 
 enum { RIGHT };
 
 #define IS_LESS(a, b) ((a) < (b))
 #define IS_LESS_FLOAT(a, b) (((a) < (b)) | (((b) != (b)) & ((a) == (a))))
+#define IS_LESS_HALF(a, b) IS_LESS_FLOAT(half_value(a), half_value(b))
 #define IS_BEFORE_LEFT(less, own, value) less(own, value)
 #define IS_BEFORE_RIGHT(less, own, value) !less(value, own)
 
@@ -29,32 +31,33 @@ enum { RIGHT };
         memcpy(places, before, count * sizeof(*before));                                                      \
     }
 
-#define BOTH(type, less)                                \
-    SEARCH(type##_left, type, less, IS_BEFORE_LEFT)     \
-    SEARCH(type##_right, type, less, IS_BEFORE_RIGHT)
+#define BOTH(name, type, less)                          \
+    SEARCH(name##_left, type, less, IS_BEFORE_LEFT)     \
+    SEARCH(name##_right, type, less, IS_BEFORE_RIGHT)
 
-BOTH(int8_t, IS_LESS)
-BOTH(int16_t, IS_LESS)
-BOTH(int32_t, IS_LESS)
-BOTH(int64_t, IS_LESS)
-BOTH(uint8_t, IS_LESS)
-BOTH(uint16_t, IS_LESS)
-BOTH(uint32_t, IS_LESS)
-BOTH(uint64_t, IS_LESS)
-BOTH(float, IS_LESS_FLOAT)
-BOTH(double, IS_LESS_FLOAT)
+BOTH(int8_t, int8_t, IS_LESS)
+BOTH(int16_t, int16_t, IS_LESS)
+BOTH(int32_t, int32_t, IS_LESS)
+BOTH(int64_t, int64_t, IS_LESS)
+BOTH(uint8_t, uint8_t, IS_LESS)
+BOTH(uint16_t, uint16_t, IS_LESS)
+BOTH(uint32_t, uint32_t, IS_LESS)
+BOTH(uint64_t, uint64_t, IS_LESS)
+BOTH(half, uint16_t, IS_LESS_HALF)
+BOTH(float, float, IS_LESS_FLOAT)
+BOTH(double, double, IS_LESS_FLOAT)
 
 typedef void (*Search)(const void *ascending, int64_t n, const void *values, int count, int64_t *places);
 
-#define OF(type) {type##_left, type##_right}
+#define OF(name) {name##_left, name##_right}
 
 static Search search_of(const Type *type, bool right)
 {
     static const Search with_sign[4][2] = {OF(int8_t), OF(int16_t), OF(int32_t), OF(int64_t)};
     static const Search without[4][2] = {OF(uint8_t), OF(uint16_t), OF(uint32_t), OF(uint64_t)};
-    static const Search real[2][2] = {OF(float), OF(double)};
+    static const Search real[3][2] = {OF(half), OF(float), OF(double)};
     int width = __builtin_ctz((unsigned)type->itemsize);
-    return type->kind == 'f' ? real[width - 2][right] : (type->kind == 'i' ? with_sign : without)[width][right];
+    return type->kind == 'f' ? real[width - 1][right] : (type->kind == 'i' ? with_sign : without)[width][right];
 }
 
 static int search(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
@@ -84,7 +87,7 @@ static bool fits(const Arguments *arguments)
 {
     const int64_t *sizes = arguments->sizes;
     const Type *type = arguments->types;
-    return (type->kind != 'f' || type->itemsize > 2) && matrices_fit(arguments->bytes[0], type, 1, 1, sizes[0])
+    return matrices_fit(arguments->bytes[0], type, 1, 1, sizes[0])
         && matrices_fit(arguments->bytes[1], type, 1, 1, sizes[1])
         && matrices_fit(arguments->bytes[2], &arguments->types[2], 1, 1, sizes[1]);
 }

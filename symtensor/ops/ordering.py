@@ -96,10 +96,8 @@ class Cumulate(Op):
         quotients = self._from_the_end(dy * y) / scalar.switch(is_zero, 1, x)
         return scalar.switch(first, self._from_the_end(dy * others), quotients)
 
-    def routine(self, x: Variable, y: Variable) -> RoutineCall | None:
+    def routine(self, x: Variable, y: Variable) -> RoutineCall:
         """Of the runtime."""
-        if x.type.dtype == "float16":
-            return None
         return RoutineCall("cumulate", [x], _rows(x, self.axis), [self.kind == "prod"],
                            work=math.prod(x.type.shape, start=1))
 
@@ -218,10 +216,8 @@ class Search(Op):
     def pullback(self, *values: Variable) -> Any:
         return None, None
 
-    def routine(self, ascending: Variable, values: Variable, places: Variable) -> RoutineCall | None:
+    def routine(self, ascending: Variable, values: Variable, places: Variable) -> RoutineCall:
         """Of the runtime."""
-        if values.type.dtype == "float16":
-            return None
         count = math.prod(values.type.shape, start=1)
         return RoutineCall("search", [ascending, values], (ascending.type.shape[0], count), [self.side == "right"],
                            work=16 * count)
