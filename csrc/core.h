@@ -131,6 +131,8 @@ typedef struct {
     const Type *types;           /* of its inputs, then of its outputs */
     int work, scratch;
     int first_size;              /* as for a Launch */
+    int device;                  /* that of its buffers; 0 for the processor */
+    bool commits;                /* as for a Launch */
 } Routine;
 
 typedef struct {
@@ -490,6 +492,8 @@ int run_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *pla
 int run_in_order(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
 /* Devices: a launch; a copy between buffers, and between any places; what was asked of devices is done, their kernels did
  * not fail and what they copy to the processor is there. Each returns a status. */
+/* Before a routine queues work on its device. */
+int open_device_routine(Workspace *workspace, const Routine *routine);
 int run_device_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan);
 int copy_buffer(Workspace *workspace, int target, int source);
 int run_copy(Workspace *workspace, int to, void *target, int from, const void *source, int64_t bytes);

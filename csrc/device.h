@@ -61,6 +61,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *name;
     int ordinal;                 /* the driver's number of it */
+    void *blas;                  /* cuBLAS's handle, made when first needed */
     void *context, *stream, *event; /* the event orders its work and that of other devices */
     Piece *unused;               /* memory that nobody holds, to be used again */
     int unused_count, unused_room;

@@ -15,16 +15,16 @@ static int refused(Workspace *workspace, Status status)
 }
 
 /* Before a storage is written in place nothing may have failed: it could not be undone. */
-static int check_before(Workspace *workspace, const Launch *launch)
+static int check_before(Workspace *workspace, bool commits)
 {
-    return launch->commits && workspace->unchecked ? settle_devices(workspace) : 0;
+    return commits && workspace->unchecked ? settle_devices(workspace) : 0;
 }
 
 int run_device_launch(Workspace *workspace, const Launch *launch, const LaunchPlan *plan)
 {
     if (plan->units <= 0)
         return 0;
-    int status = check_before(workspace, launch);
+    int status = check_before(workspace, launch->commits);
     if (status != 0)
         return status;
     Device *device = device_at(workspace->machine, launch->device);
@@ -46,6 +46,12 @@ int run_device_launch(Workspace *workspace, const Launch *launch, const LaunchPl
     if (error == 0 && device->synchronous)
         error = driver.cuStreamSynchronize(device->stream);
     return refused(workspace, error);
+}
+
+int open_device_routine(Workspace *workspace, const Routine *routine)
+{
+    int status = check_before(workspace, routine->commits);
+    return status != 0 ? status : refused(workspace, device_use(device_at(workspace->machine, routine->device)));
 }
 
 int run_copy(Workspace *workspace, int to, void *target, int from, const void *source, int64_t bytes)

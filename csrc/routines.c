@@ -5,7 +5,7 @@
 static const RoutineKind *const routine_kinds[] = {
     &gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind, &lu_kind, &lu_solve_kind, &inverse_kind,
     &lu_inverse_kind, &slogdet_kind, &qr_kind, &eigh_kind, &svd_kind, &sparse_dot_kind, &sparse_dot_transposed_kind,
-    &sampled_dot_kind, &convolution_kind, &sort_kind, &argsort_kind, &select_kind, &cumulate_kind, &search_kind};
+    &sampled_dot_kind, &convolution_kind, &sort_kind, &argsort_kind, &select_kind, &cumulate_kind, &search_kind, &device_gemm_kind};
 
 #define KINDS (int)(sizeof(routine_kinds) / sizeof(routine_kinds[0]))
 
@@ -96,6 +96,11 @@ int routine_read(const Reader *reader, PyObject *item, Routine *routine)
         return -1;
     routine->first_size = machine->given_size_count;
     machine->given_size_count += sizes;
+    const Buffer *written = &machine->buffers[routine->outputs.items[0]];
+    routine->device = kind->on_device ? written->device : 0;
+    routine->commits = machine->buffers[written->root].kind == BUFFER_SHARED;
+    if (kind->on_device && written->device == 0)
+        return refuse(reader, "outputs", "are not on a device");
     return read_types(reader, routine);
 }
 
@@ -133,7 +138,11 @@ int routine_run(const Routine *routine, Workspace *workspace, const LaunchPlan *
     Arguments arguments = arguments_of(routine, workspace->binding, plan);
     arguments.buffers = buffers;
     arguments.scratch = plan->scratch > 0 ? workspace->scratch->data : NULL;
-    return routine->kind->run(&arguments);
+    if (routine->device == 0)
+        return routine->kind->run(&arguments);
+    int status = open_device_routine(workspace, routine);
+    arguments.device = workspace->machine->devices[routine->device - 1];
+    return status != 0 ? status : routine->kind->run(&arguments);
 }
 
 /* A dict: for each routine, the functions it may call as pairs (library, name), and whether it needs them. */

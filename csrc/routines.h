@@ -28,6 +28,7 @@ typedef struct {
     int threads;                 /* as many as it may use */
     int64_t scratch_bytes;       /* for each thread */
     void *scratch;               /* aligned as arenas are; NULL if there is none */
+    Device *device;              /* on which the buffers are, and whose context is current; NULL for the processor */
 } Arguments;
 
 struct RoutineKind {
@@ -37,6 +38,7 @@ struct RoutineKind {
     int positions, long_positions; /* a bit for each buffer that holds int32 numbers, and int64 ones */
     const char *kinds;           /* NumPy's letters of the dtypes that the others may have */
     bool any_width;              /* and not only those of 32 bits and more */
+    bool on_device;              /* of a library of a device: it queues work there */
     const enum LibraryFunction *functions; /* those it may call, ended by NO_FUNCTION */
     bool needs_them;             /* whether it does nothing without */
     /* At bind: whether the buffers and the scratch hold what the sizes say. */
@@ -66,6 +68,6 @@ int multiply_matrices(const Matrices *given);
 extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, lu_solve_kind,
     inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, sparse_dot_kind,
     sparse_dot_transposed_kind, sampled_dot_kind, convolution_kind, sort_kind, argsort_kind, select_kind, cumulate_kind,
-    search_kind;
+    search_kind, device_gemm_kind;
 
 #endif

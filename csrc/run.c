@@ -42,6 +42,7 @@ static int device_of(const Machine *machine, const Instruction *instruction)
     const Buffer *buffers = machine->buffers;
     switch (instruction->code) {
     case LAUNCH: return instruction->launch.device;
+    case ROUTINE: return instruction->routine.device;
     case COPY: {
         int target = buffers[instruction->copy.target].device;
         return target > 0 ? target : buffers[instruction->copy.source].device;

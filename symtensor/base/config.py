@@ -83,6 +83,8 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("contexts", "", "names for devices, for programs that use several: dev0->cuda0;dev1->cuda1"),
     Option("cuda_atomics", False, "add floats that are put into one place of a device's memory in any order: faster,"
            " but other last bits in each run", (True, False), _boolean),
+    Option("cuda_blas", "", "products of matrices on devices; empty: by cuBLAS, where it is found; own: by our own"
+           " kernels; else the path of a library like cuBLAS"),
     Option("cuda_driver", "", "driver of CUDA devices; empty: the system's; software: one that runs on the processor"),
     Option("cuda_synchronous", False, "wait for each kernel of a device, so that an error names the kernel",
            (True, False), _boolean),

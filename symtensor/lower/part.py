@@ -198,11 +198,15 @@ class Part:
         of, sizes = self.buffers.of, self.sizes
         if device:
             slots = [*map(reshaped_base, call.operands), *node.outputs]
-            printed = self.assembly.devices[device - 1].print_routine(call, [v.type.dtype for v in slots])
-            assert printed is not None, f"{node} was placed on a device that has nothing for it"
-            return self._launch(self.assembly.numbered(printed, device), slots, node, device)
+            target, dtypes = self.assembly.devices[device - 1], [v.type.dtype for v in slots]
+            queued = target.library(call, dtypes)
+            if queued is None:
+                printed = target.print_routine(call, dtypes)
+                assert printed is not None, f"{node} was placed on a device that has nothing for it"
+                return self._launch(self.assembly.numbered(printed, device), slots, node, device)
+            call = queued
         self.emit(Routine(
-            call.name, tuple(of(reshaped_base(v)) for v in call.operands), tuple(map(of, node.outputs)),
+            call.name, tuple(of(reshaped_base(v), device) for v in call.operands), tuple(map(of, node.outputs)),
             sizes.numbers(call.sizes), tuple(map(int, call.flags)), work=sizes.number(call.work),
             scratch=sizes.number(call.scratch), failure=call.failure, fix=call.fix), node)
 

@@ -122,8 +122,7 @@ def _lacks(graph: Graph, node: Apply, device: Device) -> str | None:
         return device.lacks(node)
     if call is not None:
         dtypes = [v.type.dtype for v in (*call.operands, *node.outputs)]
-        is_there = device.print_routine(call, dtypes) is not None
-        return None if is_there else f"there is no {call.name} of {dtypes[-1]} on {device.name}"
+        return None if device.computes(call, dtypes) else f"there is no {call.name} of {dtypes[-1]} on {device.name}"
     if isinstance(node.op, (Branch, Scan)):
         return _lacks_inside(graph, node, device)
     return "its kernel is written in C" if node.op.kernel_text is not None else "it has no code: it runs in Python"

@@ -16,7 +16,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.lower.kernel import Kernel
 from symtensor.types.dim import Size
 
-__all__ = ["Body", "Joiner", "Partial", "PrintedKernel", "Printer", "RoutinePrinter", "Device"]
+__all__ = ["Body", "Device", "DeviceLibrary", "Joiner", "Partial", "PrintedKernel", "Printer", "RoutinePrinter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,8 @@ are those of all parts, its parameters theirs and behind these the units of each
 RoutinePrinter = Callable[[RoutineCall, Sequence[str]], Sequence[PrintedKernel] | None]
 """What a device runs in the place of a routine of a library, for the dtypes of its operands and then of its outputs,
 which are the slots; None where it has nothing."""
+DeviceLibrary = Callable[[RoutineCall, Sequence[str]], RoutineCall | None]
+"""The same for what a library of the device computes: the call of a routine that queues work there."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,8 @@ class Device:
     lacks: Callable[[Apply], str | None] = lambda node: None
     architecture: str = ""
     join: Joiner | None = None
+    library: DeviceLibrary = lambda call, dtypes: None
+
+    def computes(self, call: RoutineCall, dtypes: Sequence[str]) -> bool:
+        """Whether it has anything for a routine."""
+        return self.library(call, dtypes) is not None or self.print_routine(call, dtypes) is not None

@@ -65,7 +65,8 @@ def load_routines(names: Iterable[str]) -> None:
         functions, needed = routines[name]
         missing = [function for library, function in functions if not load_library(library).get(function)]
         if needed and missing:
-            raise CompileError(f"{name} needs {missing[0]}, which no library here has", fix="pip install scipy")
+            raise CompileError(f"{name} needs {missing[0]}, which no library here has",
+                               fix="cuda_blas=own" if name.startswith("device_") else "pip install scipy")
 
 
 @cache
@@ -74,7 +75,11 @@ def load_library(library: str) -> dict[str, int]:
     if core is None:
         return {}
     wanted = {function for functions, _ in core.routines().values() for own, function in functions if own == library}
-    found = _onednn(wanted) if library == "onednn" else _scipy(library, wanted)
+    if library == "cublas":
+        from symtensor.runtime.cuda.libraries import library_addresses
+        found = library_addresses(wanted)
+    else:
+        found = _onednn(wanted) if library == "onednn" else _scipy(library, wanted)
     for function, address in found.items():
         core.set_library(function, address)
     return found

@@ -72,6 +72,6 @@ def test_steps_that_hand_on_several_values(steps: int) -> None:
 
 
 def test_a_step_with_an_op_that_has_no_form_stays_on_the_processor() -> None:
-    values, _ = st.scan(lambda x: T.sort(x, axis=0), XS)
-    f = both([XS], [values * 2], ARRAYS[0])
+    values, _ = st.scan(lambda h, x: T.slinalg.cholesky(T.dot(h, h.T) + x), None, H0[:, :5], U[0, 0], n_steps=20)
+    f = both([H0, U], [values * 2], ARRAYS[1], np.full((4, 6), 9, "float32"))
     assert f.placement.launches["cuda0"] == 0 or f.placement.on_processor
