@@ -41,6 +41,51 @@ def test_conv2d(stride, padding, dilation, groups, dtype):
             numbers(3, 4, 11, 12, dtype=dtype), numbers(8, 4 // groups, 3, 2, dtype=dtype, seed=1))
 
 
+def drawn(seed, axes):
+    """A convolution with options drawn at random: those of both, the shapes of images and filters."""
+    rng = np.random.default_rng(seed)
+    strides, dilation, padding, kernel = (tuple(map(int, rng.integers(low, high, axes)))
+                                          for low, high in ((1, 4), (1, 3), (0, 4), (1, 4)))
+    groups, each, own = (int(n) for n in rng.integers(1, 4, 3))
+    sizes = tuple((k - 1) * d + 1 + int(rng.integers(0, 6)) for k, d in zip(kernel, dilation))
+    return strides, dilation, padding, groups, (2, groups * own, *sizes), (groups * each, own, *kernel)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+@pytest.mark.parametrize("seed", range(8))
+def test_convolutions_with_options_drawn_at_random(seed, axes):
+    strides, dilation, padding, groups, images, filters = drawn(seed, axes)
+    ours, theirs = (T.nnet.conv2d, functional.conv2d) if axes == 2 else (T.nnet.conv3d, functional.conv3d)
+    dtype = ("float32", "float64")[seed % 2]
+    compare(lambda x, w: (ours(x, w, border_mode=padding, subsample=strides, filter_flip=False,
+                               filter_dilation=dilation, num_groups=groups) ** 2).sum(),
+            lambda x, w: (theirs(x, w, None, strides, padding, dilation, groups) ** 2).sum(),
+            numbers(*images, dtype=dtype), numbers(*filters, dtype=dtype, seed=1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_separable_convolutions(seed):
+    """Each channel with filters of its own, then all channels of each place."""
+    rng = np.random.default_rng(seed)
+    channels, each, filters = (int(n) for n in rng.integers(1, 4, 3))
+    padding, strides = (tuple(map(int, rng.integers(low, 3, 2))) for low in (0, 1))
+
+    def theirs(x, depthwise, pointwise):
+        inner = functional.conv2d(x, depthwise, None, strides, padding, groups=channels)
+        return (functional.conv2d(inner, pointwise) ** 2).sum()
+
+    compare(lambda x, depthwise, pointwise: (T.nnet.separable_conv2d(
+        x, depthwise, pointwise, channels, border_mode=padding, subsample=strides, filter_flip=False) ** 2).sum(),
+            theirs, numbers(2, channels, 7, 6), numbers(channels * each, 1, 3, 2, seed=1),
+            numbers(filters, channels * each, 1, 1, seed=2))
+
+
+@pytest.mark.parametrize("n", [1, 5, 9])
+def test_local_response_normalization(n):
+    compare(lambda x: (T.nnet.local_response_normalization(x, 0.2, 1.5, 0.75, n) ** 2).sum(),
+            lambda x: (functional.local_response_norm(x, n, n * 0.2, 0.75, 1.5) ** 2).sum(), numbers(3, 7, 4, 2))
+
+
 def test_conv3d():
     compare(lambda x, w: (T.nnet.conv3d(x, w, None, None, (1, 0, 1), (2, 1, 1), False) ** 2).sum(),
             lambda x, w: (functional.conv3d(x, w, None, (2, 1, 1), (1, 0, 1)) ** 2).sum(),

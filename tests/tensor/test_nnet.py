@@ -8,6 +8,7 @@ import scipy.special
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import SymtensorError
+from symtensor.testing.verify_grad import verify_grad
 
 from .agree import agree, numbers, value
 
@@ -184,7 +185,28 @@ def test_layer_normalization():
           numbers(2, 3, 4), numbers(4), numbers(4, seed=1))
 
 
+def neighbours(a, n, axis):
+    """The sum of squares of up to n // 2 channels on either side."""
+    channels = np.arange(a.shape[axis])
+    near = np.abs(channels[:, None] - channels) <= n // 2
+    return np.moveaxis(np.tensordot(near, np.square(a), (1, axis)), 0, axis)
+
+
+@pytest.mark.parametrize(("n", "axis"), [(1, 1), (5, 1), (3, 0), (9, -1), (21, 1)])
+def test_local_response_normalization(n, axis):
+    agree(lambda a: nnet.local_response_normalization(a, 0.3, 1.5, 0.75, n, axis),
+          lambda a: a / (1.5 + 0.3 * neighbours(a, n, axis)) ** 0.75, numbers(4, 7, 3, 2))
+    verify_grad(lambda a: nnet.local_response_normalization(a, 0.3, 1.5, 0.75, n, axis), [numbers(4, 7, 3, 2)])
+
+
+def test_local_response_normalization_is_one_kernel():
+    x = T.TensorType("float32", (None, 6, None, None))("x")
+    assert st.function([x], nnet.local_response_normalization(x)).launches == 1
+
+
 MISUSES = {
+    "n must be an odd positive integer, not 4": lambda x: nnet.local_response_normalization(x, n=4),
+    "local_response_normalization: 2 is not one of 2 axes": lambda x: nnet.local_response_normalization(x, axis=2),
     "softmax needs at least one axis": lambda x: nnet.softmax(x[0, 0]),
     "max: 2 is not one of 2 axes": lambda x: nnet.softmax(x, 2),
     "batch_normalization_train: there are no axes 'rows'": lambda x: nnet.batch_normalization_train(x, 1, 0, "rows"),

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import symtensor as st
 import symtensor.tensor as T
@@ -94,6 +95,21 @@ def test_upsampling_by_fractions():
         T.nnet.bilinear_upsampling(x)
     with pytest.raises(ShapeError, match="frac_ratio is no fraction: 3"):
         T.nnet.frac_bilinear_upsampling(x, 3)
+
+
+@pytest.mark.parametrize("ratio", [((3, 1), (2, 1)), ((7, 4), (5, 3)), ((2, 3), (1, 1)), ((4, 2), (9, 6))])
+def test_upsampling_is_interpolation(ratio):
+    """Between elements that lie as far apart as the numerator says, at steps of the denominator."""
+    x = numbers(2, 3, 5, 4)
+    found = T.nnet.frac_bilinear_upsampling(x, ratio).eval()
+    places = [(np.arange(count) * step - (times - 1) // 2) / times for count, (times, step) in zip(
+        found.shape[2:], [(n // np.gcd(n, d), d // np.gcd(n, d)) for n, d in ratio])]
+    assert found.shape[2:] == tuple(-(-size * n // d) for size, (n, d) in zip(x.shape[2:], ratio))
+    for image, channel in np.ndindex(2, 3):
+        at = np.meshgrid(*places, indexing="ij")
+        wanted = ndimage.map_coordinates(x[image, channel], at, order=1, mode="nearest")
+        np.testing.assert_allclose(found[image, channel], wanted, rtol=1e-12, atol=1e-15)
+    verify_grad(lambda x: T.nnet.frac_bilinear_upsampling(x, ratio) ** 2, [x])
 
 
 def test_blocks():

@@ -88,6 +88,17 @@ def test_the_largest_of_each_patch_alone():
     np.testing.assert_array_equal(found, np.where(largest, x, 0))
 
 
+def test_sizes_that_are_known_may_be_variables():
+    x = T.TensorType("float64", (2, 3, 4, 6))("x")
+    value = numbers(2, 3, 4, 6)
+    whole = pool.pool_2d(x, x.shape[2:], True, mode="average_inc_pad")
+    np.testing.assert_allclose(st.function([x], whole)(value), value.mean((2, 3), keepdims=True))
+    parts = pool.pool_2d(x, (x.shape[2] // 2, T.constant(3)), True, (x.shape[0], T.constant(3)))
+    np.testing.assert_array_equal(st.function([x], parts)(value), meaning(value, (2, 3), True, (2, 3)))
+    strided = pool.pool_2d(x, T.constant([2, 2]), True, stride=T.constant([1, 2]), pad=T.constant([1, 0]))
+    np.testing.assert_array_equal(st.function([x], strided)(value), meaning(value, (2, 2), True, (1, 2), (1, 0)))
+
+
 def test_old_names_and_messages():
     x = numbers(1, 1, 4, 4)
     wanted = pool.pool_2d(x, (2, 2), True).eval()
@@ -102,8 +113,10 @@ def test_old_names_and_messages():
         pool.pool_2d(x, (2, 2), True, pad=(2, 0))
     with pytest.raises(ShapeError, match="there is no mode 'mean'"):
         pool.pool_2d(x, (2, 2), True, mode="mean")
-    with pytest.raises(TypeMismatch, match="ws must be 2 integers"):
-        pool.pool_2d(x, T.lvector("ws"), True)
+    for ws in (T.lvector("ws"), (2, T.lscalar("k")), T.tensor4("y").shape[2:], (2.0, 2)):
+        with pytest.raises(TypeMismatch, match="ws must be 2 integers, at least 1, not") as caught:
+            pool.pool_2d(x, ws, True)
+        assert "give numbers that are known when the function is made" in str(caught.value)
     with pytest.raises(TypeMismatch, match="ws and ds are two names"):
         pool.pool_2d(x, (2, 2), True, ds=(2, 2))
     with pytest.raises(TypeMismatch, match="takes tensors of at least 2 axes"):

@@ -1,4 +1,4 @@
-"""Batch and layer normalization.
+"""Batch, layer and local response normalization.
 
 >>> import symtensor.tensor as T
 >>> x = T.tensor4("x", shape=("batch", 3, 8, 8))
@@ -19,11 +19,14 @@ from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.shape import drop_axes, expand_dims
 from symtensor.ops.size import dimension
+from symtensor.ops.window import Window, reduce_windows
 from symtensor.tensor.arguments import axes_of, product
 from symtensor.tensor.manipulation import addbroadcast
 from symtensor.tensor.reduction import Axis, mean, var
+from symtensor.types.dtype import float_of
 
-__all__ = ["batch_normalization", "batch_normalization_train", "batch_normalization_test", "layer_normalization"]
+__all__ = ["batch_normalization", "batch_normalization_train", "batch_normalization_test", "layer_normalization",
+           "local_response_normalization"]
 
 
 def _axes(inputs: Variable, axes: str | Sequence[int], function: str) -> tuple[int, ...]:
@@ -121,3 +124,26 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: Axis 
     result = (x - mean(x, axis, keepdims=True)) / scalar.sqrt(var(x, axis, keepdims=True) + epsilon)
     result = result if gamma is None else result * gamma
     return result if beta is None else result + beta
+
+
+def local_response_normalization(x: Any, alpha: float = 1e-4, k: float = 2, beta: float = 0.75, n: int = 5,
+                                 axis: int = 1) -> Variable:
+    """`x` over (k + alpha * the sum of squares in `n` neighbouring channels) ** beta; the channels are along `axis`.
+
+    These are Krizhevsky's numbers ("ImageNet Classification with Deep Convolutional Neural Networks", 2012, section
+    3.3) and pylearn2's CrossChannelNormalization, whose channels come first: axis=0. Beyond the first and last channel
+    there are zeros. PyTorch divides alpha by n. Raises TypeMismatch for an even n, ShapeError for an axis that does
+    not exist.
+
+    >>> local_response_normalization([[1.0, 2.0, 3.0]], alpha=1.0, k=0.0, beta=0.5, n=3).eval()
+    array([[0.4472136 , 0.53452248, 0.83205029]])
+    """
+    x = as_variable(x)
+    if not isinstance(n, int) or n < 1 or n % 2 == 0:
+        raise complaint(TypeMismatch, f"local_response_normalization: n must be an odd positive integer, not {n!r}", x,
+                        fix=f"use n={2 * (n // 2) + 1}" if isinstance(n, int) and n > 0 else "use n=5")
+    x = cast(x, float_of(x.type.dtype))
+    (channels,) = axes_of(x, axis, "local_response_normalization")
+    window = Window((channels,), (n,), (1,), (n // 2,))
+    nearby = reduce_windows("sum", scalar.square(x), window, [dimension(x, channels)])
+    return x / (k + alpha * nearby) ** beta

@@ -32,8 +32,8 @@ from symtensor.ops.index import Iota
 from symtensor.ops.shape import as_size, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer, shape_of
 from symtensor.ops.window import Overlap, Window, reduce_windows
-from symtensor.tensor.arguments import settled
-from symtensor.types.dtype import float_of
+from symtensor.tensor.arguments import elements_of, settled
+from symtensor.types.dtype import INTEGERS, float_of
 
 __all__ = ["pool_2d", "pool_3d", "max_pool_2d", "max_pool_2d_same_size", "Pool"]
 
@@ -44,8 +44,9 @@ def pool_2d(input: Any, ws: Any = None, ignore_border: bool | None = None, strid
             mode: str = "max", ds: Any = None, st: Any = None, padding: Any = None) -> Variable:
     """Windows over the last two axes. `ds`, `st` and `padding` are old names of `ws`, `stride` and `pad`.
 
-    Without `ignore_border`, borders are not ignored, and there is a warning. Sizes are fixed integers. Raises
-    TypeMismatch, ShapeError, and NotImplementedError for padding of borders that are not ignored.
+    Without `ignore_border`, borders are not ignored, and there is a warning. Sizes, strides and padding are integers,
+    or variables known when the function is made, as parts of a fixed shape are. Raises TypeMismatch for others,
+    ShapeError, and NotImplementedError for padding of borders that are not ignored.
 
     >>> pool_2d([[1.0, 3.0], [2.0, 0.0]], (2, 2), ignore_border=True, mode="sum").eval()
     array([[6.]])
@@ -89,7 +90,7 @@ def _pooled(function: str, axes: int, input: Any, ws: Any, ignore_border: bool |
             mode: str) -> Variable:
     if ignore_border is None:
         warnings.warn(f"{function}: borders are not ignored unless ignore_border=True is given", stacklevel=3)
-    stride = None if stride is None else tuple(stride)
+    stride = None if stride is None else stride if isinstance(stride, Variable) else tuple(stride)
     pool = Pool(bool(ignore_border), mode, axes, function)
     return pool(input, ws, stride, (0,) * axes if pad is None else pad)
 
@@ -131,17 +132,26 @@ def _spread(values: Variable, window: Window, x: Variable) -> Variable:
 
 
 def _integers(function: str, name: str, given: Any, count: int, least: int) -> tuple[int, ...]:
-    """So many integers that are known now and not below `least`."""
-    if isinstance(given, Constant):
-        given = given.data.tolist()
+    """So many integers not below `least`; variables whose values the sizes of arrays tell now, as constants do."""
+    if isinstance(given, Variable) and given.type.ndim == 1:
+        given = elements_of(given) or given
     values = tuple(given) if isinstance(given, (list, tuple, np.ndarray)) else (given,) * count
-    values = tuple(int(v.data) if isinstance(v, Constant) and not v.type.ndim else v for v in values)
+    values = tuple(_known(v) if isinstance(v, Variable) else v for v in values)
     whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
     if not whole or len(values) != count or any(v < least for v in values):
         raise complaint(ShapeError if whole else TypeMismatch,
                         f"{function}: {name} must be {count} integers, at least {least}, not {given!r}",
-                        fix="give numbers that are known when the function is made")
+                        fix="give numbers that are known when the function is made; the mean of a whole image is"
+                            " x.mean(axis=(-2, -1))")
     return tuple(map(int, values))
+
+
+def _known(value: Variable) -> Any:
+    """An integer scalar as the number that is known for it; itself if none is."""
+    if value.type.ndim or value.type.dtype not in INTEGERS:
+        return value
+    value = settled(value)
+    return int(value.data) if isinstance(value, Constant) else value
 
 
 @dataclass(frozen=True)
