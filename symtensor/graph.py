@@ -26,6 +26,11 @@ def inputs(variable_list: Iterable[Variable], blockers: Container[Variable] | No
     """The variables without an owner that expressions are computed from, constants and shared ones among them.
 
     The walk ends at `blockers`.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> inputs([T.exp(x) + x])
+    [x]
     """
     return [v for v in leaves(list(variable_list), blockers or ()) if v.owner is None]
 
@@ -64,7 +69,13 @@ def io_toposort(i: Iterable[Variable], o: Iterable[Variable]) -> list[Apply]:
 
 
 def ops(o: Iterable[Variable], blockers: Iterable[Variable] = ()) -> list[Apply]:
-    """The applications that compute expressions, each after those it needs. The walk ends at `blockers`."""
+    """The applications that compute expressions, each after those it needs. The walk ends at `blockers`.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> ops([T.exp(x) + x])
+    [exp(x), add(exp(x), x)]
+    """
     return applications(list(o), set(blockers))
 
 
@@ -112,6 +123,11 @@ def is_same_graph(var1: Variable, var2: Variable, givens: Mapping[Variable, Vari
     """Whether two expressions are the same: the same ops of the same variables, `givens` replaced in both.
 
     Raises GraphError if a replacement is no variable.
+
+    >>> import symtensor.tensor as T
+    >>> x, y = T.dscalars("x", "y")
+    >>> is_same_graph(x + 1, y + 1), is_same_graph(x + 1, y + 1, {y: x})
+    (False, True)
     """
     replaced = dict(givens or {})
     for old, new in replaced.items():

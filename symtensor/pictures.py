@@ -38,7 +38,12 @@ _TEXT = ("dot", "gv")
 
 
 def dot_text(outputs: Sequence[Variable]) -> str:
-    """Expressions in Graphviz's language: boxes are values, ellipses applications, numbers say which argument it is."""
+    """Expressions in Graphviz's language: boxes are values, ellipses applications, numbers say which argument it is.
+
+    >>> import symtensor.tensor as T
+    >>> len(dot_text([T.dscalar("x") + 1]).splitlines())
+    9
+    """
     return "\n".join(["digraph {", *(f"  {line}" for line in _lines(outputs)), "}"])
 
 

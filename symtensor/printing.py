@@ -55,7 +55,13 @@ def debugprint(obj: Any, depth: int = -1, print_type: bool = False, file: TextIO
 
 
 def expressions(obj: Any) -> Sequence[Variable]:
-    """The expressions that an object stands for."""
+    """The expressions that an object stands for.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> expressions([x, [x + 1]])
+    [x, (x + 1.0)]
+    """
     if isinstance(obj, Variable):
         return [obj]
     if isinstance(obj, Apply):

@@ -62,7 +62,12 @@ class TypedListType:
 
 
 class TypedListVariable(Structured):
-    """A list of tensors of the type `ttype`: its elements and the shapes of its tensors."""
+    """A list of tensors of the type `ttype`: its elements and the shapes of its tensors.
+
+    >>> x = make_list([as_variable([1.0, 2.0])])
+    >>> x.append([3.0]).data.eval()
+    array([1., 2., 3.])
+    """
 
     def __init__(self, ttype: TensorType, data: Variable, shapes: Variable, name: str | None = None) -> None:
         self.ttype, self.data, self.shapes, self.name = ttype, data, shapes, name

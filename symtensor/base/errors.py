@@ -101,7 +101,11 @@ class NotSupported(SymtensorError, NotImplementedError):
 
 
 class GradientError(GraphError):
-    """A derivative that does not exist or was not asked for properly."""
+    """A derivative that does not exist or was not asked for properly.
+
+    >>> issubclass(GradientError, ValueError)
+    True
+    """
 
 
 class DisconnectedInputError(GradientError):

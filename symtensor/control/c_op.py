@@ -66,6 +66,11 @@ class COp(Op):
     the inputs; a type in `otypes` whose sizes are all fixed needs none. `pull(inputs, outputs, gradients)`, if given,
     gives the gradients of the inputs (None is zero). Raises TypeMismatch for what has no code in C, and CompileError
     with the compiler's message, when a function is made, for text that is not C.
+
+    >>> scalar = TensorType("float64", ())
+    >>> text = "int triple(const double *x, double *y) { *y = 3 * *x; return 0; }"
+    >>> COp(text, "triple", (scalar,), (scalar,)).function
+    'triple'
     """
 
     code: str

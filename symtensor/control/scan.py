@@ -37,7 +37,12 @@ Updates = dict[SharedVariable, Variable]
 
 
 class until:
-    """What a step returns after its results to say when the loop ends: after the first step where it holds."""
+    """What a step returns after its results to say when the loop ends: after the first step where it holds.
+
+    >>> powers, _ = scan(lambda p: (p * 2, until(p > 4)), outputs_info=as_variable(1.0), n_steps=100)
+    >>> powers.eval()
+    array([ 2.,  4.,  8., 16.])
+    """
 
     def __init__(self, condition: Any) -> None:
         self.condition = as_variable(condition)
@@ -66,6 +71,10 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
     or as few as they can. With `strict`, fn may use only what it is given.
     `mode`, `name`, `profile` and `allow_gc` are accepted for Theano's sake. One result is returned alone unless
     `return_list`. Raises TypeMismatch, ShapeError, GraphError, MissingInputError.
+
+    >>> sums, _ = scan(lambda v, total: total + v, as_variable([1.0, 2.0, 3.0]), as_variable(0.0))
+    >>> sums.eval()
+    array([1., 3., 6.])
     """
     n_steps = None if n_steps is None else _number(n_steps)
     if isinstance(n_steps, Constant) and n_steps.data < 0:

@@ -22,7 +22,12 @@ __all__ = ["foldl", "foldr", "map", "reduce", "scan_checkpoints"]
 
 def map(fn: Callable[..., Any], sequences: Any, non_sequences: Any = None, truncate_gradient: int = -1,
         go_backwards: bool = False, mode: Any = None, name: str | None = None) -> tuple[Any, Updates]:
-    """`fn` of each row of the sequences, stacked, and updates; no step depends on another. Raises as `scan` does."""
+    """`fn` of each row of the sequences, stacked, and updates; no step depends on another. Raises as `scan` does.
+
+    >>> import symtensor.tensor as T
+    >>> map(lambda v: v * v, T.constant([1.0, 2.0]))[0].eval()
+    array([1., 4.])
+    """
     return scan(fn, sequences, None, non_sequences, truncate_gradient=truncate_gradient, go_backwards=go_backwards)
 
 
@@ -32,6 +37,10 @@ def reduce(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequen
     """What `fn` gives in the last step, each step being given what the one before gave, and updates.
 
     `save_every` and `save_bytes` say what derivatives keep, as for `scan`. Raises as `scan` does.
+
+    >>> import symtensor.tensor as T
+    >>> reduce(lambda v, total: total + v, T.constant([1.0, 2.0]), T.constant(0.0))[0].eval()
+    array(3.)
     """
     outputs, updates = scan(fn, sequences, outputs_info, non_sequences, go_backwards=go_backwards,
                             save_every=as_blocks(save_every, save_bytes, last=True))
@@ -42,13 +51,23 @@ def reduce(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequen
 
 def foldl(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any = None, mode: Any = None,
           name: str | None = None, save_every: Any = None, save_bytes: Any = None) -> tuple[Any, Updates]:
-    """`reduce` from the first row to the last. Raises as `scan` does."""
+    """`reduce` from the first row to the last. Raises as `scan` does.
+
+    >>> import symtensor.tensor as T
+    >>> foldl(lambda v, total: total * 10 + v, T.constant([1.0, 2.0]), T.constant(0.0))[0].eval()
+    array(12.)
+    """
     return reduce(fn, sequences, outputs_info, non_sequences, save_every=save_every, save_bytes=save_bytes)
 
 
 def foldr(fn: Callable[..., Any], sequences: Any, outputs_info: Any, non_sequences: Any = None, mode: Any = None,
           name: str | None = None, save_every: Any = None, save_bytes: Any = None) -> tuple[Any, Updates]:
-    """`reduce` from the last row to the first. Raises as `scan` does."""
+    """`reduce` from the last row to the first. Raises as `scan` does.
+
+    >>> import symtensor.tensor as T
+    >>> foldr(lambda v, total: total * 10 + v, T.constant([1.0, 2.0]), T.constant(0.0))[0].eval()
+    array(21.)
+    """
     return reduce(fn, sequences, outputs_info, non_sequences, go_backwards=True, save_every=save_every,
                   save_bytes=save_bytes)
 

@@ -50,7 +50,12 @@ class Tag:
 
 
 class Variable:
-    """A value in a graph: `type`, `owner` and `index` (which output of it), `name`, `tag`, `lines`."""
+    """A value in a graph: `type`, `owner` and `index` (which output of it), `name`, `tag`, `lines`.
+
+    >>> x = Variable(TensorType("float64", (None, 3)), name="x")
+    >>> x, x.type, x.owner
+    (x, TensorType(float64, (x.0, 3)), None)
+    """
 
     if TYPE_CHECKING:  # the ops layer puts operators and methods here, see `extend_variables`
         def __add__(self, other: Any) -> Variable: ...
@@ -133,7 +138,11 @@ class Placeholder(Variable):
 
 
 class Constant(Variable):
-    """A variable whose value is known: `data`, a read-only array."""
+    """A variable whose value is known: `data`, a read-only array.
+
+    >>> Constant([1, 2]).data
+    array([1, 2])
+    """
 
     def __init__(self, data: Any, name: str | None = None) -> None:
         array = np.array(data, copy=True, order="C")
@@ -206,7 +215,13 @@ class Unknown:
 
 
 class Apply:
-    """An op applied to inputs: the node that computes its outputs."""
+    """An op applied to inputs: the node that computes its outputs.
+
+    >>> x = Variable(TensorType("float64", ()), name="x")
+    >>> from symtensor.ops import scalar
+    >>> scalar.exp(x).owner.inputs
+    (x,)
+    """
 
     __slots__ = ("op", "inputs", "outputs", "lines", "equations", "__weakref__")
 
@@ -291,6 +306,12 @@ class Op:
 
     Methods to give: `infer`, `evaluate`, `pullback`; `pushforward` only where transposing the
     pullback would be wasteful. `__call__` takes what users write, `make` takes variables as they are.
+
+    >>> class Twice(Op):
+    ...     def infer(self, x): return x.type
+    ...     def evaluate(self, x): return x + x
+    >>> Twice()(Constant(3.0)).type
+    TensorType(float64, ())
     """
 
     commutative: ClassVar[bool] = False

@@ -18,7 +18,11 @@ __all__ = ["LoadFromDisk"]
 
 
 class LoadFromDisk(Op):
-    """The array in a file of NumPy's format, read each time it is computed."""
+    """The array in a file of NumPy's format, read each time it is computed.
+
+    >>> LoadFromDisk("weights.npy", TensorType("int64", ())).ttype
+    TensorType(int64, ())
+    """
 
     path: str
     ttype: TensorType

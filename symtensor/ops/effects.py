@@ -37,6 +37,10 @@ class Assert(Op):
     """`Assert(message)(x, *conditions)` is x; an error with this message if one of the scalar conditions is false.
 
     Checked when x is computed, in the kernel that computes it. Raises TypeMismatch for a condition that is no scalar.
+
+    >>> x = as_variable([1.0, 2.0])
+    >>> Assert("must be positive")(x, x[0] > 0).eval()
+    array([1., 2.])
     """
 
     message: str = "a condition does not hold"
@@ -123,7 +127,11 @@ class Print(Op):
 
 
 class Raise(Op):
-    """`Raise(message, exception)(x, ...)` has the type of x, and raises the exception when it is computed."""
+    """`Raise(message, exception)(x, ...)` has the type of x, and raises the exception when it is computed.
+
+    >>> Raise("not yet")(as_variable(1.0)).type
+    TensorType(float64, ())
+    """
 
     msg: str = ""
     exc: type[BaseException] = NotImplementedError

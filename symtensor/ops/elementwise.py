@@ -21,16 +21,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, reduce
+from itertools import product
 from pickle import PicklingError
 from typing import Any
 
 import numpy as np
 
 from symtensor.base.config import config
-from symtensor.base.errors import GraphError, TypeMismatch
+from symtensor.base.errors import GraphError, SymtensorError, TypeMismatch
 from symtensor.ir import text
 from symtensor.ir.formula import Piece
 from symtensor.ir.graph import applications
+from symtensor.ir.interpret import evaluate
 from symtensor.ir.node import Constant, Op, Variable, equal_sizes
 from symtensor.ops.convert import together
 from symtensor.types import dtype as dtypes
@@ -143,7 +145,8 @@ class Elementwise(Op):
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
-        return self.definition.doc
+        doc = self.definition.doc
+        return doc if not doc or ">>>" in doc else f"{doc}\n\n{_example(self)}"
 
     def prepare(self, *arguments: Any) -> Sequence[Variable]:
         definition = self.definition
@@ -272,6 +275,20 @@ class Elementwise(Op):
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _example(op: Elementwise) -> str:
+    """An application to the first of some numbers at which the op is finite, as it would be typed, and its value."""
+    chosen = [(True,)] * (op.definition.kind == "switch")
+    for numbers in product(*[*chosen, (0.5, 2.0, 6), (2.0, 0.5, 3), (3.0,)][:op.definition.arity]):
+        try:
+            with np.errstate(all="ignore"):
+                (value,) = evaluate([op(*numbers)], {})
+        except SymtensorError:
+            continue
+        if np.isfinite(value):
+            return f">>> {op.name}({', '.join(map(str, numbers))}).eval()\n{value!r}"
+    return ""
 
 
 def _find(name: str, module: str) -> Elementwise:

@@ -70,6 +70,12 @@ def as_op(itypes: Sequence[TensorType] | TensorType, otypes: Sequence[TensorType
 
     `infer_shape(shapes)` gives the output shapes from the input shapes; without it they are known only
     once the function has run.
+
+    >>> @as_op(TensorType("float64", ()), TensorType("float64", ()))
+    ... def doubled(x):
+    ...     return np.asarray(2 * x)
+    >>> doubled(3.0).eval()
+    array(6.)
     """
     def wrap(function: Callable[..., Any]) -> PythonFunction:
         inputs = (itypes,) if isinstance(itypes, TensorType) else tuple(itypes)

@@ -48,6 +48,12 @@ class In:
     With `update`, an expression, each call gives the kept value anew: the input is state of the function. `implicit`
     inputs cannot be given in a call. `strict` refuses any conversion; `allow_downcast` permits those that lose range
     or digits. `mutable` and `borrow` permit what is never done: arrays of callers are not written to.
+
+    >>> from symtensor.runtime.function import function
+    >>> x, y = TensorType("float64", ())("x"), TensorType("float64", ())("y")
+    >>> f = function([x, In(y, value=10.0)], x * y)
+    >>> f(2.0), f(2.0, y=3.0)
+    (array(20.), array(6.))
     """
 
     def __init__(self, variable: Variable, name: str | None = None, value: Any = MISSING,
@@ -90,7 +96,13 @@ class In:
 
 
 class Out:
-    """An output; with `borrow` its array may be overwritten by the next call."""
+    """An output; with `borrow` its array may be overwritten by the next call.
+
+    >>> from symtensor.runtime.function import function
+    >>> x = TensorType("float64", ())("x")
+    >>> function([x], Out(x * 2, borrow=True))(4.0)
+    array(8.)
+    """
 
     def __init__(self, variable: Any, borrow: bool = False) -> None:
         self.variable = variable

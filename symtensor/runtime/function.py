@@ -53,6 +53,11 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     after the call. `givens`: pairs (variable, replacement). `mode`: the name of a level of optimisation.
     `device`: where it runs, "cpu", "cuda", "cuda1" or the name of a context, by default that of the option `device`.
     Raises GraphError and its kinds (MissingInputError, UnusedInputError), TypeMismatch, ShapeError.
+
+    >>> import symtensor.tensor as T
+    >>> x, y = T.dscalars("x", "y")
+    >>> function([x, y], {"sum": x + y, "product": x * y})(2, 3)
+    {'product': array(6.), 'sum': array(5.)}
     """
     updates, givens = flattened_pairs(updates), flattened_pairs(givens)
     if is_structured(inputs, outputs):

@@ -201,6 +201,12 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
     pattern) or `shape` (sizes and names, None for any) says so. `target` is the device it is on, "cpu" or the name of a
     device or context; by default that of the option `device`. Raises TypeMismatch when the value is not an array of a
     tensor dtype, DeviceError for a device that is not there.
+
+    >>> import symtensor as st
+    >>> total = shared(0.0, name="total")
+    >>> add = st.function([], updates=[(total, total + 2)])
+    >>> add(), add(), total.get_value()
+    (None, None, array(4.))
     """
     if isinstance(value, Variable):
         raise TypeMismatch(f"the value of a shared variable must be an array, not the expression {value!r}",

@@ -21,7 +21,11 @@ __all__ = ["MRG_RandomStreams"]
 
 
 class MRG_RandomStreams(Streams):
-    """Makes streams by what is drawn; `nstreams` and further keywords are accepted for Theano's sake."""
+    """Makes streams by what is drawn; `nstreams` and further keywords are accepted for Theano's sake.
+
+    >>> MRG_RandomStreams(1).uniform((3,), dtype="float32").type
+    TensorType(float32, (3,))
+    """
 
     def __init__(self, seed: int = 12345) -> None:
         super().__init__(seed)

@@ -18,6 +18,7 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, together
+from symtensor.ops.elementwise import Elementwise
 from symtensor.ops.elementwise import cast as cast_dense
 from symtensor.ops.index import gather, join, scatter
 from symtensor.ops.ordering import Search
@@ -73,6 +74,9 @@ def add(x: Any, y: Any) -> Any:
     """The sum: of two sparse matrices sparse, in the format of the first; of a sparse and a dense one dense.
 
     Raises TypeMismatch if none is sparse.
+
+    >>> add(csr_from_dense([[1.0, 0.0]]), [[2.0, 3.0]]).eval()
+    array([[3., 3.]])
     """
     x, y = _meeting("add", x, y)
     if is_sparse(x) and is_sparse(y):
@@ -96,13 +100,21 @@ def _meeting(function: str, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def neg(x: Any) -> SparseVariable:
-    """The negative."""
+    """The negative.
+
+    >>> neg(csr_from_dense([[1.0, 0.0]])).eval().data
+    array([-1.])
+    """
     x, = check_sparse("neg", x)
     return x.with_data(-x.data)
 
 
 def sub(x: Any, y: Any) -> Any:
-    """The difference; as `add`."""
+    """The difference; as `add`.
+
+    >>> sub(csr_from_dense([[1.0, 0.0]]), [[0.5, 0.5]]).eval()
+    array([[ 0.5, -0.5]])
+    """
     x, y = _meeting("sub", x, y)
     return add(x, neg(y) if is_sparse(y) else -y)
 
@@ -111,6 +123,9 @@ def mul(x: Any, y: Any) -> SparseVariable:
     """The product element by element, which is sparse if one of them is: by a sparse or dense matrix, row or number.
 
     Raises TypeMismatch if none is sparse.
+
+    >>> mul(csr_from_dense([[1.0, 0.0]]), 5.0).eval().data
+    array([5.])
     """
     x, y = _meeting("mul", x, y)
     if is_sparse(x) and is_sparse(y):
@@ -162,18 +177,31 @@ add_s_s, add_s_d, mul_s_s, mul_s_d = add, add, mul, mul
 
 
 def mul_s_v(x: Any, y: Any) -> SparseVariable:
-    """Each row of a sparse matrix times a vector, element by element."""
+    """Each row of a sparse matrix times a vector, element by element.
+
+    >>> mul_s_v(csr_from_dense([[1.0, 0.0]]), [5.0, 6.0]).eval().data
+    array([5.])
+    """
     return mul(x, y)
 
 
 def add_s_s_data(x: Any, y: Any) -> SparseVariable:
-    """The sum of two sparse matrices with elements at the same places, which is not checked but for their number."""
+    """The sum of two sparse matrices with elements at the same places, which is not checked but for their number.
+
+    >>> x = csr_from_dense([[1.0, 0.0]])
+    >>> add_s_s_data(x, x).eval().data
+    array([2.])
+    """
     x, y = check_sparse("add_s_s_data", x, y)
     return x.with_data(x.data + y.data)
 
 
 def structured_add_s_v(x: Any, y: Any) -> SparseVariable:
-    """A vector added to each row of a sparse matrix, where there are elements."""
+    """A vector added to each row of a sparse matrix, where there are elements.
+
+    >>> structured_add_s_v(csr_from_dense([[7.0, 0.0]]), [1.0, 1.0]).eval().data
+    array([8.])
+    """
     x, = check_sparse("structured_add_s_v", x)
     return x.with_data(x.data + _at_elements(x, y))
 
@@ -189,7 +217,11 @@ def row_scale(x: Any, s: Any) -> SparseVariable:
 
 
 def col_scale(x: Any, s: Any) -> SparseVariable:
-    """Each column of a sparse matrix times its element of a vector."""
+    """Each column of a sparse matrix times its element of a vector.
+
+    >>> col_scale(csr_from_dense([[1.0, 2.0]]), [10.0, 100.0]).eval().data
+    array([ 10., 200.])
+    """
     x, = check_sparse("col_scale", x)
     return x.with_data(x.data * _scale("col_scale", x, s, 1))
 
@@ -220,13 +252,21 @@ def sp_sum(x: Any, axis: int | None = None, sparse_grad: bool = False) -> Variab
 
 
 def sp_ones_like(x: Any) -> SparseVariable:
-    """Ones where a sparse matrix has elements."""
+    """Ones where a sparse matrix has elements.
+
+    >>> sp_ones_like(csr_from_dense([[7.0, 0.0]])).eval().data
+    array([1.])
+    """
     x, = check_sparse("sp_ones_like", x)
     return x.with_data(ones_like(x.data))
 
 
 def sp_zeros_like(x: Any) -> SparseVariable:
-    """A sparse matrix of the same shape without any elements."""
+    """A sparse matrix of the same shape without any elements.
+
+    >>> sp_zeros_like(csr_from_dense([[7.0, 0.0]])).eval().nnz
+    0
+    """
     x, = check_sparse("sp_zeros_like", x)
     return SparseVariable(x.format, x.data[:0], x.indices[:0], zeros_like(x.starts), x.minor)  # type: ignore[index]
 
@@ -272,7 +312,9 @@ def _comparison(compare: Callable[..., Variable], of_zeros: bool) -> Callable[[A
 
     compared.__name__ = compared.__qualname__ = compare.name  # type: ignore[attr-defined]
     compared.__doc__ = (f"A sparse matrix of uint8 with ones where `{compare.name}` holds,"  # type: ignore[attr-defined]
-                        " of two matrices of which one is sparse.")
+                        " of two matrices of which one is sparse.\n\n"
+                        f"    >>> {compared.__name__}(csr_from_dense([[0.0, 1.0]]), [[1.0, 1.0]]).eval().dtype.name\n"
+                        "    'uint8'\n    ")
     return compared
 
 
@@ -293,7 +335,14 @@ def structured_monoid(function: Callable[..., Variable]) -> Callable[..., Sparse
         x = as_sparse_variable(x)
         return x.with_data(function(x.data, *more))
     applied.__name__ = applied.__qualname__ = getattr(function, "name", None) or function.__name__
-    applied.__doc__ = f"`{applied.__name__}` of the elements that a sparse matrix stores."
+    if isinstance(function, Elementwise):
+        home, more = "scalar", ", 2.0" * (function.definition.arity - 1)
+    else:
+        home, more = function.__module__.rpartition(".")[2], ""
+    written = f"{home}.{applied.__name__}".replace(".abs", ".abs_")
+    applied.__doc__ = (f"`{applied.__name__}` of the elements that a sparse matrix stores.\n\n"
+                       f"    >>> structured_monoid({written})(csr_from_dense([[0.0, 0.5]]){more}).eval().nnz\n"
+                       "    1\n    ")
     return applied
 
 

@@ -37,6 +37,10 @@ def dot(x: Any, y: Any) -> Any:
     """The matrix product: dense if one of them is dense, sparse if both are sparse. Raises TypeMismatch.
 
     The dense one may be a vector.
+
+    >>> from symtensor.sparse.structure import csr_from_dense
+    >>> dot(csr_from_dense([[1.0, 0.0]]), [[2.0], [3.0]]).eval()
+    array([[2.]])
     """
     x, y = as_sparse_or_tensor_variable(x), as_sparse_or_tensor_variable(y)
     if is_sparse(x) and is_sparse(y):
@@ -75,7 +79,12 @@ def _exactly(x: SparseVariable, y: Variable, dtype: str) -> Variable:
 
 
 def structured_dot(x: Any, y: Any) -> Any:
-    """`dot` of a sparse matrix and a dense one; the derivative by the sparse one is that by what it stores."""
+    """`dot` of a sparse matrix and a dense one; the derivative by the sparse one is that by what it stores.
+
+    >>> from symtensor.sparse.structure import csr_from_dense
+    >>> structured_dot(csr_from_dense([[1.0, 0.0]]), [[2.0], [3.0]]).eval()
+    array([[2.]])
+    """
     check_sparse("structured_dot", x if is_sparse(x) else y)
     return dot(x, y)
 
@@ -85,6 +94,10 @@ def true_dot(x: Any, y: Any, grad_preserves_dense: bool = True) -> SparseVariabl
 
     Each element (i, k) of x meets the elements (k, j) of y; what they make at one place is added up. Raises
     TypeMismatch.
+
+    >>> from symtensor.sparse.structure import csr_from_dense
+    >>> true_dot(csr_from_dense([[2.0]]), csr_from_dense([[3.0]])).eval().data
+    array([6.])
     """
     x, y = check_sparse("true_dot", x, y)
     left, right = as_format(x, "csr"), as_format(y, "csr")

@@ -12,7 +12,7 @@ Each call makes a stream: new numbers each time a function that uses it is calle
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
@@ -54,12 +54,17 @@ def Binomial(format: str, dtype: str) -> Callable[..., SparseVariable]:
     """
     if format not in FORMATS:
         raise TypeMismatch(f"Binomial: there is no sparse format {format!r}", fix='"csr" or "csc"')
-    return partial(_binomial, format, check_dtype(dtype))
+    dtype = check_dtype(dtype)
 
+    def binomial(n: Any, p: Any, shape: Any, srng: RandomStreams | None = None) -> SparseVariable:
+        """A sparse matrix of how many of `n` trials succeed with probability `p`, of a shape.
 
-def _binomial(format: str, dtype: str, n: Any, p: Any, shape: Any, srng: RandomStreams | None = None) -> SparseVariable:
-    drawn = (srng or _streams()).binomial(shape, n, p, ndim=2)
-    return as_format(csr_from_dense(cast(drawn, dtype)), format)
+        >>> csr_fbinomial(10, 1.0, (2, 3)).eval().sum()
+        np.float32(60.0)
+        """
+        drawn = (srng or _streams()).binomial(shape, n, p, ndim=2)
+        return as_format(csr_from_dense(cast(drawn, dtype)), format)
+    return binomial
 
 
 csr_fbinomial, csr_dbinomial = Binomial("csr", "float32"), Binomial("csr", "float64")

@@ -60,7 +60,11 @@ def getitem(x: SparseVariable, index: Any) -> Any:
 
 
 def get_item_2d(x: Any, index: Sequence[Any]) -> SparseVariable:
-    """`x[rows, columns]` for slices, or a slice and a position; sparse."""
+    """`x[rows, columns]` for slices, or a slice and a position; sparse.
+
+    >>> get_item_2d(csr_from_dense([[1.0, 2.0]]), (slice(None), slice(1, None))).eval().data
+    array([2.])
+    """
     x, = check_sparse("get_item_2d", x)
     places, sizes = list(coordinates(x)), list(x.sizes)
     kept: Variable | None = None
@@ -82,7 +86,11 @@ def get_item_2d(x: Any, index: Sequence[Any]) -> SparseVariable:
 
 
 def get_item_scalar(x: Any, index: Sequence[Any]) -> Variable:
-    """`x[row, column]`, a dense scalar. Raises IndexOutOfRange when computed."""
+    """`x[row, column]`, a dense scalar. Raises IndexOutOfRange when computed.
+
+    >>> get_item_scalar(csr_from_dense([[1.0, 2.0]]), (0, 1)).eval()
+    array(2.)
+    """
     x, = check_sparse("get_item_scalar", x)
     row, column = (Iota()(size)[entry] for size, entry in zip(x.sizes, index))  # type: ignore[index]
     rows, columns = coordinates(x)
@@ -131,12 +139,22 @@ def _stacked(function: str, blocks: Sequence[Any], axis: int, format: str | None
 
 
 def hstack(blocks: Sequence[Any], format: str | None = None, dtype: str | None = None) -> SparseVariable:
-    """Sparse matrices side by side, compressed by columns unless another format is named. Raises TypeMismatch."""
+    """Sparse matrices side by side, compressed by columns unless another format is named. Raises TypeMismatch.
+
+    >>> x = csr_from_dense([[1.0, 0.0]])
+    >>> hstack([x, x]).eval().toarray()
+    array([[1., 0., 1., 0.]])
+    """
     return _stacked("hstack", blocks, 1, format, dtype)
 
 
 def vstack(blocks: Sequence[Any], format: str | None = None, dtype: str | None = None) -> SparseVariable:
-    """Sparse matrices above each other, compressed by columns unless another format is named. Raises TypeMismatch."""
+    """Sparse matrices above each other, compressed by columns unless another format is named. Raises TypeMismatch.
+
+    >>> x = csr_from_dense([[1.0, 0.0]])
+    >>> vstack([x, x]).eval().shape
+    (2, 2)
+    """
     return _stacked("vstack", blocks, 0, format, dtype)
 
 

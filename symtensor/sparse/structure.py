@@ -49,38 +49,68 @@ def CSM(data: Any, indices: Any, indptr: Any, shape: Any, format: str = "csr") -
 
 
 def CSR(data: Any, indices: Any, indptr: Any, shape: Any) -> SparseVariable:
-    """A matrix compressed by rows; see `CSM`."""
+    """A matrix compressed by rows; see `CSM`.
+
+    >>> CSR([5.0], [1], [0, 0, 1], (2, 2)).eval().toarray()
+    array([[0., 0.],
+           [0., 5.]])
+    """
     return CSM(data, indices, indptr, shape, "csr")
 
 
 def CSC(data: Any, indices: Any, indptr: Any, shape: Any) -> SparseVariable:
-    """A matrix compressed by columns; see `CSM`."""
+    """A matrix compressed by columns; see `CSM`.
+
+    >>> CSC([5.0], [1], [0, 0, 1], (2, 2)).eval().toarray()
+    array([[0., 0.],
+           [0., 5.]])
+    """
     return CSM(data, indices, indptr, shape, "csc")
 
 
 def csm_properties(x: Any) -> tuple[Variable, Variable, Variable, Variable]:
-    """Elements, indices, starts and shape of a sparse matrix."""
+    """Elements, indices, starts and shape of a sparse matrix.
+
+    >>> csm_properties(csr_from_dense([[0.0, 5.0]]))[0].eval()
+    array([5.])
+    """
     x = as_sparse_variable(x)
     return x.data, x.indices, x.starts, x.shape
 
 
 def csm_data(x: Any) -> Variable:
-    """The elements of a sparse matrix, a vector."""
+    """The elements of a sparse matrix, a vector.
+
+    >>> csm_data(csr_from_dense([[0.0, 5.0]])).eval()
+    array([5.])
+    """
     return as_sparse_variable(x).data
 
 
 def csm_indices(x: Any) -> Variable:
-    """The place of each element in its row (column, for csc)."""
+    """The place of each element in its row (column, for csc).
+
+    >>> csm_indices(csr_from_dense([[0.0, 5.0]])).eval()
+    array([1], dtype=int32)
+    """
     return as_sparse_variable(x).indices
 
 
 def csm_indptr(x: Any) -> Variable:
-    """Where each row (column) begins among the elements, and at the end their number."""
+    """Where each row (column) begins among the elements, and at the end their number.
+
+    >>> csm_indptr(csr_from_dense([[0.0, 5.0]])).eval()
+    array([0, 1], dtype=int32)
+    """
     return as_sparse_variable(x).starts
 
 
 def csm_shape(x: Any) -> Variable:
-    """The shape, a vector."""
+    """The shape, a vector.
+
+    >>> csm_shape(csr_from_dense([[0.0, 5.0]])).eval()
+    array([1, 2])
+    """
     return as_sparse_variable(x).shape
 
 
@@ -95,13 +125,22 @@ def major_of(x: SparseVariable) -> Variable:
 
 
 def coordinates(x: SparseVariable) -> tuple[Variable, Variable]:
-    """The row and the column of each element, int64."""
+    """The row and the column of each element, int64.
+
+    >>> [v.eval().tolist() for v in coordinates(csr_from_dense([[0.0, 5.0]]))]
+    [[0], [1]]
+    """
     major, minor = major_of(x), cast_dense(x.indices, "int64")
     return (major, minor) if x.format == "csr" else (minor, major)
 
 
 def from_coordinates(format: str, rows: Variable, columns: Variable, data: Variable, shape: Any) -> SparseVariable:
-    """The sparse matrix with elements at the given places, sorted by them; those at one place stay apart."""
+    """The sparse matrix with elements at the given places, sorted by them; those at one place stay apart.
+
+    >>> places = as_variable([0]), as_variable([1])
+    >>> from_coordinates("csr", *places, as_variable([5.0]), (1, 2)).eval().toarray()
+    array([[0., 5.]])
+    """
     major, minor = (rows, columns) if format == "csr" else (columns, rows)
     count = as_variable(shape[0] if format == "csr" else shape[1])
     length = as_variable(shape[1] if format == "csr" else shape[0])
@@ -118,7 +157,12 @@ def _compressed(format: str, major: Variable, minor: Variable, data: Variable, c
 
 
 def merged(format: str, rows: Variable, columns: Variable, data: Variable, shape: Any) -> SparseVariable:
-    """The sparse matrix with elements at the given places, sorted by them; those at one place are added up."""
+    """The sparse matrix with elements at the given places, sorted by them; those at one place are added up.
+
+    >>> places = as_variable([0, 0]), as_variable([1, 1])
+    >>> merged("csr", *places, as_variable([5.0, 2.0]), (1, 2)).eval().toarray()
+    array([[0., 7.]])
+    """
     major, minor = (rows, columns) if format == "csr" else (columns, rows)
     count = as_variable(shape[0] if format == "csr" else shape[1])
     length = as_variable(shape[1] if format == "csr" else shape[0])
@@ -162,7 +206,11 @@ def csr_from_dense(x: Any) -> SparseVariable:
 
 
 def csc_from_dense(x: Any) -> SparseVariable:
-    """The elements of a dense matrix that are not zero, compressed by columns. Raises TypeMismatch."""
+    """The elements of a dense matrix that are not zero, compressed by columns. Raises TypeMismatch.
+
+    >>> csc_from_dense([[0.0, 5.0]]).eval().data
+    array([5.])
+    """
     return _from_dense(x, "csc")
 
 
@@ -172,13 +220,22 @@ def as_format(x: SparseVariable, format: str) -> SparseVariable:
 
 
 def cast(x: Any, dtype: str) -> SparseVariable:
-    """A sparse matrix with elements of another dtype."""
+    """A sparse matrix with elements of another dtype.
+
+    >>> cast(csr_from_dense([[0.0, 5.0]]), "float32").type
+    SparseType(csr, float32)
+    """
     x = as_sparse_variable(x)
     return x.with_data(cast_dense(x.data, dtype))
 
 
 def transpose(x: Any) -> SparseVariable:
-    """The transpose: the same parts, in the other format."""
+    """The transpose: the same parts, in the other format.
+
+    >>> transpose(csr_from_dense([[0.0, 5.0]])).eval().toarray()
+    array([[0.],
+           [5.]])
+    """
     return as_sparse_variable(x).T
 
 
@@ -203,7 +260,11 @@ def remove0(x: Any) -> SparseVariable:
 
 
 def clean(x: Any) -> SparseVariable:
-    """A sparse matrix sorted, and without the elements that are zero."""
+    """A sparse matrix sorted, and without the elements that are zero.
+
+    >>> clean(CSR([0.0, 2.0], [0, 1], [0, 2], (1, 2))).eval().nnz
+    1
+    """
     return ensure_sorted_indices(remove0(x))
 
 

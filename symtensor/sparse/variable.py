@@ -68,7 +68,12 @@ class SparseType:
 
 
 class SparseVariable(Structured):
-    """A sparse matrix: its format and its four parts."""
+    """A sparse matrix: its format and its four parts.
+
+    >>> x = csr_matrix("x")
+    >>> (x + x).format, x.T.format, x.ndim
+    ('csr', 'csc', 2)
+    """
 
     __array_priority__ = 1001
     __array_ufunc__ = None
@@ -179,7 +184,12 @@ class SparseVariable(Structured):
 
 
 class SparseConstant(SparseVariable):
-    """A sparse matrix whose value is known."""
+    """A sparse matrix whose value is known.
+
+    >>> import scipy.sparse
+    >>> SparseConstant(scipy.sparse.eye(2, format="csr")).value.nnz
+    2
+    """
 
     def __init__(self, value: Any, name: str | None = None) -> None:
         value = _compressed(value)
@@ -190,7 +200,12 @@ class SparseConstant(SparseVariable):
 
 
 class SparseSharedVariable(SparseVariable):
-    """A sparse matrix that lives between calls; its parts are shared variables."""
+    """A sparse matrix that lives between calls; its parts are shared variables.
+
+    >>> import scipy.sparse
+    >>> SparseSharedVariable(scipy.sparse.eye(2, format="csr")).get_value().nnz
+    2
+    """
 
     def __init__(self, value: Any, name: str | None = None) -> None:
         value = _compressed(value)
@@ -226,7 +241,11 @@ def _compressed(value: Any) -> Any:
 
 
 def is_sparse(x: Any) -> bool:
-    """Whether `x` is a sparse variable or a scipy.sparse matrix."""
+    """Whether `x` is a sparse variable or a scipy.sparse matrix.
+
+    >>> is_sparse(csr_matrix("x")), is_sparse([1.0])
+    (True, False)
+    """
     return isinstance(x, SparseVariable) or hasattr(x, "tocsr")
 
 
@@ -248,12 +267,21 @@ as_sparse = as_sparse_variable
 
 
 def as_sparse_or_tensor_variable(x: Any, name: str | None = None) -> Any:
-    """`x` as a variable, sparse if it is sparse."""
+    """`x` as a variable, sparse if it is sparse.
+
+    >>> as_sparse_or_tensor_variable([1.0, 2.0]).ndim
+    1
+    """
     return as_sparse_variable(x, name) if is_sparse(x) else as_variable(x, name)
 
 
 def constant(x: Any, name: str | None = None) -> SparseConstant:
-    """A sparse constant from a scipy.sparse matrix. Raises TypeMismatch."""
+    """A sparse constant from a scipy.sparse matrix. Raises TypeMismatch.
+
+    >>> import scipy.sparse
+    >>> constant(scipy.sparse.eye(2, format="csc")).format
+    'csc'
+    """
     return SparseConstant(x, name)
 
 
@@ -279,12 +307,20 @@ def matrix(format: str, name: str | None = None, dtype: str | None = None) -> Sp
 
 
 def csr_matrix(name: str | None = None, dtype: str | None = None) -> SparseVariable:
-    """A variable for matrices compressed by rows; dtype floatX unless given."""
+    """A variable for matrices compressed by rows; dtype floatX unless given.
+
+    >>> csr_matrix("x", dtype="float32").type
+    SparseType(csr, float32)
+    """
     return matrix("csr", name, dtype)
 
 
 def csc_matrix(name: str | None = None, dtype: str | None = None) -> SparseVariable:
-    """A variable for matrices compressed by columns; dtype floatX unless given."""
+    """A variable for matrices compressed by columns; dtype floatX unless given.
+
+    >>> csc_matrix("x").type
+    SparseType(csc, float64)
+    """
     return matrix("csc", name, dtype)
 
 

@@ -81,7 +81,11 @@ def fft(inp: Any, norm: str | None = None) -> Variable:
 
 
 def ifft(inp: Any, norm: str | None = None) -> Variable:
-    """Complex numbers from their spectrum, given and returned as pairs: (m, ..., n, 2); `norm` as for `irfft`."""
+    """Complex numbers from their spectrum, given and returned as pairs: (m, ..., n, 2); `norm` as for `irfft`.
+
+    >>> ifft([[[3.0, 0.0], [1.0, 0.0]]]).eval()[..., 0]
+    array([[2., 1.]])
+    """
     return _of_pairs("ifft", inp, norm, back=True)
 
 

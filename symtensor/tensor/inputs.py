@@ -56,16 +56,22 @@ def _constructor(kind: str, pattern: tuple[int | None, ...]) -> Callable[..., Va
 
     construct.__name__ = construct.__qualname__ = kind
     construct.__doc__ = (f"A new input variable with {len(pattern)} axes; dtype `config.floatX` unless given.\n\n"
-                         "    `shape` may fix or name sizes. Raises TypeMismatch, ShapeError.\n    ")
+                         "    `shape` may fix or name sizes. Raises TypeMismatch, ShapeError.\n\n"
+                         f"    >>> {kind}('x', dtype='float32').type\n"
+                         f"    {TensorType('float32', pattern)('x').type}\n    ")
     return construct
 
 
-def _several(make: Callable[..., Variable]) -> Callable[..., Any]:
+def _several(name: str, make: Callable[..., Variable]) -> Callable[..., Any]:
     """Theano's plural of a constructor: a variable for each name or letter of a name, or as many as a number says."""
     def make_several(*names: Any) -> Any:
         if len(names) == 1:
             names = (None,) * names[0] if isinstance(names[0], int) else tuple(names[0])
         return [make(name) for name in names]
+
+    plural = make_several.__name__ = make_several.__qualname__ = _plural(name)
+    make_several.__doc__ = (f"`{name}` for each name, or letter of one name; or as many as a number says.\n\n"
+                            f"    >>> {plural}('x', 'y'), len({plural}(3))\n    ([x, y], 3)\n    ")
     return make_several
 
 
@@ -77,7 +83,7 @@ def _plural(kind: str) -> str:
 _made: dict[str, Any] = {kind: _constructor(kind, pattern) for kind, pattern in PATTERNS.items()}
 _made |= {letter + kind: TensorType(dtype, pattern)
           for kind, pattern in PATTERNS.items() for letter, dtype in LETTERS.items()}
-_made |= {_plural(name): _several(make) for name, make in _made.items()}
+_made |= {_plural(name): _several(name, make) for name, make in _made.items()}
 globals().update(_made)
 
 __all__ = ["tensor", "TensorType", *_made]

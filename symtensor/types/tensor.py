@@ -70,6 +70,9 @@ class TensorType:
 
     `shape` has one entry for each axis: an int, a name, None for any size; or Theano's
     broadcast pattern, where True is size 1 and False any size.
+
+    >>> TensorType("float32", ("n", 3)), TensorType("int64")("i").type.ndim
+    (TensorType(float32, (n, 3)), 0)
     """
 
     __slots__ = ("dtype", "shape")
