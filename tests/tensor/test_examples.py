@@ -18,7 +18,7 @@ MODULES = ["symtensor", "symtensor.gradient", "symtensor.graph", "symtensor.prin
            *(f"symtensor.tensor.{module.name}" for module in iter_modules(T.__path__)),
            *(f"symtensor.tensor.nnet.{module.name}" for module in iter_modules(T.nnet.__path__)),
            *(f"symtensor.tensor.signal.{module.name}" for module in iter_modules(T.signal.__path__))]
-INNER = ("abstract_conv", "conv_shapes", "convolution", "unshared")
+INNER = ("abstract_conv", "arguments", "conv_shapes", "convolution", "unshared")
 """Modules that the vocabulary is made from: of these, what `symtensor.tensor.nnet` and its like make public counts."""
 EXCUSED = {"ExternalCOp": "needs a file of C; COp shows the same"}
 
