@@ -16,18 +16,22 @@ None of them scales. Each is the derivative of another, up to weights:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Op, Variable, at_most, describe, equal_sizes
+from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
+from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Fourier", "RealFourier", "RealFourierBack"]
@@ -60,6 +64,20 @@ def _weighted(half: Variable, length: Variable, inside: float) -> Variable:
     return half * expand_dims(weight, [1])  # type: ignore[no-any-return]
 
 
+_KINDS = ("forward", "back", "real forward", "real back")
+"""In the order of csrc/fourier.c."""
+
+
+def _call(kind: str, x: Variable, batch: Size, axes: Sequence[Size]) -> RoutineCall | None:
+    """The routine of the runtime, for up to three axes."""
+    if len(axes) > 3:
+        return None
+    places = math.prod(axes, start=1)
+    return RoutineCall("fourier", [x], [batch, *[1] * (3 - len(axes)), *axes], [_KINDS.index(kind)],
+                       work=batch * places * 32, failure="there is no memory for a Fourier transform",
+                       fix="transform fewer rows at once")
+
+
 class RealFourier(Op):
     """Half of the spectrum of real numbers; the other half follows from it."""
 
@@ -77,6 +95,10 @@ class RealFourier(Op):
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         length = dimension(x, x.type.ndim - 1)
         return RealFourierBack().make(_weighted(dy, length, 0.5), length)[0]
+
+    def routine(self, x: Variable, y: Variable) -> RoutineCall | None:
+        """Of the runtime."""
+        return _call("real forward", x, x.type.shape[0], x.type.shape[1:])
 
     def __repr__(self) -> str:
         return "real_fourier"
@@ -104,6 +126,10 @@ class RealFourierBack(Op):
     def pullback(self, half: Variable, length: Variable, x: Variable, dx: Variable) -> Any:
         return _weighted(RealFourier()(dx), length, 2.0), None
 
+    def routine(self, half: Variable, length: Variable, x: Variable) -> RoutineCall | None:
+        """Of the runtime."""
+        return _call("real back", half, x.type.shape[0], x.type.shape[1:])
+
     def __repr__(self) -> str:
         return "real_fourier_back"
 
@@ -127,6 +153,10 @@ class Fourier(Op):
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         return Fourier(not self.back)(dy)
+
+    def routine(self, x: Variable, y: Variable) -> RoutineCall | None:
+        """Of the runtime."""
+        return _call("back" if self.back else "forward", x, x.type.shape[0], x.type.shape[1:-1])
 
     def __repr__(self) -> str:
         return "fourier_back" if self.back else "fourier"

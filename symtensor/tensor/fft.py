@@ -1,4 +1,6 @@
-"""Fourier transforms under Theano's names: of a batch, over all axes but the first; complex numbers are pairs.
+"""Fourier transforms under Theano's names: of a batch, over all axes but the first.
+
+Complex numbers are pairs of real ones along a last axis of size 2, as in Theano, or of a complex dtype.
 
 >>> x = [[1.0, 0.0, -1.0, 0.0]]
 >>> rfft(x).eval()[0].tolist()
@@ -20,7 +22,9 @@ from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
 from symtensor.ops.scalar import sqrt
 from symtensor.ops.size import dimension
 from symtensor.tensor.arguments import product
-from symtensor.types.dtype import DISCRETE
+from symtensor.tensor.complex_parts import complex, imag, real
+from symtensor.tensor.manipulation import stack
+from symtensor.types.dtype import COMPLEX, DISCRETE
 
 __all__ = ["fft", "ifft", "irfft", "rfft"]
 
@@ -72,8 +76,12 @@ def irfft(inp: Any, norm: str | None = None, is_odd: bool = False) -> Variable:
 
 
 def fft(inp: Any, norm: str | None = None) -> Variable:
-    """The spectrum of complex numbers, given and returned as pairs: (m, ..., n, 2); `norm` as for `rfft`.
+    """The spectrum of complex numbers: (m, ..., n) of a complex dtype, or as pairs (m, ..., n, 2).
 
+    It is given as the numbers are; `norm` as for `rfft`. Raises TypeMismatch, ShapeError.
+
+    >>> fft([[1.0, 1j]]).eval()
+    array([[1.+1.j, 1.-1.j]])
     >>> fft([[[1.0, 0.0], [0.0, 1.0]]]).eval().tolist()
     [[[1.0, 1.0], [1.0, -1.0]]]
     """
@@ -81,7 +89,7 @@ def fft(inp: Any, norm: str | None = None) -> Variable:
 
 
 def ifft(inp: Any, norm: str | None = None) -> Variable:
-    """Complex numbers from their spectrum, given and returned as pairs: (m, ..., n, 2); `norm` as for `irfft`.
+    """Complex numbers from their spectrum, of a complex dtype or as pairs; `norm` as for `irfft`, the rest as `fft`.
 
     >>> ifft([[[3.0, 0.0], [1.0, 0.0]]]).eval()[..., 0]
     array([[2., 1.]])
@@ -91,4 +99,7 @@ def ifft(inp: Any, norm: str | None = None) -> Variable:
 
 def _of_pairs(function: str, inp: Any, norm: str | None, back: bool) -> Variable:
     inp = _prepared(function, inp, norm)
+    if inp.type.dtype in COMPLEX:
+        made = _of_pairs(function, stack([real(inp), imag(inp)], axis=-1), norm, back)
+        return complex(made[..., 0], made[..., 1])  # type: ignore[index]
     return _scaled(Fourier(back)(inp), [dimension(inp, axis) for axis in range(1, inp.type.ndim - 1)], norm, back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 from typing import Any
 
 import numpy as np
@@ -88,3 +89,62 @@ def test_half_of_a_spectrum_is_not_empty() -> None:
     with pytest.raises(ShapeError, match="half of the spectrum has one place at least"):
         f(np.zeros((3, 0, 2)))
     assert f(np.zeros((3, 1, 2))).shape == (3, 0)
+
+
+LENGTHS = [1, 2, 3, 4, 5, 8, 12, 15, 16, 31, 37, 60, 74, 97, 128, 169, 210, 331, 1009, 1024, 2000, 4099, 10007]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [1, 3, 20])
+def test_every_kind_of_length(dtype: str, rows: int) -> None:
+    """Powers, products of small factors, primes small and large; rows alone, and side by side."""
+    z, x = T.tensor("complex64" if dtype == "float32" else "complex128", (None, None)), T.tensor(dtype, (None, None))
+    f = st.function([z, x], [fft.fft(z), fft.ifft(z, "no_norm"), fft.rfft(x)])
+    eps = np.finfo(dtype).eps
+    for length in LENGTHS:
+        parts = RNG.normal(size=(2, rows, length)).astype(dtype)
+        numbers = parts[0] + 1j * parts[1]
+        wanted = [np.fft.fft(numbers), np.fft.ifft(numbers, norm="forward"), pairs(np.fft.rfft(parts[0]))]
+        for own, other in zip(f(numbers, parts[0]), wanted):
+            assert np.linalg.norm(own - other) <= 8 * eps * np.linalg.norm(other), length
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 74), (3, 74, 5), (1, 3, 4, 10), (2, 7, 1, 9)])
+def test_several_axes(shape: tuple[int, ...]) -> None:
+    z = RNG.normal(size=shape) + 1j * RNG.normal(size=shape)
+    axes = range(1, len(shape))
+    np.testing.assert_allclose(fft.fft(z).eval(), np.fft.fftn(z, axes=axes), rtol=1e-11, atol=1e-11)
+    half = fft.rfft(z.real).eval()
+    np.testing.assert_allclose(half, pairs(np.fft.rfftn(z.real, axes=axes)), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(fft.irfft(half, is_odd=bool(shape[-1] % 2)).eval(), z.real, rtol=1e-11, atol=1e-11)
+
+
+def test_more_axes_than_the_routine_has() -> None:
+    z = RNG.normal(size=(2, 2, 3, 2, 3)) + 0j
+    np.testing.assert_allclose(fft.ifft(fft.fft(z)).eval(), z, atol=1e-14)
+
+
+def test_between_spectra_nothing_leaves_the_program() -> None:
+    """Complex numbers to their spectrum, changed there, and back: kernels and routines, and no call of Python."""
+    z, w = T.zmatrix("z"), T.zvector("w")
+    filtered = fft.ifft(T.exp(1j * T.angle(w)) * fft.fft(z) + T.conj(w))
+    f = st.function([z, w], [filtered, st.grad(abs(filtered).sum(), z)])
+    assert {type(one).__name__ for one in f.program.instructions} == {"Launch", "Routine"}
+    a, b = RNG.normal(size=(2, 3, 12)) @ np.eye(12) + 1j * RNG.normal(size=(2, 3, 12))
+    found, slope = f(a, b[0])
+    np.testing.assert_allclose(found, np.fft.ifft(np.exp(1j * np.angle(b[0])) * np.fft.fft(a) + b[0].conj()))
+    assert found.flags.c_contiguous and slope.flags.c_contiguous and slope.dtype == "complex128"
+
+
+def test_derivatives_by_complex_numbers() -> None:
+    z = RNG.normal(size=(2, 5)) + 1j * RNG.normal(size=(2, 5))
+    verify_grad(lambda z: fft.fft(z) * T.conj(fft.ifft(z, "ortho")), [z])
+
+
+def test_transforms_in_several_threads_agree() -> None:
+    x = T.zmatrix("x")
+    f = st.function([x], fft.fft(x))
+    numbers = RNG.normal(size=(600, 1000)) + 0j
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(f, [numbers, numbers])
+    assert np.array_equal(first, second) and np.array_equal(first, f(numbers))
