@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from symtensor.codegen.dialect import Dialect
 from symtensor.codegen.sizes import SizeText
@@ -49,7 +50,17 @@ from symtensor.lower.kernel import (
 from symtensor.lower.schedule import Schedule
 from symtensor.types.dim import Size, Symbol
 
-__all__ = ["ScalarPrinter"]
+__all__ = ["ScalarPrinter", "Staged"]
+
+
+class Staged(Protocol):
+    """What a loop reads and writes by way of something else than its buffers."""
+
+    def name_of(self, value: Value) -> str | None:
+        """What a value is called that needs no statement of its own."""
+
+    def put(self, store: Store) -> str | None:
+        """What is said in the place of a store."""
 
 
 class ScalarPrinter:
@@ -70,6 +81,7 @@ class ScalarPrinter:
         self.lines: list[str] = []
         self.together: Symbol | None = None  # the counter of the loop whose rounds are done several at once
         self.limits = False  # whether `everywhere` is used
+        self.staged: Staged | None = None  # what is read before the innermost loop and written after it
         self._varying_values: dict[tuple[Value, Symbol], bool] = {}
         self._depth = 1
         self._defined = 0
@@ -165,8 +177,9 @@ class ScalarPrinter:
         """Store values that are named."""
         for store in stores:
             place, value = f"b{store.slot}[{self.size(store.offset)}]", self.names[store.value]
+            put = self.staged.put(store) if self.staged is not None else None
             added = self.dialect.added(place, store.value.dtype, value) if store.accumulate else None
-            self.emit(added or f"{place} = {value};")
+            self.emit(put or added or f"{place} = {value};")
 
     def _statement(self, value: Value) -> None:
         if isinstance(value, Literal):
@@ -174,6 +187,10 @@ class ScalarPrinter:
             return
         if isinstance(value, (Result, Carried)):
             return  # named where its reduction finishes, or its round begins
+        staged = self.staged.name_of(value) if self.staged is not None else None
+        if staged is not None:
+            self.names[value] = staged
+            return
         name = f"v{self.schedule.number_of[value]}"
         self.emit(f"const {self._type(value)} {name} = {self._expression(value)};")
         self.names[value] = name

@@ -1,5 +1,7 @@
 """float16 in generated code: kept in 16 bits, computed in float32 (docs/decisions/060)."""
 
+import platform
+
 import numpy as np
 import pytest
 
@@ -164,3 +166,37 @@ def test_elements_move_and_are_put():
     for found, other in zip(st.function([x, y, i], outputs)(a, b, where), wanted):
         assert found.dtype == "float16"
         np.testing.assert_array_equal(found, other)
+
+
+@pytest.mark.parametrize("flags", ["", "-mno-avx512f", "-mno-avx512f -mno-f16c"])
+def test_runs_of_every_length(flags):
+    """Converted by instructions of 16, of 8, and by none; in maps, rows and columns; what is left over one by one."""
+    if flags and platform.machine() != "x86_64":
+        pytest.skip("flags of gcc for x86")
+    x, y = half(2, "x"), half(2, "y")
+    outputs = [x * y + 1, (x * y).sum(axis=1), (x + y).sum(axis=0), x[:, ::-1] * y, T.concatenate([x, y], axis=1)]
+    with st.config.change(cflags=flags):
+        f = st.function([x, y], outputs)
+        rng = np.random.default_rng(0)
+        for columns in (1, 7, 8, 15, 16, 17, 255, 256, 257, 600):
+            a, b = rng.integers(-8, 9, size=(2, 5, columns)).astype("float16") / 8  # sums are exact
+            wanted = [a * b + 1, (a * b).astype("float32").sum(axis=1), (a + b).sum(axis=0), a[:, ::-1] * b,
+                      np.concatenate([a, b], axis=1)]
+            for found, other in zip(f(a, b), wanted):
+                np.testing.assert_array_equal(found, other.astype("float16"))
+
+
+def test_what_is_updated_in_place_is_read_before():
+    p = st.shared(np.arange(1000, dtype="float16"), name="p")
+    step = st.function([], updates=[(p, p - p * 0.5)])
+    step()
+    np.testing.assert_array_equal(p.get_value(), np.arange(1000, dtype="float16") / 2)
+
+
+def test_copies_are_not_converted():
+    """Bits of a NaN stay as they are where elements only move."""
+    x, y = half(name="x"), half(name="y")
+    f = st.function([x, y], T.concatenate([x, y]))
+    assert "widen" not in f.kernels[0].text
+    values = np.array([0x7e01, 0xfe55, 0x3c00], "uint16").view("float16")
+    np.testing.assert_array_equal(f(values, values[:1]).view("uint16"), [0x7e01, 0xfe55, 0x3c00, 0x7e01])

@@ -89,8 +89,7 @@ class _Columns:
             blocks.enter_context(printer.block(loop))
             for other in others:
                 blocks.enter_context(printer.block(printer.loop(other)))
-            blocks.enter_context(simd(printer, self.form.across, "for (long c = 0; c < columns; ++c)"))
-            printer.emit(f"const long {printer.counters[self.form.across.symbol]} = first + c;")
+            blocks.enter_context(simd(printer, self.form.across, "0", "columns", base="first"))
             if together == 1:
                 self._point()
             for number in range(together if together > 1 else 0):

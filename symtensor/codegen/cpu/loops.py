@@ -4,7 +4,7 @@
 >>> from symtensor.lower.kernel import Kernel
 >>> loop = Loop.make("i", 10)
 >>> printer = ScalarPrinter(Kernel("nothing", [loop], [], [], [], []), C)
->>> with simd(printer, loop, printer.loop(loop), ["reduction(+:a0)"]):
+>>> with simd(printer, loop, clauses=["reduction(+:a0)"]):
 ...     printer.emit("a0 += 1;")
 >>> print(*printer.lines, sep="\\n")
   #pragma omp simd reduction(+:a0)
@@ -16,8 +16,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+from symtensor.codegen.cpu.runs import Runs, has_runs
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.kernel import Loop
 
@@ -25,9 +26,21 @@ __all__ = ["simd"]
 
 
 @contextmanager
-def simd(printer: ScalarPrinter, loop: Loop, head: str, clauses: Sequence[str] = ()) -> Iterator[None]:
-    """A loop that opens with `head`, and whose rounds are done several at once."""
+def simd(printer: ScalarPrinter, loop: Loop, first: str = "0", stop: str | None = None, clauses: Sequence[str] = (),
+         base: str = "") -> Iterator[None]:
+    """A loop whose rounds are done several at once: all, or those from `first` up to `stop`.
+
+    With a `base` its variable is `c`, counted from there.
+    """
+    counter, stop = printer.counters[loop.symbol], stop or printer.size(loop.extent)
+    name = "c" if base else counter
     status = ["reduction(|:status)"] if printer.fails else []
-    printer.emit(" ".join(["#pragma omp simd", *status, *clauses]))
-    with printer.block(head, loop.symbol):
+    with ExitStack() as blocks:
+        if has_runs(printer.kernel, loop):
+            blocks.enter_context(Runs(printer, loop, name, base).around(first, stop))
+            first, stop = "run", "limit"
+        printer.emit(" ".join(["#pragma omp simd", *status, *clauses]))
+        blocks.enter_context(printer.block(f"for (long {name} = {first}; {name} < {stop}; ++{name})", loop.symbol))
+        if base:
+            printer.emit(f"const long {counter} = {base} + c;")
         yield

@@ -77,7 +77,7 @@ def _runs(printer: ScalarPrinter, points: Sequence[Loop], between: Sequence[Loop
         for loop in between:
             blocks.enter_context(printer.block(printer.loop(loop)))
         if points:
-            blocks.enter_context(simd(printer, points[-1], printer.loop(points[-1], "first", "last")))
+            blocks.enter_context(simd(printer, points[-1], "first", "last"))
         yield
 
 

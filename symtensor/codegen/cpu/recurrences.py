@@ -41,12 +41,11 @@ def print_recurrence(printer: ScalarPrinter, form: Sequential) -> Size:
     if not form.points:
         return _print_one(printer, form)
     *outer, inner = form.points
-    most, counter = _side_by_side(printer.kernel, inner), printer.counters[inner.symbol]
+    most = _side_by_side(printer.kernel, inner)
 
     @contextmanager
     def points() -> Iterator[None]:
-        with simd(printer, inner, "for (long c = 0; c < points; ++c)"):
-            printer.emit(f"const long {counter} = first + c;")
+        with simd(printer, inner, "0", "points", base="first"):
             yield
 
     rounds = Rounds(printer, form.steps, most, points)

@@ -88,7 +88,7 @@ class _Rows:
             if partial:
                 self._partial_sums(stage, partial)
             else:
-                self._pass(stage, partial, self.printer.loop(self.form.reduced[-1]))
+                self._pass(stage, partial, "0", self.printer.size(self.form.reduced[-1].extent))
         for number in stage.reductions:
             self._finish(number)
 
@@ -116,18 +116,19 @@ class _Rows:
             emit(f"const long stop = {extent} - part < {PART} ? {extent} : part + {PART};")
             for number in partial:
                 emit(f"{self.dialect.types[self.reductions[number].value.dtype]} p{number} = 0;")
-            self._pass(stage, partial, self.printer.loop(inner, "part", "stop"))
+            self._pass(stage, partial, "part", "stop")
             for number in partial:
                 emit(f"a{number} += p{number};")
 
-    def _pass(self, stage: Stage, partial: list[int], loop: str) -> None:
-        """The innermost loop: all that happens at a point."""
+    def _pass(self, stage: Stage, partial: list[int], first: str, stop: str) -> None:
+        """The innermost loop, from `first` to `stop`: all that happens at a point."""
+        inner = self.form.reduced[-1]
         accumulators = {number: f"{'p' if number in partial else 'a'}{number}" for number in stage.reductions}
         if any(self.reductions[number].kind.startswith("arg") for number in stage.reductions):
-            rounds = self.printer.block(loop)
+            rounds = self.printer.block(self.printer.loop(inner, first, stop))
         else:
             clauses = [clause for item in accumulators.items() for clause in self._clauses(*item)]
-            rounds = simd(self.printer, self.form.reduced[-1], loop, clauses)
+            rounds = simd(self.printer, inner, first, stop, clauses)
         with rounds:
             self._load_kept(stage.number)
             self.printer.define([self.reductions[number].value for number in stage.reductions]

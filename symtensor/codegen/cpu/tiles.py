@@ -41,7 +41,7 @@ def print_tiles(printer: ScalarPrinter, form: Map, together: Tiled) -> Size:
         printer.emit(f"const long rest = tile < tiles ? tiles * {TILE} - base : last;")
         with printer.block("for (int part = 0; part < 2; ++part)"):
             printer.emit("const long from = part ? rest : first, to = part ? last : whole;")
-            with simd(printer, inner, printer.loop(inner, "from", "to")):
+            with simd(printer, inner, "from", "to"):
                 printer.body(printer.kernel.stores)
         with printer.block():
             _whole_tiles(printer.beside(together.kernel), together)
@@ -69,5 +69,5 @@ def _whole_tiles(printer: ScalarPrinter, together: Tiled) -> None:
     """Tiles `tile` to `tiles`."""
     printer.values_at(0)
     with (printer.block(printer.loop(together.tile, "tile", "tiles")),
-          simd(printer, together.lane, printer.loop(together.lane))):
+          simd(printer, together.lane)):
         printer.body(together.kernel.stores)

@@ -4,9 +4,12 @@ int broadcast(void *const *buffers, const long *sizes, long begin, long end, voi
   int status = 0;
   const long first = begin * 64, stop = end * 64;
   const long last = s0 < stop ? s0 : stop;
-  #pragma omp simd
-  for (long i0 = first; i0 < last; ++i0) {
-    b0[i0] = narrow_float16(0.0f);
+  for (long run = first; run < last; run += 256) {
+    const long limit = last - run < 256 ? last : run + 256;
+    #pragma omp simd
+    for (long i0 = run; i0 < limit; ++i0) {
+      b0[i0] = narrow_float16(0.0f);
+    }
   }
   return status;
 }
@@ -72,118 +75,116 @@ int exp_mul_add_lt_cast_sum(void *const *buffers, const long *sizes, long begin,
       for (long c = 0; c < columns; ++c) part0[c] = 0;
       long i2 = rows;
       for (; i2 + 4 <= stop; i2 += 4) {
-        #pragma omp simd
-        for (long c = 0; c < columns; ++c) {
-          const long i1 = first + c;
-          {
-            const float16 v1 = b0[(i1 + s0 * i2 + s7 * i0 + s6 * i0)];
-            const float v2 = wide_float16(v1);
-            const float v3 = exp_float32(v2);
-            const float v4 = (v3 * v2);
-            const float v5 = (v4 + 1.0f);
-            const float16 v6 = narrow_float16(v5);
-            const float v7 = wide_float16(v6);
-            const _Bool v8 = (v2 < v7);
-            const long v9 = v8 ? 1 : 0;
-            const float16 v10 = b1[(i1 + s0 * i2 + s7 * i0 + s6 * i0)];
-            const float v11 = wide_float16(v10);
-            const float v12 = (v11 * v2);
-            const float v13 = (v12 * v3);
-            const float v14 = (v11 * v3);
-            const float v15 = (v14 + v13);
-            const float16 v16 = narrow_float16(v15);
-            part0[c] = part0[c] + v9;
-            b1[(i1 + s0 * i2 + s7 * i0 + s6 * i0)] = v6;
-            b2[(i1 + s0 * i2 + s7 * i0 + s6 * i0)] = v16;
+        for (long run = 0; run < columns; run += 256) {
+          const long limit = columns - run < 256 ? columns : run + 256;
+          float w0[256], w1[256], w2[256], w3[256], w4[256], w5[256], w6[256], w7[256], n0[256], n1[256], n2[256], n3[256], n4[256], n5[256], n6[256], n7[256];
+          widen_float16(w0, &b0[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w1, &b1[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w2, &b0[((first + run) + s0 * (i2 + 1) + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w3, &b1[((first + run) + s0 * (i2 + 1) + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w4, &b0[((first + run) + s0 * (i2 + 2) + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w5, &b1[((first + run) + s0 * (i2 + 2) + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w6, &b0[((first + run) + s0 * (i2 + 3) + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w7, &b1[((first + run) + s0 * (i2 + 3) + s7 * i0 + s6 * i0)], limit - run);
+          #pragma omp simd
+          for (long c = run; c < limit; ++c) {
+            const long i1 = first + c;
+            {
+              const float v3 = exp_float32(w0[c - run]);
+              const float v4 = (v3 * w0[c - run]);
+              const float v5 = (v4 + 1.0f);
+              const float v7 = wide_float16(narrow_float16(v5));
+              const _Bool v8 = (w0[c - run] < v7);
+              const long v9 = v8 ? 1 : 0;
+              const float v12 = (w1[c - run] * w0[c - run]);
+              const float v13 = (v12 * v3);
+              const float v14 = (w1[c - run] * v3);
+              const float v15 = (v14 + v13);
+              part0[c] = part0[c] + v9;
+              n0[c - run] = v5;
+              n1[c - run] = v15;
+            }
+            {
+              const float v3 = exp_float32(w2[c - run]);
+              const float v4 = (v3 * w2[c - run]);
+              const float v5 = (v4 + 1.0f);
+              const float v7 = wide_float16(narrow_float16(v5));
+              const _Bool v8 = (w2[c - run] < v7);
+              const long v9 = v8 ? 1 : 0;
+              const float v12 = (w3[c - run] * w2[c - run]);
+              const float v13 = (v12 * v3);
+              const float v14 = (w3[c - run] * v3);
+              const float v15 = (v14 + v13);
+              part0[c] = part0[c] + v9;
+              n2[c - run] = v5;
+              n3[c - run] = v15;
+            }
+            {
+              const float v3 = exp_float32(w4[c - run]);
+              const float v4 = (v3 * w4[c - run]);
+              const float v5 = (v4 + 1.0f);
+              const float v7 = wide_float16(narrow_float16(v5));
+              const _Bool v8 = (w4[c - run] < v7);
+              const long v9 = v8 ? 1 : 0;
+              const float v12 = (w5[c - run] * w4[c - run]);
+              const float v13 = (v12 * v3);
+              const float v14 = (w5[c - run] * v3);
+              const float v15 = (v14 + v13);
+              part0[c] = part0[c] + v9;
+              n4[c - run] = v5;
+              n5[c - run] = v15;
+            }
+            {
+              const float v3 = exp_float32(w6[c - run]);
+              const float v4 = (v3 * w6[c - run]);
+              const float v5 = (v4 + 1.0f);
+              const float v7 = wide_float16(narrow_float16(v5));
+              const _Bool v8 = (w6[c - run] < v7);
+              const long v9 = v8 ? 1 : 0;
+              const float v12 = (w7[c - run] * w6[c - run]);
+              const float v13 = (v12 * v3);
+              const float v14 = (w7[c - run] * v3);
+              const float v15 = (v14 + v13);
+              part0[c] = part0[c] + v9;
+              n6[c - run] = v5;
+              n7[c - run] = v15;
+            }
           }
-          {
-            const float16 v1 = b0[(i1 + s0 * (i2 + 1) + s7 * i0 + s6 * i0)];
-            const float v2 = wide_float16(v1);
-            const float v3 = exp_float32(v2);
-            const float v4 = (v3 * v2);
-            const float v5 = (v4 + 1.0f);
-            const float16 v6 = narrow_float16(v5);
-            const float v7 = wide_float16(v6);
-            const _Bool v8 = (v2 < v7);
-            const long v9 = v8 ? 1 : 0;
-            const float16 v10 = b1[(i1 + s0 * (i2 + 1) + s7 * i0 + s6 * i0)];
-            const float v11 = wide_float16(v10);
-            const float v12 = (v11 * v2);
-            const float v13 = (v12 * v3);
-            const float v14 = (v11 * v3);
-            const float v15 = (v14 + v13);
-            const float16 v16 = narrow_float16(v15);
-            part0[c] = part0[c] + v9;
-            b1[(i1 + s0 * (i2 + 1) + s7 * i0 + s6 * i0)] = v6;
-            b2[(i1 + s0 * (i2 + 1) + s7 * i0 + s6 * i0)] = v16;
-          }
-          {
-            const float16 v1 = b0[(i1 + s0 * (i2 + 2) + s7 * i0 + s6 * i0)];
-            const float v2 = wide_float16(v1);
-            const float v3 = exp_float32(v2);
-            const float v4 = (v3 * v2);
-            const float v5 = (v4 + 1.0f);
-            const float16 v6 = narrow_float16(v5);
-            const float v7 = wide_float16(v6);
-            const _Bool v8 = (v2 < v7);
-            const long v9 = v8 ? 1 : 0;
-            const float16 v10 = b1[(i1 + s0 * (i2 + 2) + s7 * i0 + s6 * i0)];
-            const float v11 = wide_float16(v10);
-            const float v12 = (v11 * v2);
-            const float v13 = (v12 * v3);
-            const float v14 = (v11 * v3);
-            const float v15 = (v14 + v13);
-            const float16 v16 = narrow_float16(v15);
-            part0[c] = part0[c] + v9;
-            b1[(i1 + s0 * (i2 + 2) + s7 * i0 + s6 * i0)] = v6;
-            b2[(i1 + s0 * (i2 + 2) + s7 * i0 + s6 * i0)] = v16;
-          }
-          {
-            const float16 v1 = b0[(i1 + s0 * (i2 + 3) + s7 * i0 + s6 * i0)];
-            const float v2 = wide_float16(v1);
-            const float v3 = exp_float32(v2);
-            const float v4 = (v3 * v2);
-            const float v5 = (v4 + 1.0f);
-            const float16 v6 = narrow_float16(v5);
-            const float v7 = wide_float16(v6);
-            const _Bool v8 = (v2 < v7);
-            const long v9 = v8 ? 1 : 0;
-            const float16 v10 = b1[(i1 + s0 * (i2 + 3) + s7 * i0 + s6 * i0)];
-            const float v11 = wide_float16(v10);
-            const float v12 = (v11 * v2);
-            const float v13 = (v12 * v3);
-            const float v14 = (v11 * v3);
-            const float v15 = (v14 + v13);
-            const float16 v16 = narrow_float16(v15);
-            part0[c] = part0[c] + v9;
-            b1[(i1 + s0 * (i2 + 3) + s7 * i0 + s6 * i0)] = v6;
-            b2[(i1 + s0 * (i2 + 3) + s7 * i0 + s6 * i0)] = v16;
-          }
+          narrow_to_float16(&b1[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], n0, limit - run);
+          narrow_to_float16(&b2[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], n1, limit - run);
+          narrow_to_float16(&b1[((first + run) + s0 * (i2 + 1) + s7 * i0 + s6 * i0)], n2, limit - run);
+          narrow_to_float16(&b2[((first + run) + s0 * (i2 + 1) + s7 * i0 + s6 * i0)], n3, limit - run);
+          narrow_to_float16(&b1[((first + run) + s0 * (i2 + 2) + s7 * i0 + s6 * i0)], n4, limit - run);
+          narrow_to_float16(&b2[((first + run) + s0 * (i2 + 2) + s7 * i0 + s6 * i0)], n5, limit - run);
+          narrow_to_float16(&b1[((first + run) + s0 * (i2 + 3) + s7 * i0 + s6 * i0)], n6, limit - run);
+          narrow_to_float16(&b2[((first + run) + s0 * (i2 + 3) + s7 * i0 + s6 * i0)], n7, limit - run);
         }
       }
       for (; i2 < stop; ++i2) {
-        #pragma omp simd
-        for (long c = 0; c < columns; ++c) {
-          const long i1 = first + c;
-          const float16 v1 = b0[(i1 + s0 * i2 + s7 * i0 + s6 * i0)];
-          const float v2 = wide_float16(v1);
-          const float v3 = exp_float32(v2);
-          const float v4 = (v3 * v2);
-          const float v5 = (v4 + 1.0f);
-          const float16 v6 = narrow_float16(v5);
-          const float v7 = wide_float16(v6);
-          const _Bool v8 = (v2 < v7);
-          const long v9 = v8 ? 1 : 0;
-          const float16 v10 = b1[(i1 + s0 * i2 + s7 * i0 + s6 * i0)];
-          const float v11 = wide_float16(v10);
-          const float v12 = (v11 * v2);
-          const float v13 = (v12 * v3);
-          const float v14 = (v11 * v3);
-          const float v15 = (v14 + v13);
-          const float16 v16 = narrow_float16(v15);
-          part0[c] = part0[c] + v9;
-          b1[(i1 + s0 * i2 + s7 * i0 + s6 * i0)] = v6;
-          b2[(i1 + s0 * i2 + s7 * i0 + s6 * i0)] = v16;
+        for (long run = 0; run < columns; run += 256) {
+          const long limit = columns - run < 256 ? columns : run + 256;
+          float w0[256], w1[256], n0[256], n1[256];
+          widen_float16(w0, &b0[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], limit - run);
+          widen_float16(w1, &b1[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], limit - run);
+          #pragma omp simd
+          for (long c = run; c < limit; ++c) {
+            const long i1 = first + c;
+            const float v3 = exp_float32(w0[c - run]);
+            const float v4 = (v3 * w0[c - run]);
+            const float v5 = (v4 + 1.0f);
+            const float v7 = wide_float16(narrow_float16(v5));
+            const _Bool v8 = (w0[c - run] < v7);
+            const long v9 = v8 ? 1 : 0;
+            const float v12 = (w1[c - run] * w0[c - run]);
+            const float v13 = (v12 * v3);
+            const float v14 = (w1[c - run] * v3);
+            const float v15 = (v14 + v13);
+            part0[c] = part0[c] + v9;
+            n0[c - run] = v5;
+            n1[c - run] = v15;
+          }
+          narrow_to_float16(&b1[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], n0, limit - run);
+          narrow_to_float16(&b2[((first + run) + s0 * i2 + s7 * i0 + s6 * i0)], n1, limit - run);
         }
       }
       for (long c = 0; c < columns; ++c) total0[c] = total0[c] + part0[c];
