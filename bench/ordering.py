@@ -135,7 +135,8 @@ def in_jax(what: str, dtype: str) -> Call:
     ascending = jnp.sort(x.reshape(-1)[:SORTED])
     functions: dict[str, Call] = {
         "sort": lambda x, _: jnp.sort(x, _axis(what)), "argsort": lambda x, _: jnp.argsort(x, stable=True),
-        "topk": lambda x, _: jax.lax.top_k(x, FEW), "cumsum": lambda x, _: jnp.cumsum(x, _axis(what)),
+        "topk": lambda x, _: jax.lax.top_k(x, FEW),
+        "cumsum": lambda x, _: jnp.cumsum(x, _axis(what), None if dtype == "float32" else "int64"),
         "search": lambda x, _: jnp.searchsorted(ascending, x), "take": lambda x, places: x[places],
         "scatter": lambda x, places: jnp.zeros(PLACES, x.dtype).at[places].add(x)}
     compiled = jax.jit(functions[what.split()[0]])

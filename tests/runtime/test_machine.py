@@ -545,6 +545,29 @@ def test_routines_that_give_up_say_which_instruction(lapack: None) -> None:
         assert caught.value.args[:2] == ("kernel", 1)
 
 
+@pytest.mark.parametrize("name", ["sort", "argsort", "select", "cumulate", "search"])
+def test_rows_longer_than_their_buffers_are_refused(name: str) -> None:
+    """Or more of them, or with too little scratch; what fits is computed."""
+    flags = [] if name in ("sort", "argsort") else [0]
+    for more, scratch, fits in [((0, 0, 0), 10**5, True), ((1, 0, 0), 10**5, False), ((0, 1, 0), 10**5, False),
+                                ((0, 0, 1), 10**5, False), ((0, 0, 0), 0, name in ("cumulate", "search"))]:
+        plan = Plan()
+        x = plan.argument(1, "float32")
+        n, one, two = plan.dim(0), plan.size(1), plan.size(2)
+        outer, length, inner = [one, two][more[0]], plan.product([n, [one, two][more[1]]]), [one, two][more[2]]
+        out = plan.output([n], "float32" if name in ("sort", "cumulate") else "int64")
+        sizes = {"search": (length, plan.product([outer, n, inner])), "select": (outer, length, inner, n)}
+        inputs = [x, x] if name == "search" else [x]
+        plan.routine(name, inputs, [out], sizes.get(name, (outer, length, inner)), flags, scratch)
+        f = plan.function()
+        if fits:
+            np.testing.assert_array_equal(f(np.float32([1, 2, 3])), {"sort": [1, 2, 3], "cumulate": [1, 3, 6]}.get(
+                name, [0, 1, 2]))
+        else:
+            with pytest.raises(RuntimeError, match="more than its buffers hold"):
+                f(np.float32([1, 2, 3]))
+
+
 def test_too_little_scratch_is_refused(lapack: None) -> None:
     with pytest.raises(RuntimeError, match="more than its buffers hold"):
         solution("solve", (False, False), "float64", scratch=False)(np.ones((1, 2, 2)), np.ones((1, 2, 1)))
