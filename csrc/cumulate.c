@@ -1,5 +1,5 @@
-/* Running sums and products along an axis. Sizes outer, n, inner; with PRODUCT, products. Sums and products of floats
- * are kept in twice as many bits, up to 64. Threads divide the rows. */
+/* Running sums and products along an axis. Sizes outer, n, inner; with PRODUCT, products. Of integers they may have 64
+ * bits where these have fewer; of floats they are kept in twice as many bits, up to 64. Threads divide the rows. */
 #include "half.h"
 #include "order.h"
 
@@ -26,8 +26,8 @@ typedef struct {
 #define FLOAT_PAIR(x) ((float_pair){(float)(x).re, (float)(x).im})
 
 /* One row in order. */
-#define ROW(name, type, wide, first, combine, widen, narrow)                                             \
-    static void name##_row(const type *restrict x, int64_t n, type *restrict y)                          \
+#define ROW(name, type, result, wide, first, combine, widen, narrow)                                     \
+    static void name##_row(const type *restrict x, int64_t n, result *restrict y)                        \
     {                                                                                                    \
         wide total = first;                                                                              \
         for (int64_t i = 0; i < n; i++) {                                                                \
@@ -37,9 +37,9 @@ typedef struct {
     }
 
 /* Rows side by side. */
-#define SIDE_BY_SIDE(name, type, wide, first, combine, widen, narrow)                                    \
+#define SIDE_BY_SIDE(name, type, result, wide, first, combine, widen, narrow)                            \
     FOR_EACH_MACHINE static void name##_columns(const type *restrict x, int64_t n, int64_t inner, int count, \
-                                                type *restrict y)                                        \
+                                                result *restrict y)                                      \
     {                                                                                                    \
         wide totals[COLUMNS];                                                                            \
         for (int row = 0; row < count; row++)                                                            \
@@ -53,23 +53,28 @@ typedef struct {
 
 #define CUMULATE(...) ROW(__VA_ARGS__) SIDE_BY_SIDE(__VA_ARGS__)
 
-#define SUM_AND_PRODUCT(type, wide, narrow)                   \
-    CUMULATE(type##_sum, type, wide, 0, ADD, SAME, narrow)    \
-    CUMULATE(type##_product, type, wide, 1, MULTIPLY, SAME, narrow)
+#define SUM_AND_PRODUCT(name, type, result, wide, widen, narrow)              \
+    CUMULATE(name##_sum, type, result, wide, 0, ADD, widen, narrow)           \
+    CUMULATE(name##_product, type, result, wide, 1, MULTIPLY, widen, narrow)
 
-#define PAIRS(type, widen, narrow)                                                              \
-    CUMULATE(type##_sum, type, double_pair, ((double_pair){0, 0}), ADD_PAIRS, widen, narrow)    \
-    CUMULATE(type##_product, type, double_pair, ((double_pair){1, 0}), MULTIPLY_PAIRS, widen, narrow)
+#define PAIRS(type, widen, narrow)                                                                    \
+    CUMULATE(type##_sum, type, type, double_pair, ((double_pair){0, 0}), ADD_PAIRS, widen, narrow)    \
+    CUMULATE(type##_product, type, type, double_pair, ((double_pair){1, 0}), MULTIPLY_PAIRS, widen, narrow)
 
-SUM_AND_PRODUCT(uint8_t, uint32_t, (uint8_t))
-SUM_AND_PRODUCT(uint16_t, uint32_t, (uint16_t))
-SUM_AND_PRODUCT(uint32_t, uint32_t, SAME)
-SUM_AND_PRODUCT(uint64_t, uint64_t, SAME)
-CUMULATE(half_sum, uint16_t, float, 0, ADD, half_value, half_bits)
-CUMULATE(half_product, uint16_t, float, 1, MULTIPLY, half_value, half_bits)
-SIDE_BY_SIDE(float_sum, float, double, 0, ADD, SAME, (float))
-CUMULATE(float_product, float, double, 1, MULTIPLY, SAME, (float))
-SUM_AND_PRODUCT(double, double, SAME)
+SUM_AND_PRODUCT(uint8_t, uint8_t, uint8_t, uint32_t, SAME, (uint8_t))
+SUM_AND_PRODUCT(uint16_t, uint16_t, uint16_t, uint32_t, SAME, (uint16_t))
+SUM_AND_PRODUCT(uint32_t, uint32_t, uint32_t, uint32_t, SAME, SAME)
+SUM_AND_PRODUCT(uint64_t, uint64_t, uint64_t, uint64_t, SAME, SAME)
+SUM_AND_PRODUCT(wide_int8, int8_t, uint64_t, uint64_t, (uint64_t), SAME)
+SUM_AND_PRODUCT(wide_int16, int16_t, uint64_t, uint64_t, (uint64_t), SAME)
+SUM_AND_PRODUCT(wide_int32, int32_t, uint64_t, uint64_t, (uint64_t), SAME)
+SUM_AND_PRODUCT(wide_uint8, uint8_t, uint64_t, uint64_t, (uint64_t), SAME)
+SUM_AND_PRODUCT(wide_uint16, uint16_t, uint64_t, uint64_t, (uint64_t), SAME)
+SUM_AND_PRODUCT(wide_uint32, uint32_t, uint64_t, uint64_t, (uint64_t), SAME)
+SUM_AND_PRODUCT(half, uint16_t, uint16_t, float, half_value, half_bits)
+SIDE_BY_SIDE(float_sum, float, float, double, 0, ADD, SAME, (float))
+CUMULATE(float_product, float, float, double, 1, MULTIPLY, SAME, (float))
+SUM_AND_PRODUCT(double, double, double, double, SAME, SAME)
 PAIRS(float_pair, WIDE_PAIR, FLOAT_PAIR)
 PAIRS(double_pair, SAME, SAME)
 
@@ -108,16 +113,19 @@ typedef struct {
                          (void (*)(const void *, int64_t, int64_t, int, void *))name##_columns}
 #define OF(type) {FUNCTIONS(type##_sum), FUNCTIONS(type##_product)}
 
-static Functions functions_of(const Type *type, bool product)
+static Functions functions_of(const Type *type, const Type *result, bool product)
 {
     static const Functions whole[4][2] = {OF(uint8_t), OF(uint16_t), OF(uint32_t), OF(uint64_t)};
+    static const Functions widened[2][3][2] = {{OF(wide_uint8), OF(wide_uint16), OF(wide_uint32)},
+                                               {OF(wide_int8), OF(wide_int16), OF(wide_int32)}};
     static const Functions real[3][2] = {OF(half), OF(float), OF(double)};
     static const Functions pairs[2][2] = {OF(float_pair), OF(double_pair)};
+    int width = __builtin_ctz((unsigned)type->itemsize);
     if (type->kind == 'f')
-        return real[__builtin_ctz((unsigned)type->itemsize) - 1][product];
+        return real[width - 1][product];
     if (type->kind == 'c')
-        return pairs[type->itemsize == 16][product];
-    return whole[__builtin_ctz((unsigned)type->itemsize)][product];
+        return pairs[width - 3][product];
+    return type->itemsize < result->itemsize ? widened[type->kind == 'i'][width][product] : whole[width][product];
 }
 
 static int64_t groups_of(const int64_t *sizes)
@@ -130,12 +138,12 @@ static int cumulate(void *const *buffers, const int64_t *sizes, int64_t begin, i
     (void)scratch;
     const Arguments *arguments = buffers[0];
     int64_t n = sizes[1], inner = sizes[2], groups = groups_of(sizes);
-    const Type *type = arguments->types;
-    Functions functions = functions_of(type, arguments->flags[PRODUCT]);
+    const Type *types = arguments->types;
+    Functions functions = functions_of(&types[0], &types[1], arguments->flags[PRODUCT]);
     for (int64_t i = begin; i < end; i++) {
-        int64_t first = i % groups * COLUMNS, offset = (i / groups * n * inner + first) * type->itemsize;
-        const char *x = (const char *)arguments->buffers[0] + offset;
-        char *y = (char *)arguments->buffers[1] + offset;
+        int64_t first = i % groups * COLUMNS, offset = i / groups * n * inner + first;
+        const char *x = (const char *)arguments->buffers[0] + offset * types[0].itemsize;
+        char *y = (char *)arguments->buffers[1] + offset * types[1].itemsize;
         if (inner == 1)
             functions.row(x, n, y);
         else
@@ -159,13 +167,16 @@ static bool fits(const Arguments *arguments)
 {
     const int64_t *sizes = arguments->sizes;
     int64_t count = sizes[0] < 0 || sizes[2] < 0 ? -1 : multiply_saturating(sizes[0], sizes[2]);
-    const Type *type = arguments->types;
-    return matrices_fit(arguments->bytes[0], type, 1, count, sizes[1])
-        && matrices_fit(arguments->bytes[1], type, 1, count, sizes[1]);
+    const Type *types = arguments->types;
+    bool same = types[0].kind == types[1].kind && types[0].itemsize == types[1].itemsize;
+    bool widened = strchr("biu", types[0].kind) != NULL && strchr("iu", types[1].kind) != NULL
+                   && types[1].itemsize == 8;
+    return (same || widened) && matrices_fit(arguments->bytes[0], &types[0], 1, count, sizes[1])
+        && matrices_fit(arguments->bytes[1], &types[1], 1, count, sizes[1]);
 }
 
 static const enum LibraryFunction none[] = {NO_FUNCTION};
 
 const RoutineKind cumulate_kind = {
-    .name = "cumulate", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "iufc",
-    .any_width = true, .functions = none, .fits = fits, .run = run};
+    .name = "cumulate", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "biufc",
+    .any_width = true, .any_kind = true, .functions = none, .fits = fits, .run = run};

@@ -59,7 +59,7 @@ static bool is_taken(const RoutineKind *kind, int number, const Type *type, cons
     if (*own == NULL)
         *own = type;
     return strchr(kind->kinds, type->kind) != NULL && (kind->any_width || type->itemsize >= 4)
-        && type->kind == (*own)->kind && type->itemsize == (*own)->itemsize;
+        && (kind->any_kind || (type->kind == (*own)->kind && type->itemsize == (*own)->itemsize));
 }
 
 static int read_types(const Reader *reader, Routine *routine)

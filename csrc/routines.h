@@ -38,6 +38,7 @@ struct RoutineKind {
     int positions, long_positions; /* a bit for each buffer that holds int32 numbers, and int64 ones */
     const char *kinds;           /* NumPy's letters of the dtypes that the others may have */
     bool any_width;              /* and not only those of 32 bits and more */
+    bool any_kind;               /* and not only one for all of them: `fits` tells which go together */
     bool on_device;              /* of a library of a device: it queues work there */
     const enum LibraryFunction *functions; /* those it may call, ended by NO_FUNCTION */
     bool needs_them;             /* whether it does nothing without */

@@ -5,18 +5,7 @@
 
 constexpr int SCAN_BLOCK = 256, SCAN_EACH = 8, SCAN_TILE = SCAN_BLOCK * SCAN_EACH;
 
-/* In which type totals are kept: integers wrap around, as unsigned ones. */
-inline unsigned total_of(unsigned char x) { return x; }
-inline unsigned total_of(signed char x) { return (unsigned)x; }
-inline unsigned total_of(unsigned short x) { return x; }
-inline unsigned total_of(short x) { return (unsigned)x; }
-inline unsigned total_of(unsigned x) { return x; }
-inline unsigned total_of(int x) { return (unsigned)x; }
-inline unsigned long total_of(unsigned long x) { return x; }
-inline unsigned long total_of(long x) { return (unsigned long)x; }
-inline float total_of(float16 x) { return x; }
-inline double total_of(float x) { return x; }
-inline double total_of(double x) { return x; }
+/* Totals are kept in the type Wide; of integers it has no sign, since it wraps around. */
 
 struct Sum {
   template <class T> static T none() { return T(0); }
@@ -51,18 +40,19 @@ template <class Combine, class T> T before_in_block(T value, T &total, Combine c
 }
 
 /* Running totals of `count` elements at most SCAN_TILE, each thread's beside each other; what is before the next tile. */
-template <class Combine, class T, class Wide> Wide scan_tile(const T *x, T *y, long count, Wide before, Combine combine) {
+template <class Combine, class T, class Result, class Wide>
+Wide scan_tile(const T *x, Result *y, long count, Wide before, Combine combine) {
   Wide upto[SCAN_EACH], sum = Combine::template none<Wide>(), total;
   const int first = threadIdx.x * SCAN_EACH;
 #pragma unroll
   for (int i = 0; i < SCAN_EACH; ++i) {
-    if (first + i < count) sum = combine(sum, Wide(total_of(x[first + i])));
+    if (first + i < count) sum = combine(sum, Wide(x[first + i]));
     upto[i] = sum;
   }
   const Wide own = combine(before, before_in_block(sum, total, combine));
 #pragma unroll
   for (int i = 0; i < SCAN_EACH; ++i)
-    if (y && first + i < count) y[first + i] = T(combine(own, upto[i]));
+    if (y && first + i < count) y[first + i] = Result(combine(own, upto[i]));
   return combine(before, total);
 }
 
@@ -84,7 +74,8 @@ template <class Combine, class Wide> void scan_totals(Wide *totals, long n) {
 }
 
 /* The running totals of a block's tile. */
-template <class Combine, class T, class Wide> void scan_tiles(const T *x, const Wide *totals, T *y, long n) {
+template <class Combine, class T, class Result, class Wide>
+void scan_tiles(const T *x, const Wide *totals, Result *y, long n) {
   const long tiles = (n + SCAN_TILE - 1) / SCAN_TILE, row = blockIdx.x / tiles, tile = blockIdx.x % tiles;
   const long place = row * n + tile * SCAN_TILE;
   scan_tile(x + place, y + place, tile_count(n, tile), tile ? totals[blockIdx.x - 1] : Combine::template none<Wide>(),
@@ -108,7 +99,7 @@ void column_totals(const T *x, Wide *totals, long threads, long n, long inner, l
   if (at >= threads) return;
   const ColumnPart own(at, n, inner, step);
   Wide total = Combine::template none<Wide>();
-  for (long i = 0; i < own.count; ++i) total = Combine()(total, Wide(total_of(x[own.place + i * inner])));
+  for (long i = 0; i < own.count; ++i) total = Combine()(total, Wide(x[own.place + i * inner]));
   totals[at] = total;
 }
 
@@ -120,15 +111,15 @@ void scan_column_totals(Wide *totals, long threads, long parts, long inner) {
   for (long part = 0; part < parts; ++part) own[part * inner] = total = Combine()(total, own[part * inner]);
 }
 
-template <class Combine, class T, class Wide>
-void scan_columns(const T *x, const Wide *totals, T *y, long threads, long n, long inner, long step) {
+template <class Combine, class T, class Result, class Wide>
+void scan_columns(const T *x, const Wide *totals, Result *y, long threads, long n, long inner, long step) {
   const long at = blockIdx.x * (long)SCAN_BLOCK + threadIdx.x;
   if (at >= threads) return;
   const ColumnPart own(at, n, inner, step);
   Wide total = own.part ? totals[at - inner] : Combine::template none<Wide>();
   for (long i = 0; i < own.count; ++i) {
-    total = Combine()(total, Wide(total_of(x[own.place + i * inner])));
-    y[own.place + i * inner] = T(total);
+    total = Combine()(total, Wide(x[own.place + i * inner]));
+    y[own.place + i * inner] = Result(total);
   }
 }
 #endif

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -182,14 +182,19 @@ def needed(graph: Graph) -> list[Apply]:
     for node in reversed(graph.nodes()):
         if any(v in read for v in node.outputs):
             found.append(node)
-            read.update(node.op.reads(node.inputs) if has_code(node) else node.inputs)
+            read.update(node.op.reads(node.inputs) if has_code(node) else _given(node))
     return found[::-1]
 
 
 def whole_inputs(node: Apply) -> list[Variable]:
     """The variables in memory that a node without code is given."""
+    return list(map(reshaped_base, _given(node)))
+
+
+def _given(node: Apply) -> Sequence[Variable]:
+    """What a node without code is given; a routine may read what its inputs were made of."""
     call = node.op.library_call(node)
-    return list(map(reshaped_base, node.inputs if call is None else call.memory()))
+    return node.inputs if call is None else call.memory()
 
 
 class Accesses:

@@ -17,13 +17,13 @@ from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Op, Variable, at_most
 from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
-from symtensor.ops.elementwise import cast
+from symtensor.ops.elementwise import Cast, cast
 from symtensor.ops.index import Iota, gather, subtensor
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import COMPLEX, itemsize
+from symtensor.types.dtype import COMPLEX, DISCRETE, itemsize
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Argsort", "Cumulate", "Search", "Select", "Sort", "gather_along", "reversed_along"]
@@ -56,6 +56,14 @@ def _sort_call(name: str, x: Variable, axis: int, spare: int) -> RoutineCall:
 
 def _key_bytes(x: Variable) -> int:
     return max(itemsize(x.type.dtype), 4)
+
+
+def _not_widened(x: Variable) -> Variable:
+    """Integers, or bools, that have become integers of 64 bits; else `x`."""
+    node = x.owner
+    if node is None or not isinstance(node.op, Cast) or x.type.dtype not in ("int64", "uint64"):
+        return x
+    return node.inputs[0] if node.inputs[0].type.dtype in DISCRETE else x
 
 
 def reversed_along(x: Variable, axis: int) -> Variable:
@@ -97,8 +105,8 @@ class Cumulate(Op):
         return scalar.switch(first, self._from_the_end(dy * others), quotients)
 
     def routine(self, x: Variable, y: Variable) -> RoutineCall:
-        """Of the runtime."""
-        return RoutineCall("cumulate", [x], _rows(x, self.axis), [self.kind == "prod"],
+        """Of the runtime, which makes 64 bits of shorter integers itself."""
+        return RoutineCall("cumulate", [_not_widened(x)], _rows(x, self.axis), [self.kind == "prod"],
                            work=math.prod(x.type.shape, start=1))
 
     def _from_the_end(self, x: Variable) -> Variable:

@@ -11,6 +11,7 @@ import pytest
 from symtensor.ir.interpret import evaluate
 from symtensor.ops.contract import Gemm, MatMul, swap_last
 from symtensor.ops.convolution import Convolution
+from symtensor.ops.elementwise import cast
 from symtensor.ops.ordering import Argsort, Cumulate, Select, Sort
 from symtensor.testing.examples import examples_of
 from symtensor.testing.verify_grad import variables_for
@@ -75,6 +76,15 @@ def test_running_totals_of_long_rows(here, dtype, kind):
         op, inputs = Cumulate(kind, axis), variables_for([array])
         [found] = OnDevice(here, inputs, [op(*inputs)])(array)
         np.testing.assert_allclose(found, op.evaluate(array), 1e-6 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint32"])
+def test_running_totals_of_integers_that_are_widened(here, dtype):
+    for shape, axis in [((2500,), 0), ((100, 3), 0)]:
+        array = np.random.default_rng(3).integers(-99, 99, shape).astype(dtype)
+        [x] = variables_for([array])
+        [found] = OnDevice(here, [x], [Cumulate("sum", axis)(cast(x, "int64"))])(array)
+        np.testing.assert_array_equal(found, np.cumsum(array.astype("int64"), axis))
 
 
 def test_no_races_in_order_and_totals():

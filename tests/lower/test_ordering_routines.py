@@ -114,6 +114,18 @@ def test_running_totals(dtype: str, kind: str, threads: int) -> None:
             np.testing.assert_allclose(found, expected, 1e-12 if dtype == "complex128" else 3e-7, 1e-6)
 
 
+@pytest.mark.parametrize("dtype", dtypes.DISCRETE)
+def test_running_totals_of_integers_that_are_widened(dtype: str, threads: int) -> None:
+    for shape, axis in SHAPES:
+        x = any_bits(dtype, shape)
+        for wide in ("int64", "uint64"):
+            v = T.tensor(dtype, shape=(None,) * x.ndim)
+            f = st.function([v], [Cumulate(kind, axis)(v.astype(wide)) for kind in ("sum", "prod")])
+            assert f.library_calls == 2 and f.launches == 0
+            for found, function in zip(f(x), (np.cumsum, np.cumprod)):
+                np.testing.assert_array_equal(found, function(x.astype(wide), axis))
+
+
 def test_all_numbers_of_16_bits_are_their_own_totals(threads: int) -> None:
     x = np.arange(2**16, dtype="uint16").view("float16")
     found = called(Cumulate("sum", 1), x[:, None])(x[:, None])[:, 0]

@@ -132,7 +132,7 @@ def print_cumulate(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[Printed
         return None
     (outer, n, inner), product = call.sizes, bool(call.flags[0])
     kernels, kind = _Kernels("scan.cuh", dtypes), "Product" if product else "Sum"
-    total = _TOTALS.get(dtypes[0], "uint32")
+    total = _TOTALS.get(dtypes[1], "uint32")
     if product and total.startswith("float"):  # the product of some may be infinite where that of all before is 0
         _add_columns(kernels, kind, total, outer, n, inner, 1)
     elif inner == 1:
