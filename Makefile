@@ -12,7 +12,7 @@ SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
 WORKERS ?= 2
 MODEL ?= mlp
 
-.PHONY: demo test sanitize pycuda-suite lint types bench clean
+.PHONY: demo test sanitize pycuda-suite lasagne-suite lint types bench clean
 
 demo: .venv/.demo
 	$(IN)/python examples/mnist_$(MODEL).py
@@ -22,7 +22,11 @@ test: .venv/.test .venv/.pycuda
 
 # pycuda's own tests on the software driver
 pycuda-suite: .venv/.test .venv/.pycuda
-	$(IN)/python tests/cuda/pycuda_suite.py -n $(WORKERS)
+	$(IN)/python -m tests.cuda.pycuda_suite -n $(WORKERS)
+
+# Lasagne's own tests, with symtensor under Theano's name
+lasagne-suite: .venv/.test .venv/.lasagne-test
+	$(IN)/python -m tests.compat.lasagne_suite -n $(WORKERS)
 
 sanitize: .venv/.test
 	$(IN)/python tests/sanitized.py
