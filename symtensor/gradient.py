@@ -17,14 +17,15 @@ from typing import Any
 from symtensor.base.errors import GradientError
 from symtensor.grad import forward, reverse
 from symtensor.grad import jacobian as jacobians
-from symtensor.ir.node import Variable
+from symtensor.ir.node import Unknown, Variable
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import elementwise
 from symtensor.rewrite.phases import stabilized
 from symtensor.runtime.structured import Structured
 
 __all__ = ["grad", "Rop", "Lop", "jacobian", "hessian", "subgraph_grad", "disconnected_grad", "zero_grad",
-           "consider_constant", "grad_clip", "grad_scale", "hessian_vector", "verify_grad", "GradientError"]  # noqa: F822
+           "consider_constant", "undefined_grad", "grad_clip", "grad_scale", "hessian_vector", "verify_grad",
+           "GradientError"]  # noqa: F822
 
 
 def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] | None = None,
@@ -161,6 +162,20 @@ def disconnected_grad(x: Any) -> Variable:
 
 
 zero_grad = consider_constant = disconnected_grad
+
+
+@elementwise(kind="same", pullback=lambda x, y, dy: Unknown("it was said to be undefined, by undefined_grad"))
+def undefined_grad(x):  # type: ignore[no-untyped-def]
+    """`x`, by which, and through which, there is no derivative: to ask for one is an error.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> grad(undefined_grad(x) * 2, x)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    symtensor.base.errors.GradientError: undefined_grad has no derivative by x: ...
+    """
+    return x
 
 
 @elementwise(kind="same", pullback=lambda x, lower_bound, upper_bound, y, dy: (

@@ -26,7 +26,7 @@ _SHARED, _OPS = "runtime.shared", "ops.elementwise ops.shape ops.index ops.effec
 
 ADDRESSES = {
     "": f"{_NAMES} . gradient",
-    "compile": f"{_NAMES} . {_SHARED}", "compile.builders": "control.from_graph", "compile.debugmode": _NAMES,
+    "compile": f"{_NAMES} . {_SHARED} {_ERRORS}", "compile.builders": "control.from_graph", "compile.debugmode": _NAMES,
     "compile.function": "runtime.function", "compile.function_module": f"runtime.function {_ERRORS}",
     "compile.io": "runtime.function", "compile.mode": _NAMES, "compile.nanguardmode": _NAMES,
     "compile.ops": f"ops.python {_OPS} {_NAMES}", "compile.pfunc": "runtime.function runtime.shared",

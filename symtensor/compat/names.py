@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import DeviceError, GradientError, MissingInputError
+from symtensor.base.errors import DeviceError, GradientError, GraphError, MissingInputError
 from symtensor.compat.settings import Settings, change_flags
-from symtensor.ir.node import Variable
+from symtensor.ir.graph import leaves
+from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ir.trial import trial_value
 from symtensor.ops import scalar
+from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import Elementwise
 from symtensor.runtime.arguments import In
 from symtensor.runtime.shared import SharedVariable
@@ -29,10 +31,12 @@ from symtensor.types.tensor import TensorType
 
 __all__ = ["Mode", "OrderedUpdates", "advanced_inc_subtensor1", "advanced_set_subtensor1", "advanced_subtensor1",
            "assert_allclose", "change_flags", "config", "dnn_available", "dnn_present", "fetch_seed",
-           "get_default_mode", "get_mode", "get_test_value", "gpu_contiguous", "seed_rng", "upcast", "use"]
+           "get_default_mode", "get_mode", "get_scalar_constant_value", "get_test_value",
+           "get_vector_length", "gpu_contiguous", "seed_rng", "upcast", "use"]
 
 config = Settings()
 Tensor, Elemwise, Param, upcast, view_op = TensorType, Elementwise, In, promote, scalar.identity
+tensor_copy = deep_copy_op = view_op
 TensorSharedVariable = ScalarSharedVariable = RandomStateSharedVariable = SharedVariable
 NullTypeGradError = GradientError
 _is_sparse_variable = is_sparse
@@ -110,6 +114,35 @@ def advanced_set_subtensor1(x: Any, y: Any, places: Any) -> Variable:
 def advanced_inc_subtensor1(x: Any, y: Any, places: Any) -> Variable:
     """`inc_subtensor(x[places], y)`."""
     return inc_subtensor(getitem(x, places), y)
+
+
+class NotScalarConstantError(GraphError):
+    """An expression that is not known to be one number."""
+
+
+def get_scalar_constant_value(v: Any) -> np.ndarray:
+    """The number that an expression is, where it is computed from constants alone. Raises NotScalarConstantError.
+
+    >>> int(get_scalar_constant_value(as_variable([1, 2, 3])[1] * 2))
+    4
+    """
+    variable = as_variable(v)
+    if variable.type.ndim or any(not isinstance(leaf, Constant) for leaf in leaves([variable])):
+        raise complaint(NotScalarConstantError, f"{variable!r} is not known to be one number", variable,
+                        fix="give its inputs, and evaluate it: v.eval({x: 1.0})")
+    return variable.eval()  # type: ignore[attr-defined,no-any-return]
+
+
+def get_vector_length(v: Any) -> int:
+    """The length of a vector, where that is known. Raises ValueError.
+
+    >>> get_vector_length([1, 2, 3])
+    3
+    """
+    size = as_variable(v).type.static_shape
+    if len(size) != 1 or size[0] is None:
+        raise complaint(GraphError, f"the length of {v!r} is not known", fix="fix it in the type: T.vector(shape=(3,))")
+    return size[0]
 
 
 # -- devices, and helps for tests -------------------------------------------------------------------------

@@ -12,6 +12,7 @@ operands, or added up from them; so they have derivatives.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from symtensor.base.errors import ShapeError, TypeMismatch
@@ -30,7 +31,8 @@ from symtensor.tensor.ordering import unique
 
 __all__ = ["CSM", "CSC", "CSR", "csm_properties", "csm_data", "csm_indices", "csm_indptr", "csm_shape",
            "dense_from_sparse", "csr_from_dense", "csc_from_dense", "cast", "transpose", "clean", "remove0",
-           "ensure_sorted_indices", "construct_sparse_from_list", "coordinates", "from_coordinates", "merged"]
+           "ensure_sorted_indices", "construct_sparse_from_list", "coordinates", "from_coordinates", "merged",
+           "bcast", "wcast", "icast", "lcast", "fcast", "dcast", "ccast", "zcast"]
 
 
 def CSM(data: Any, indices: Any, indptr: Any, shape: Any, format: str = "csr") -> SparseVariable:
@@ -227,6 +229,10 @@ def cast(x: Any, dtype: str) -> SparseVariable:
     """
     x = as_sparse_variable(x)
     return x.with_data(cast_dense(x.data, dtype))
+
+
+bcast, wcast, icast, lcast = (partial(cast, dtype=dtype) for dtype in ("int8", "int16", "int32", "int64"))
+fcast, dcast, ccast, zcast = (partial(cast, dtype=dtype) for dtype in ("float32", "float64", "complex64", "complex128"))
 
 
 def transpose(x: Any) -> SparseVariable:

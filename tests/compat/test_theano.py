@@ -21,14 +21,16 @@ NAMES = {
     "theano": """Apply Constant In Op OpFromGraph OrderedUpdates Out Param Rop Lop Variable _asarray as_op change_flags
         clone compile config configparser dot foldl foldr function function_dump gof grad gradient ifelse map pp pprint
         printing reduce sandbox scalar scan shared sparse tensor typed_list""",
-    "theano.compile": "In Mode Out SharedVariable as_op function get_default_mode get_mode shared view_op",
+    "theano.compile": """In Mode Out UnusedInputError SharedVariable as_op function get_default_mode get_mode shared
+        view_op""",
     "theano.compile.ops": "as_op view_op", "theano.compile.mode": "Mode get_default_mode get_mode",
     "theano.compile.sharedvalue": "SharedVariable shared", "theano.compile.builders": "OpFromGraph",
     "theano.configparser": "change_flags", "theano.ifelse": "ifelse",
     "theano.gof": "Apply COp Constant MissingInputError Op Variable", "theano.gof.fg": "MissingInputError",
     "theano.gof.graph": "Apply Constant Variable ancestors inputs io_toposort is_same_graph stack_search",
     "theano.gof.op": "get_test_value COp Op",
-    "theano.gradient": """GradientError NullTypeGradError disconnected_grad grad grad_clip grad_scale hessian jacobian
+    "theano.gradient": """undefined_grad GradientError
+        NullTypeGradError disconnected_grad grad grad_clip grad_scale hessian jacobian
         subgraph_grad verify_grad zero_grad DisconnectedInputError""",
     "theano.misc.pkl_utils": "dump load", "theano.printing": "Print debugprint pp pydotprint",
     "theano.sandbox.cuda": "cuda_enabled pygpu_activated", "theano.sandbox.cuda.dnn": "dnn_available dnn_present",
@@ -40,7 +42,7 @@ NAMES = {
     "theano.sparse.basic": "_is_sparse_variable as_sparse hstack structured_dot vstack",
     "theano.tensor": """Elemwise SharedVariable Tensor TensorConstant TensorType TensorVariable Variable
         advanced_set_subtensor1 basic extra_ops fft io nlinalg nnet raw_random shared_randomstreams sharedvar signal
-        slinalg sort subtensor var xlogx load""",
+        slinalg sort subtensor var xlogx load get_scalar_constant_value get_vector_length""",
     "theano.tensor.basic": "as_tensor_variable constant", "theano.tensor.extra_ops": "cumprod cumsum repeat to_one_hot",
     "theano.tensor.io": "load", "theano.tensor.nnet.abstract_conv": "AbstractConv2d_gradInputs bilinear_upsampling",
     "theano.tensor.nnet.bn": "batch_normalization", "theano.tensor.nnet.nnet": "softsign",
@@ -148,6 +150,16 @@ def test_modes_as_theano_spells_them():
         assert st.function([x], x + 1, mode=mode)(1) == 2
     with pytest.raises(ConfigError, match="there is no optimizer 'DebugMode'"):
         st.function([x], x + 1, mode="DebugMode")
+
+
+def test_what_is_known_of_expressions():
+    from theano.tensor import NotScalarConstantError, get_scalar_constant_value, get_vector_length
+    x = T.matrix("x", shape=(None, 3))
+    assert get_scalar_constant_value(x.shape[1] * 2) == 6 and get_vector_length(x.shape) == 2
+    with pytest.raises(NotScalarConstantError, match=r"is not known to be one number(.*\n)*  fix      give its inputs"):
+        get_scalar_constant_value(x.shape[0])
+    with pytest.raises(ValueError, match="the length of v is not known"):
+        get_vector_length(T.dvector("v"))
 
 
 def test_trial_values():
