@@ -15,6 +15,7 @@ Nothing is loaded before it is used: the first public name read from here loads 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -55,7 +56,7 @@ __all__ = ["__version__", *_HOMES, *_MODULES]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES and name not in _MODULES:
-        raise AttributeError(f"module 'symtensor' has no attribute {name!r}")
+        raise AttributeError(f"module 'symtensor' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     import_module("symtensor.tensor")  # gives variables their methods, whichever name is asked for first
     if name in _MODULES:
         return import_module(f"symtensor.{name}")

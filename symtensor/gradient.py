@@ -24,8 +24,8 @@ from symtensor.rewrite.phases import stabilized
 from symtensor.runtime.structured import Structured
 
 __all__ = ["grad", "Rop", "Lop", "jacobian", "hessian", "subgraph_grad", "disconnected_grad", "zero_grad",
-           "consider_constant", "undefined_grad", "grad_clip", "grad_scale", "hessian_vector", "verify_grad",
-           "GradientError"]  # noqa: F822
+           "consider_constant", "undefined_grad", "grad_clip", "grad_scale", "hessian_vector", "verify_grad",  # noqa: F822
+           "GradientError"]
 
 
 def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] | None = None,

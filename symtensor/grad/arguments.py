@@ -16,12 +16,12 @@ import numpy as np
 from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 from symtensor.grad.masked import full
-from symtensor.ir.node import Constant, Variable, describe
+from symtensor.ir.node import Constant, Variable, complaint, describe
 from symtensor.ops.convert import together
 from symtensor.ops.shape import broadcast_like
 from symtensor.types.dtype import CONTINUOUS
 
-__all__ = ["as_list", "contained_like", "derivative_for", "zero_derivative"]
+__all__ = ["contained_like", "derivative_for", "directions", "variables_of", "zero_derivative"]
 
 
 def derivative_for(value: Any, template: Variable) -> Variable:
@@ -34,9 +34,28 @@ def derivative_for(value: Any, template: Variable) -> Variable:
     return full(variable, template)
 
 
-def as_list(variables: Any) -> list[Any]:
+def _as_list(variables: Any) -> list[Any]:
     """The entries of a list or tuple, or the one variable."""
     return list(variables) if isinstance(variables, (list, tuple)) else [variables]
+
+
+def variables_of(function: str, variables: Any, what: str) -> list[Variable]:
+    """The entries of a list or tuple, or the one variable. Raises TypeMismatch for what is no variable."""
+    found = _as_list(variables)
+    for one in found:
+        if not isinstance(one, Variable):
+            raise complaint(TypeMismatch, f"{function}: {what} must be variables, and {one!r} is none",
+                            fix="give what T.matrix and its like made, or expressions of it")
+    return found
+
+
+def directions(function: str, values: Any, variables: Sequence[Variable]) -> list[Any]:
+    """A derivative given for each of some variables, None for zeros. Raises TypeMismatch for another number of them."""
+    given = _as_list(values)
+    if len(given) != len(variables):
+        raise complaint(TypeMismatch, f"{function}: {len(given)} eval_points are given for {len(variables)} variables",
+                        *variables, fix="give one of the shape of each")
+    return [None if value is None else derivative_for(value, variable) for value, variable in zip(given, variables)]
 
 
 def contained_like(container: Any, values: Sequence[Any]) -> Any:

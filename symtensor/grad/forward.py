@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from symtensor.grad.arguments import as_list, contained_like, derivative_for, zero_derivative
+from symtensor.grad.arguments import contained_like, directions, variables_of, zero_derivative
 from symtensor.grad.connection import dependents, report_disconnected
 from symtensor.grad.local import expanded, pulled_back, pushed_forward
 from symtensor.grad.masked import Algebra, Derivative, applied, full, is_spread
@@ -46,9 +46,8 @@ def Rop(f: Any, wrt: Any, eval_points: Any, disconnected_outputs: str = "raise",
     >>> evaluate([Rop(x * y, [x, y], [1.0, 0.0])], {x: 2.0, y: 3.0})
     [array(3.)]
     """
-    targets, outputs = as_list(wrt), as_list(f)
-    points = [None if value is None else derivative_for(value, target)
-              for target, value in zip(targets, as_list(eval_points), strict=True)]
+    targets, outputs = variables_of("Rop", wrt, "wrt"), variables_of("Rop", f, "f")
+    points = directions("Rop", eval_points, targets)
     reached = dependents(applications(outputs), targets)
     for output in outputs:
         if output not in reached:

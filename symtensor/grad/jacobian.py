@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from symtensor.base.errors import TypeMismatch
-from symtensor.grad.arguments import as_list, contained_like, zero_derivative
+from symtensor.grad.arguments import contained_like, variables_of, zero_derivative
 from symtensor.grad.conventions import outside
 from symtensor.grad.origins import remember
 from symtensor.grad.reverse import Simplify, grad, pullback, reachable
@@ -45,11 +45,12 @@ def jacobian(expression: Variable, wrt: Any, consider_constant: Iterable[Variabl
     >>> jacobian(scalar.exp(x), x).type
     TensorType(float64, (2, 3, 2, 3))
     """
+    variables_of("jacobian", [expression], "the expression")
     if expression.type.dtype not in FLOATS:
         raise TypeMismatch(f"jacobian: the expression must be of floats, and {expression!r} is"
                            f" {expression.type.dtype}", where=provenance.describe(expression.lines),
                            operands=[describe(expression)], fix="cast it")
-    targets, constants = as_list(wrt), set(consider_constant or ())
+    targets, constants = variables_of("jacobian", wrt, "wrt"), set(consider_constant or ())
     reachable([expression], targets, constants, disconnected_inputs)
     (simple,) = [expression] if simplify is None else simplify([expression], [*targets, *constants])
     flat = reshape(simple, (-1,))
@@ -77,7 +78,7 @@ def hessian(cost: Variable, wrt: Any, consider_constant: Iterable[Variable] | No
     >>> evaluate([hessian(x * x * x, x)], {x: 2.0})
     [array(12.)]
     """
-    targets = as_list(wrt)
+    targets = variables_of("hessian", wrt, "wrt")
     slopes = grad(cost, targets, consider_constant, disconnected_inputs, simplify=simplify)
     # A cost of first degree has a gradient that depends on nothing: its second derivatives are zero.
     return contained_like(wrt, [jacobian(slope, target, consider_constant, "ignore")

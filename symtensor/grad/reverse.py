@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import GradientError, TypeMismatch
-from symtensor.grad.arguments import as_list, contained_like, derivative_for, zero_derivative
+from symtensor.grad.arguments import contained_like, derivative_for, directions, variables_of, zero_derivative
 from symtensor.grad.connection import connected, dependents, report_disconnected
 from symtensor.grad.conventions import inside, outside
 from symtensor.grad.local import check_derivative, expanded, pulled_back
@@ -55,9 +55,10 @@ def grad(cost: Variable | None, wrt: Any, consider_constant: Iterable[Variable] 
     """
     known = {variable: derivative_for(value, variable) for variable, value in (known_grads or {}).items()}
     constants = set(consider_constant or ())
-    targets = as_list(wrt)
+    targets = variables_of("grad", wrt, "wrt")
     outputs, seeds = list(known), list(known.values())  # type: list[Variable], list[Variable | None]
     if cost is not None:
+        variables_of("grad", [cost], "the cost")
         _check_cost(cost)
         outputs, seeds = [cost, *outputs], [_ones_like(cost), *seeds]
     elif not known:
@@ -86,8 +87,8 @@ def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Iterable[Variable
     >>> evaluate([Lop(x * x, x, v)], {x: np.array([1.0, 2.0]), v: np.array([1.0, 10.0])})
     [array([ 2., 40.])]
     """
-    targets, outputs = as_list(wrt), as_list(f)
-    points = [derivative_for(value, output) for value, output in zip(as_list(eval_points), outputs, strict=True)]
+    targets, outputs = variables_of("Lop", wrt, "wrt"), variables_of("Lop", f, "f")
+    points = directions("Lop", eval_points, outputs)
     constants = set(consider_constant or ())
     reached = reachable(outputs, targets, constants, disconnected_inputs)
     simple = outputs if simplify is None else simplify(outputs, [*targets, *constants])

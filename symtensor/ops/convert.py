@@ -55,7 +55,8 @@ def _array(value: Any, dtype: str | None) -> np.ndarray:
                         fix="give a number, an array or a nested list of numbers") from None
     if array.dtype.name not in dtypes.ALL:
         raise complaint(TypeMismatch, f"{_short(value)} is not a tensor: its dtype is {array.dtype}",
-                        fix="one of " + ", ".join(dtypes.ALL))
+                        fix="give a number, an array or a nested list of numbers" if array.dtype.kind in "OUSV" else
+                        "one of " + ", ".join(dtypes.ALL))
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
-from symtensor.ir.node import Variable, complaint, extend_variables
+from symtensor.ir.node import Constant, Variable, complaint, extend_variables
 from symtensor.ops import scalar
+from symtensor.types.dtype import INTEGERS
 
 __all__ = ["deferring"]
 
@@ -131,8 +132,27 @@ class _Operators:
     def __invert__(self) -> Variable:
         return scalar.invert(self)
 
+    def __float__(self: Any) -> float:
+        return float(_number(self))
+
+    def __int__(self: Any) -> int:
+        return int(_number(self))
+
+    def __index__(self: Any) -> int:
+        if self.type.dtype not in INTEGERS:
+            raise complaint(TypeMismatch, f"{self!r} is no integer", self, fix='cast it: x.astype("int64")')
+        return int(_number(self))
+
     def __bool__(self: Any) -> bool:
         if config.truth_of_variables == "true" and self.type.dtype != "bool":
             return True
         raise complaint(TypeMismatch, f"{self!r} has no truth value: it is a symbolic expression", self,
                         fix="use switch(condition, a, b); x.eval() for a number")
+
+
+def _number(x: Any) -> Any:
+    """The number a scalar constant is. Raises TypeMismatch for what has no value yet."""
+    if isinstance(x, Constant) and not x.type.ndim:
+        return x.data
+    raise complaint(TypeMismatch, f"{x!r} is not a number: it is a symbolic expression", x,
+                    fix="x.eval(), or compute with it as it is: T.arange(n), T.sqrt(x)")

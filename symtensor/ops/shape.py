@@ -40,7 +40,7 @@ class Dimshuffle(Op):
     def infer(self, x: Variable) -> TensorType:
         kept = [axis for axis in self.order if axis != NEW]
         if len(set(kept)) != len(kept) or any(not 0 <= axis < x.type.ndim for axis in kept):
-            raise ShapeError(f"axes {self.order} do not fit {x.type.ndim} axes")
+            raise ShapeError(f"axes {self.order} do not fit {x.type.ndim} axes", fix="name each axis of it once")
         for axis in set(range(x.type.ndim)) - set(kept):
             equal_sizes(x.type.shape[axis], 1, f"size of dropped axis {axis}")
         return TensorType.of(x.type.dtype, tuple(1 if axis == NEW else x.type.shape[axis] for axis in self.order))

@@ -173,7 +173,10 @@ def converted(declared: In, value: Any, label: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeMismatch(f"{label!r} is not an array: {error}") from None
+        raise TypeMismatch(f"{label!r} is not an array: {error}", fix="give rows of one length") from None
+    if array.dtype.kind not in "biufcV":
+        raise TypeMismatch(f"{label!r} must be {type.describe()}, and {_short(value)} is no number",
+                           fix="give a number, an array or a nested list of numbers")
     if array.ndim != type.ndim:
         raise TypeMismatch(
             f"{label!r} must have {type.ndim} axes ({type.describe()}), not {array.ndim}",
@@ -207,6 +210,11 @@ def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:
     if array.dtype.kind in "iu" and wanted.kind in "iu":
         return bool(np.all(array.astype(wanted) == array))
     return array.dtype.kind in "biuf" and wanted.kind in "fc"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _written(declared: In) -> str:

@@ -219,7 +219,7 @@ def _check_inputs(declared: Sequence[In], expressions: Sequence[Variable], writt
     arguments = [i.variable for i in declared if not i.is_state]
     for number, variable in enumerate(arguments):
         if variable in arguments[:number]:
-            raise GraphError(f"{variable!r} is an input twice")
+            raise GraphError(f"{variable!r} is an input twice", fix="name it once, or make two variables")
     needed = leaves(expressions, set(arguments))
     for variable in needed:
         if variable not in arguments and not isinstance(variable, (Constant, SharedVariable)):

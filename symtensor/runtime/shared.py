@@ -158,7 +158,8 @@ def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarr
             and numpy_dtype(type.dtype).kind in "fc"
         if not weak:
             raise TypeMismatch(f"{name} holds {type.dtype} with {type.ndim} axes and was given {array.dtype} with"
-                               f" {array.ndim}", fix=f'value.astype("{type.dtype}"), with {type.ndim} axes')
+                               f" {array.ndim}", fix=f'value.astype("{type.dtype}")' if array.ndim == type.ndim else
+                               f"reshape it to {type.ndim} axes, or make another shared variable")
     _check_sizes(array.shape, type, name)
     kept = np.require(array, numpy_dtype(type.dtype), ("C", "A", "W"))
     return kept if borrow or kept is not array and not np.shares_memory(kept, array) else kept.copy()

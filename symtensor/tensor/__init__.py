@@ -12,6 +12,7 @@ One family a file: `inputs` (types and input variables), `creation`, `elementwis
 the methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
 """
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -57,6 +58,6 @@ def __getattr__(name: str) -> Any:
     if name == "shared_randomstreams":
         return import_module("symtensor.tensor.shared_randomstreams")
     if name not in ("grad", "Rop", "Lop", "jacobian", "hessian"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from symtensor import gradient
     return getattr(gradient, name)

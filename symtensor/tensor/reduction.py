@@ -241,6 +241,9 @@ def norm(x: Any, L: float, axis: Axis = None, keepdims: bool = False) -> Variabl
     >>> norm([3.0, 4.0], 2).eval()
     array(5.)
     """
+    if not isinstance(L, (int, float)):
+        raise complaint(TypeMismatch, f"norm: the order must be a number, and {L!r} is none", as_variable(x),
+                        fix="nlinalg.norm(x, ord) has the norms of matrices")
     if L == 0:
         raise complaint(TypeMismatch, "norm: the 0-norm is not a norm", as_variable(x), fix="use neq(x, 0).sum()")
     size = scalar.abs_(as_variable(x))

@@ -167,7 +167,7 @@ def test_lop_of_several_outputs():
     x, v, w = vector("x"), vector("v"), vector("w")
     values = {x: np.array([1.0, 2.0]), v: np.array([1.0, 1.0]), w: np.array([0.0, 1.0])}
     assert evaluate([Lop([x * x, scalar.exp(x)], x, [v, w])], values)[0].tolist() == [2.0, 4.0 + np.exp(2.0)]
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(TypeMismatch, match="Lop: 1 eval_points are given for 2 variables"):
         Lop([x, x], x, [v])
 
 

@@ -341,7 +341,7 @@ def test_shared_values():
     with pytest.raises(TypeMismatch) as error:
         a.set_value(np.zeros((3, 3), "float32"))
     assert message(error) == ("a holds float32 with 1 axes and was given float32 with 2\n"
-                              '  fix      value.astype("float32"), with 1 axes')
+                              '  fix      reshape it to 1 axes, or make another shared variable')
     with pytest.raises(TypeMismatch):
         a.set_value(np.zeros(3))
     source = np.ones(4, "float32")

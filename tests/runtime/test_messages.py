@@ -108,3 +108,50 @@ def test_sparse_values_for_dense_variables():
 def test_an_attribute_that_arrays_do_not_have():
     with pytest.raises(TypeMismatch, match=r"an array has no attribute 'shap'\n  fix      did you mean 'shape'"):
         st.printing.Print("x", attrs=["shap"])
+
+
+ATTEMPTS = {
+    "None": (lambda: st.function([x], x)(None), "'x' must be float64 .*, and None is no number",
+             "give a number, an array or a nested list of numbers"),
+    "a text": (lambda: st.function([x], x)("abc"), "'x' must be float64 .*, and 'abc' is no number",
+               "give a number, an array or a nested list of numbers"),
+    "rows of two lengths": (lambda: st.function([x], x)([[1, 2], [3]]), "'x' is not an array",
+                            "give rows of one length"),
+    "float": (lambda: float(v.sum()), r"sum\(v\) is not a number: it is a symbolic expression",
+              r"x.eval\(\), or compute"),
+    "int": (lambda: int(n), "n is not a number", "x.eval"), "range": (lambda: range(n), "n is not a number", "x.eval"),
+    "position": (lambda: [1, 2][v], "v is no integer", r'cast it: x.astype\("int64"\)'),
+    "text in a sum": (lambda: x + "a", "'a' is not a tensor", "give a number, an array or a nested list of numbers"),
+    "by a number": (lambda: st.grad(v.sum(), 2), "grad: wrt must be variables, and 2 is none", "give what T.matrix"),
+    "of a number": (lambda: st.grad(2.0, v), "grad: the cost must be variables, and 2.0 is none", "give what T.matrix"),
+    "jacobian": (lambda: st.gradient.jacobian([v], v), r"jacobian: the expression must be variables", "give what"),
+    "few directions": (lambda: st.Rop(v * w, [v, w], [v]), "Rop: 1 eval_points are given for 2 variables",
+                       "give one of"),
+    "many directions": (lambda: st.Lop(v * w, v, [v, w]), "Lop: 2 eval_points are given for 1 variables",
+                        "give one of"),
+    "another rank": (lambda: st.shared(np.ones(2), "s").set_value(np.ones((2, 2))), "s holds float64 with 1 axes",
+                     "reshape it to 1 axes"),
+    "norm": (lambda: x.norm("fro"), "norm: the order must be a number, and 'fro' is none", "nlinalg.norm"),
+    "twice": (lambda: st.function([x, x], x), "x is an input twice", "name it once"),
+}
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_what_a_new_user_tries(name):
+    attempt, message, fix = ATTEMPTS[name]
+    with pytest.raises((TypeMismatch, st.graph.GraphError), match=rf"{message}(.*\n)+  fix      {fix}"):
+        attempt()
+
+
+def test_constants_are_numbers():
+    assert int(T.constant(3)) == 3 and float(T.constant(2.5)) == 2.5 and list(range(T.constant(2))) == [0, 1]
+
+
+def test_names_that_are_nearly_right():
+    import traceback
+    for module, wrong in [(T, "softma"), (st, "functon")]:
+        try:
+            getattr(module, wrong)
+        except AttributeError as error:
+            assert (error.name, error.obj) == (wrong, module)
+            assert wrong in "".join(traceback.format_exception(error))
