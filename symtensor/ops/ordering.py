@@ -143,7 +143,7 @@ class Argsort(Op):
 
 
 class Sort(Op):
-    """The elements along an axis in ascending order; NaN is last."""
+    """The elements along an axis in ascending order; NaN is last, equal ones stay in order."""
 
     axis: int
 
@@ -152,7 +152,7 @@ class Sort(Op):
         return x.type
 
     def evaluate(self, x: np.ndarray) -> Any:
-        return np.sort(x, axis=self.axis)
+        return np.sort(x, axis=self.axis, kind="stable")
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         argsort = Argsort(self.axis)
