@@ -27,7 +27,8 @@ def graphs(seeds: range, dtype: str) -> list[tuple[RandomGraph, list[Array]]]:
 
 
 @pytest.mark.parametrize("mode, dtype, seeds, tolerance", [("fast", "float64", range(40), 1e-8),
-                                                           ("shuffled", "float32", range(40, 80), 2e-4)])
+                                                           ("shuffled", "float32", range(40, 80), 2e-4),
+                                                           ("fast", "float16", range(80, 100), 12 * 2.0**-11)])
 def test_kernels_agree_with_meaning(mode, dtype, seeds, tolerance):
     with device(mode) as here:
         made = [(OnDevice(here, graph.inputs, graph.outputs, rewrite=bool(number % 3)), graph, wanted)

@@ -11,7 +11,7 @@ from symtensor.runtime.function import function
 from symtensor.testing.random_graphs import random_graph
 
 
-def compare(seed: int, level: str, dtype: str = "float64") -> None:
+def compare(seed: int, level: str, dtype: str = "float64", tolerance: float = 1e-8) -> None:
     """Compile one random graph and compare it with its meaning."""
     graph = random_graph(random.Random(seed), dtype=dtype)
     try:
@@ -25,7 +25,7 @@ def compare(seed: int, level: str, dtype: str = "float64") -> None:
     f = function(graph.inputs, graph.outputs, mode=level, on_unused_input="ignore")
     for got, want in zip(f(*graph.values), expected):
         assert got.dtype == want.dtype and got.shape == want.shape
-        np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -36,6 +36,13 @@ def test_compiled_agrees_with_meaning(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_complex_numbers_agree_with_meaning(seed: int) -> None:
     compare(seed, "fast_run", "complex128")
+
+
+@pytest.mark.parametrize("level", ["fast_run", "None"])
+@pytest.mark.parametrize("seed", range(25))
+def test_float16_agrees_with_meaning(seed: int, level: str) -> None:
+    """NumPy rounds after each of 12 ops, kernels where they store; what is compared or converted is the same."""
+    compare(seed, level, "float16", 12 * 2.0**-11)
 
 
 @pytest.mark.parametrize("seed", range(60, 90))
