@@ -7,7 +7,8 @@
  * Function   the Python callable: arguments, results, updates, a pool of          function.c argument.c result.c
  *            workspaces
  * Storage    the array of a shared variable, with the lock of its writers         storage.c
- * Device     memory and queued work of a device, and arrays that are there        device.c queue.c value.c dlpack.c
+ * Device     memory and queued work of a device, and arrays that are there        device.c staging.c queue.c value.c
+ *                                                                                 dlpack.c
  *
  * run.c goes through the instructions, branches among them, loop.c through the steps of loops; call.c calls Python;
  * routines.c has the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds, and of
@@ -403,6 +404,7 @@ typedef struct Workspace {
     Block **statuses;            /* of each device: what its kernels that can fail write */
     int *status_values;          /* the same on the processor */
     void **parameters;           /* of the kernel of a device being launched */
+    Arrivals arrivals;           /* what is copied to the processor */
     bool expecting;              /* something a device copies to the processor may not be there yet */
     bool unchecked;              /* a kernel that can fail was launched, and its status not looked at */
     bool late;                   /* a failure was found after its step of a loop, which is not known then */

@@ -198,7 +198,7 @@ Status device_copy(Device *to, void *target, Device *from, const void *source, i
     if (to == NULL)
         return driver.cuMemcpyDtoHAsync_v2(target, (Address)(uintptr_t)source, (size_t)bytes, device->stream);
     if (from == NULL)
-        return driver.cuMemcpyHtoDAsync_v2((Address)(uintptr_t)target, source, (size_t)bytes, device->stream);
+        return staging_upload(device, (Address)(uintptr_t)target, source, bytes);
     return driver.cuMemcpyDtoDAsync_v2((Address)(uintptr_t)target, (Address)(uintptr_t)source, (size_t)bytes,
                                        device->stream);
 }
@@ -240,7 +240,10 @@ static PyObject *device_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     device->name = Py_NewRef(name);
     device->ordinal = ordinal;
     device->context = PyLong_AsVoidPtr(context);
-    if (make_stream(device) < 0)
+    device->staging = staging_new();
+    if (device->staging == NULL)
+        PyErr_NoMemory();
+    if (device->staging == NULL || make_stream(device) < 0)
         Py_CLEAR(device);
     return (PyObject *)device;
 }
@@ -349,6 +352,7 @@ static PyObject *device_trim(PyObject *self, PyObject *unused)
     Device *device = (Device *)self;
     if (device_enter(device) == 0) {
         release_unused(device);
+        staging_trim(device->staging);
         device_leave();
     }
     Py_RETURN_NONE;
@@ -372,6 +376,12 @@ static PyObject *device_stream(PyObject *self, void *closure)
     return PyLong_FromVoidPtr(((Device *)self)->stream);
 }
 
+static PyObject *device_pinned(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyLong_FromLongLong(staging_bytes(((Device *)self)->staging));
+}
+
 static PyObject *device_repr(PyObject *self)
 {
     return PyUnicode_FromFormat("<device %U>", ((Device *)self)->name);
@@ -379,6 +389,7 @@ static PyObject *device_repr(PyObject *self)
 
 static PyGetSetDef device_attributes[] = {
     {"memory", device_memory, NULL, "Bytes that are left on the device, and all it has.", NULL},
+    {"pinned_bytes", device_pinned, NULL, "Bytes of the processor's memory through which values go there and back.", NULL},
     {"stream", device_stream, NULL, "The handle of the stream on which all its work is queued.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

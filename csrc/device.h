@@ -29,6 +29,8 @@ typedef uint64_t Address;        /* CUdeviceptr */
     X(cuEventDestroy_v2, (void *event)) \
     X(cuMemAlloc_v2, (Address *address, size_t bytes)) \
     X(cuMemFree_v2, (Address address)) \
+    X(cuMemHostAlloc, (void **address, size_t bytes, unsigned flags)) \
+    X(cuMemFreeHost, (void *address)) \
     X(cuMemGetInfo_v2, (size_t *left, size_t *total)) \
     X(cuMemcpyHtoDAsync_v2, (Address target, const void *source, size_t bytes, void *stream)) \
     X(cuMemcpyDtoHAsync_v2, (void *target, Address source, size_t bytes, void *stream)) \
@@ -57,10 +59,13 @@ typedef struct {
     int64_t bytes;
 } Piece;
 
+typedef struct Staging Staging;
+
 typedef struct {
     PyObject_HEAD
     PyObject *name;
     int ordinal;                 /* the driver's number of it */
+    Staging *staging;            /* memory of the processor, on the way there and back */
     void *blas;                  /* cuBLAS's handle, made when first needed */
     void *context, *stream, *event; /* the event orders its work and that of other devices */
     Piece *unused;               /* memory that nobody holds, to be used again */
@@ -85,6 +90,27 @@ void device_give(Device *device, Address address, int64_t bytes);
  * this returns, and holds what was copied there after `device_wait`. */
 Status device_copy(Device *to, void *target, Device *from, const void *source, int64_t bytes);
 Status device_wait(Device *device);
+
+/* What was queued to come to the processor, and is there once its device was waited for. */
+typedef struct {
+    Device *device;
+    void *staged, *target;
+    int64_t bytes;
+} Arrival;
+
+typedef struct {
+    Arrival *items;
+    int count, room;
+} Arrivals;
+
+Staging *staging_new(void);      /* NULL if there is no memory */
+int64_t staging_bytes(const Staging *staging);
+void staging_trim(Staging *staging);
+/* Queue a copy, in the current context. The source may be changed afterwards; what was expected is at its target when it
+ * was delivered, or given up, by `arrivals_end`. */
+Status staging_upload(Device *device, Address target, const char *source, int64_t bytes);
+Status staging_download(Device *device, Arrivals *arrivals, void *target, Address source, int64_t bytes);
+void arrivals_end(Arrivals *arrivals, bool deliver);
 
 /* Raise what a status means. Returns -1. */
 int device_raise(const Device *device, Status status, const char *doing);

@@ -57,8 +57,17 @@ int open_device_routine(Workspace *workspace, const Routine *routine)
 int run_copy(Workspace *workspace, int to, void *target, int from, const void *source, int64_t bytes)
 {
     const Machine *machine = workspace->machine;
-    if (to == 0 && from != 0 && bytes > 0)
+    if (to == 0 && from != 0 && bytes > 0) {
+        Device *device = device_at(machine, from);
+        Status error = device_use(device);
         workspace->expecting = true;
+        if (error == 0)
+            error = staging_download(device, &workspace->arrivals, target, (Address)(uintptr_t)source, bytes);
+        return refused(workspace, error);
+    }
+    int status = from == 0 && workspace->expecting ? settle_devices(workspace) : 0; /* the source may be on its way */
+    if (status != 0)
+        return status;
     return refused(workspace, device_copy(device_at(machine, to), target, device_at(machine, from), source, bytes));
 }
 
@@ -94,6 +103,7 @@ int settle_devices(Workspace *workspace)
         int own = check ? first_failed(workspace, number) : -1;
         failed = own >= 0 && (failed < 0 || own < failed) ? own : failed;
     }
+    arrivals_end(&workspace->arrivals, true);
     if (failed < 0)
         return 0;
     workspace->failed = failed;
@@ -201,6 +211,7 @@ void close_devices(Workspace *workspace)
     const Machine *machine = workspace->machine;
     for (int number = 1; workspace->expecting && number <= machine->device_count; number++)
         device_wait(device_at(machine, number)); /* a call that failed: nothing may still come to its arrays */
+    arrivals_end(&workspace->arrivals, false);
     if (machine->device_count > 0)
         device_leave();
 }

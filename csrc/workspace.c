@@ -206,6 +206,7 @@ void workspace_free(Function *function, Workspace *workspace)
             driver.cuEventDestroy_v2(workspace->timer[i]);
     for (int i = 0; i < workspace->binding_count; i++)
         binding_free(workspace->bindings[i]);
+    PyMem_RawFree(workspace->arrivals.items);
     layout_free(workspace->layout);
     Pool pool = workspace->pool; /* the workspace lies in its own pool */
     pool_free(&pool);

@@ -61,6 +61,21 @@ checked([c, x], st.ifelse(c, [T.exp(x), x.sum()], [x, x.max()]), np.int8(0), xs)
 """)
 
 
+def test_conditions_are_single_bytes_and_kernels_that_fail_say_so_once() -> None:
+    run("""
+first = T.fvector("first", shape=(300,))
+hs = st.scan(lambda h: st.ifelse(h.sum() > 0, h - 1, h * h), None, first, n_steps=20)[0]
+checked([first], [hs], xs)
+i = T.lvector("i")
+f = st.function([x, i], x[i] * 2, device="cuda")
+try:
+    f(xs, np.arange(250, 350))
+except IndexError as error:
+    print(type(error).__name__)
+assert not software.report()[0]
+""")
+
+
 def test_a_training_step_is_few_launches_of_which_none_is_at_fault() -> None:
     pytest.importorskip("pycuda", reason="pycuda is not installed: `make test` builds it")
     lines = re.findall(r"MLP step, (\w+): (\d+) launches, (\d+) on the processor, moved: (\d) in .*, (\d) out",

@@ -133,12 +133,14 @@ void touch(Cell &cell, const Record &record, unsigned kind, const Target &target
 
 void touch_bytes(Cell &cell, size_t first, size_t count, const Record &record, unsigned kind, const Target &target) {
     auto &parts = worker->checker->parts;
+    if (cell.launch_of_parts != record.launch) cell.parts = 0;
     if (count == unit && !cell.parts) return touch(cell, record, kind, target);
     if (!cell.parts) {
         Parts made;
         for (Cell &part : made.of) part = cell;
         parts.push_back(made);
         cell.parts = uint32_t(parts.size() - 1);
+        cell.launch_of_parts = record.launch;
     }
     for (size_t i = first; i < first + count; i++) touch(parts[cell.parts].of[i], record, kind, target);
 }

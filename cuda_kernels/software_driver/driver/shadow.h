@@ -18,11 +18,11 @@ struct Record {
     uint16_t atomic = 0;
 };
 
-// The last write of four bytes, and the last reads by two threads. Where parts of them were touched alone, the records
-// of each byte are in `parts`, under this number.
+// The last write of four bytes, and the last reads by two threads. Where parts of them were touched alone in the present
+// launch, the records of each byte are in `parts`, under this number.
 struct Cell {
     Record write, reads[2];
-    uint32_t parts = 0;
+    uint32_t parts = 0, launch_of_parts = 0;
 };
 
 struct Parts { Cell of[4]; };

@@ -77,7 +77,7 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     lines = printer.lines
     if printer.fails:
         parameters.append("int *failed")
-        lines = ["  int status = 0;", *lines, "  if (status) *failed = 1;"]
+        lines = ["  int status = 0;", *lines, "  if (status) atomicExch(failed, 1);"]
     functions = "".join(dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute)))
     barriers = bool(kernel.reductions)
     body = None

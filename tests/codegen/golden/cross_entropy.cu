@@ -47,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(256, 1) wrap_index_gather_max_sub_e
       b2[i0] = v11;
     }
   }
-  if (status) *failed = 1;
+  if (status) atomicExch(failed, 1);
 }
 SYMTENSOR_KERNEL(wrap_index_gather_max_sub_exp_sum_log_true_div_mul_eq_switch, 1)
 

@@ -27,6 +27,6 @@ extern "C" __global__ void __launch_bounds__(256, 1) gather_mul(const long *__re
     const float v5 = (v4 * 2.0f);
     b2[(i1 + s1 * i0)] = v5;
   }
-  if (status) *failed = 1;
+  if (status) atomicExch(failed, 1);
 }
 SYMTENSOR_KERNEL(gather_mul, 0)

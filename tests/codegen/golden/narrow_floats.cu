@@ -37,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(256, 1) wrap_index(const long *__re
     const long v2 = wrap_index(v1, v0, &status);
     b1[i0] = v2;
   }
-  if (status) *failed = 1;
+  if (status) atomicExch(failed, 1);
 }
 SYMTENSOR_KERNEL(wrap_index, 0)
 
