@@ -32,7 +32,8 @@ __all__ = ["fuse", "in_running_order", "merged"]
 MOST_SIBLINGS = 8
 """Groups over the same loops, of those that read a variable, that another reader is tried with."""
 CHEAP, MOST_SOURCES = 8, 3
-"""The cost, in additions, up to which a value is computed again rather than written and read, and how many it reads."""
+"""The cost, in additions, up to which a value is computed again rather than written and read, and how many it reads of
+its own size: what is broadcast is smaller."""
 CHEAP_FROM_SCALARS, FEW = 128, 16
 """The same for a value computed from nothing in memory but arrays of a few elements, as random numbers are."""
 
@@ -156,7 +157,8 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
             known = read.variable in kept or (
                 groups.home.get(read.variable) is not unit and read.variable not in found)
             (used.add if known else pending.append)(read.variable)
-        if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(used) > MOST_SOURCES) and not all(map(_is_short, used)):
+        whole = [source for source in used if _long_axes(source) >= _long_axes(goal)]
+        if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(whole) > MOST_SOURCES) and not all(map(_is_short, used)):
             return []
     return list(way) if cost <= CHEAP or _is_read_once(groups, goal) else []
 
@@ -170,6 +172,11 @@ def _is_read_once(groups: Groups, variable: Variable) -> bool:
             if read.variable is variable and (read.axes is None or along < loops):
                 return False
     return True
+
+
+def _long_axes(variable: Variable) -> int:
+    """How many axes a variable has, without those of size 1."""
+    return sum(size != 1 for size in variable.type.shape)
 
 
 def _is_short(variable: Variable) -> bool:

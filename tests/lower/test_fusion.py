@@ -179,3 +179,13 @@ def test_numbers_that_are_drawn_are_kept_where_a_reader_wants_each_several_times
     assert " ^ " not in slope.text  # as bits are mixed
     plain = st.function([x, z], [x * mask, T.exp(z) * mask])
     assert not [b for b in plain.program.buffers if b.kind.name == "ARENA"]
+
+
+def test_what_follows_from_one_array_and_vectors_is_computed_where_it_is_read():
+    """The normalized images, though five operands make them: four of these are as long as there are channels."""
+    x = T.TensorType("float32", (2, 8, 8, 32))("x")
+    vectors = [T.TensorType("float32", (32,))(name) for name in ("mean", "scale", "gamma", "beta")]
+    mean, scale, gamma, beta = vectors
+    y = T.nnet.relu((x - mean) * scale * gamma + beta)
+    f = st.function([x, *vectors], [T.signal.pool.pool_2d(y.dimshuffle(0, 3, 1, 2), (2, 2), True), y.sum((0, 1, 2))])
+    assert kinds(f)[0].startswith("window_max") and not any(kind.startswith("sub") for kind in kinds(f))
