@@ -234,7 +234,8 @@ class Elementwise(Op):
             arguments = [v.data if isinstance(v, Constant) else known[v] for v in node.inputs]
             known[node.outputs[0]] = node.op.evaluate(*arguments)
         result = output.data if isinstance(output, Constant) else known[output]
-        return np.asarray(result, self.result_dtype(own[-1]))
+        with np.errstate(all="ignore"):
+            return np.asarray(result, self.result_dtype(own[-1]))
 
     def pullback(self, *values: Variable) -> Any:
         definition = self.definition
@@ -245,9 +246,18 @@ class Elementwise(Op):
     def element(self, index: tuple[Size, ...], *inputs: Any) -> Any:
         """The output element at `index`, from elements of the inputs."""
         scalars = [x.at(broadcast_index(index, x.type.shape)) for x in inputs]
-        if self.definition.jumps:
+        narrow = any(x.type.dtype in dtypes.NARROW for x in inputs)
+        if narrow and self.jumps(tuple(scalar.dtype for scalar in scalars)):
             scalars = [scalar.kept(x.type.dtype).computed() for scalar, x in zip(scalars, inputs)]
         return self.combine(*scalars).computed()
+
+    def jumps(self, types: tuple[str, ...]) -> bool:
+        """Whether it does, for operands of these dtypes (see `Definition`), or an op of its body does."""
+        if self.definition.body is None:
+            return self.definition.jumps
+        inputs, output = self.trace(types)
+        return any(node.op.jumps(tuple(v.type.dtype for v in node.inputs))  # type: ignore[attr-defined]
+                   for node in applications([output], inputs))
 
     def combine(self, *scalars: Any) -> Any:
         """This op applied to scalars of a kernel."""

@@ -8,6 +8,7 @@ import pytest
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.codegen.toolchain import toolchain
+from symtensor.ops.elementwise import elementwise
 from symtensor.types.dtype import ALL, COMPLEX
 
 pytestmark = pytest.mark.skipif(toolchain() is None, reason="there is no C compiler")
@@ -93,6 +94,18 @@ def test_what_is_compared_or_converted_is_rounded_first():
     assert wanted[0][0] and wanted[1][1]
     for one, other in zip(f(a, b), wanted):
         np.testing.assert_array_equal(one, other)
+
+
+def test_ops_of_users_that_compare_have_rounded_operands():
+    @elementwise
+    def test_narrow_step(x):
+        return T.switch(x > 1, 2 * x, 0 * x)
+
+    x, y = half(name="x"), half(name="y")
+    f = st.function([x, y], test_narrow_step(x + y))
+    assert f.launches == 1
+    a, b = np.array([1, 1], "float16"), np.array([2.0**-12, 2.0**-10], "float16")
+    np.testing.assert_array_equal(f(a, b), [0, 2 + 2.0**-9])  # 1 + 2^-12 is 1
 
 
 @pytest.mark.parametrize("largest", [lambda y: T.max(y, axis=1), lambda y: T.maximum(y, y[:, ::-1]).sum(axis=1)])
