@@ -175,14 +175,15 @@ def apply_element(reader: Any, node: Apply, index: tuple[Size, ...], guard: Valu
     return node.op.element(index, *elements)
 
 
-def needed(graph: Graph) -> list[Apply]:
-    """The nodes whose elements something reads: not those that only lend their sizes."""
+def needed(graph: Graph, through: bool = False) -> list[Apply]:
+    """The nodes whose elements something reads: not those that only lend their sizes. Nor, if `through`, those whose
+    results routines do not need, since they read what these are made of."""
     read = set(graph.roots())
     found = []
     for node in reversed(graph.nodes()):
         if any(v in read for v in node.outputs):
             found.append(node)
-            read.update(node.op.reads(node.inputs) if has_code(node) else _given(node))
+            read.update(node.op.reads(node.inputs) if has_code(node) else _given(node) if through else node.inputs)
     return found[::-1]
 
 

@@ -149,7 +149,7 @@ class Groups:
     def __init__(self, graph: Graph, accesses: Accesses, device_of: DeviceOf = on_processor) -> None:
         self.graph = graph
         self.accesses = accesses
-        order = needed(graph)
+        order = needed(graph, through=True)
         wanted = _wanted(graph, order, accesses)
         self.nodes = [n for n in order if n.outputs[0] in wanted or not accesses.is_free(n.outputs[0])]
         self.position = {node: number for number, node in enumerate(self.nodes)}
