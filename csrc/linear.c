@@ -10,7 +10,7 @@
 
 void take_several(Task *task, int (*several)(const Task *task, char *const *at, int count))
 {
-    if (task->m > SMALL || task->n > SMALL)
+    if (task->m > SMALL || task->n > SMALL || task->element > DOUBLE)
         return;
     task->several = several;
     task->small = small_kernels(task->element == FLOAT);
@@ -206,20 +206,27 @@ typedef void (*Trsm)(const char *, const char *, const char *, const char *, con
 
 bool has_zero(const Task *task, const char *matrix)
 {
-    for (int64_t i = 0, step = task->m + 1; i < task->m; i++)
-        if (task->element == FLOAT ? ((const float *)matrix)[i * step] == 0 : ((const double *)matrix)[i * step] == 0)
+    bool single = task->element == FLOAT || task->element == COMPLEX_FLOAT;
+    int parts = task->element > DOUBLE ? 2 : 1;
+    for (int64_t i = 0, step = task->m + 1; i < task->m; i++) {
+        bool zero = true;
+        for (int64_t part = i * step * parts; zero && part < (i * step + 1) * parts; part++)
+            zero = single ? ((const float *)matrix)[part] == 0 : ((const double *)matrix)[part] == 0;
+        if (zero)
             return true;
+    }
     return false;
 }
 
 /* To LAPACK, x' op(a)' = b'. */
 void solve_triangle(const Task *task, const char *matrix, char *right, struct Triangle triangle)
 {
-    static const float one_float = 1;
-    static const double one_double = 1;
+    static const float one_float[2] = {1};    /* as a real number and as a complex one */
+    static const double one_double[2] = {1};
+    bool single = task->element == FLOAT || task->element == COMPLEX_FLOAT;
     ((Trsm)library[STRSM + task->element])(
         "R", triangle.lower ? "U" : "L", triangle.transposed ? "T" : "N", triangle.unit ? "U" : "N", &task->n, &task->m,
-        task->element == FLOAT ? (const void *)&one_float : &one_double, matrix, &task->m, right, &task->n);
+        single ? (const void *)one_float : one_double, matrix, &task->m, right, &task->n);
 }
 
 static struct Triangle triangle_of(const int *flags)
@@ -265,9 +272,9 @@ static bool triangular_fits(const Arguments *arguments)
         && matrices_fit(arguments->bytes[0], type, arguments->flags[TRIANGLE_ONE] ? 1 : batch, n, n);
 }
 
-static const enum LibraryFunction triangular_functions[] = {STRSM, DTRSM, NO_FUNCTION};
+static const enum LibraryFunction triangular_functions[] = {STRSM, DTRSM, CTRSM, ZTRSM, NO_FUNCTION};
 
 const RoutineKind solve_triangular_kind = {
     .name = "solve_triangular", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 4,
-    .kinds = "f", .functions = triangular_functions, .needs_them = true, .fits = triangular_fits,
+    .kinds = "fc", .functions = triangular_functions, .needs_them = true, .fits = triangular_fits,
     .run = run_solve_triangular};

@@ -63,11 +63,15 @@ static int invert(const Task *task, char *factors, const int *exchanged, char *s
     return info != 0;
 }
 
-static const enum LibraryFunction factor_functions[] = {SGETRF, DGETRF, NO_FUNCTION};
-static const enum LibraryFunction inverse_functions[] = {SGETRF, DGETRF, SGETRI, DGETRI, NO_FUNCTION};
-static const enum LibraryFunction solve_functions[] = {SGETRF, DGETRF, STRSM, DTRSM, NO_FUNCTION};
-static const enum LibraryFunction triangle_functions[] = {STRSM, DTRSM, NO_FUNCTION};
-static const enum LibraryFunction getri_functions[] = {SGETRI, DGETRI, NO_FUNCTION};
+#define GETRF SGETRF, DGETRF, CGETRF, ZGETRF
+#define GETRI SGETRI, DGETRI, CGETRI, ZGETRI
+#define TRSM STRSM, DTRSM, CTRSM, ZTRSM
+
+static const enum LibraryFunction factor_functions[] = {GETRF, NO_FUNCTION};
+static const enum LibraryFunction inverse_functions[] = {GETRF, GETRI, NO_FUNCTION};
+static const enum LibraryFunction solve_functions[] = {GETRF, TRSM, NO_FUNCTION};
+static const enum LibraryFunction triangle_functions[] = {TRSM, NO_FUNCTION};
+static const enum LibraryFunction getri_functions[] = {GETRI, NO_FUNCTION};
 
 /* Solutions x of op(a) x = b, in the place of b; sizes n, columns, batch. With ONE, one matrix is meant for the whole
  * batch. Scratch holds the factors of a and the exchanged rows. A singular matrix is a failure. */
@@ -120,7 +124,7 @@ static bool solve_fits(const Arguments *arguments)
 }
 
 const RoutineKind solve_kind = {
-    .name = "solve", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 2, .kinds = "f",
+    .name = "solve", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 2, .kinds = "fc",
     .functions = solve_functions, .needs_them = true, .fits = solve_fits, .run = run_solve};
 
 /* Factors in the place of the matrices, and which columns were exchanged, counted from 0; sizes n, batch. */
@@ -155,7 +159,7 @@ static bool lu_fits(const Arguments *arguments)
 }
 
 const RoutineKind lu_kind = {
-    .name = "lu", .least_inputs = 0, .most_inputs = 0, .outputs = 2, .sizes = 2, .flags = 0, .kinds = "f",
+    .name = "lu", .least_inputs = 0, .most_inputs = 0, .outputs = 2, .sizes = 2, .flags = 0, .kinds = "fc",
     .positions = 1 << 1, .functions = factor_functions, .needs_them = true, .fits = lu_fits, .run = run_lu};
 
 /* Solutions from factors and exchanges, in the place of the right sides; sizes n, columns, batch. A zero on the
@@ -193,7 +197,7 @@ static bool lu_solve_fits(const Arguments *arguments)
 }
 
 const RoutineKind lu_solve_kind = {
-    .name = "lu_solve", .least_inputs = 2, .most_inputs = 2, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "f",
+    .name = "lu_solve", .least_inputs = 2, .most_inputs = 2, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "fc",
     .positions = 1 << 1, .functions = triangle_functions, .needs_them = true, .fits = lu_solve_fits,
     .run = run_lu_solve};
 
@@ -246,11 +250,11 @@ static bool inverse_fits(const Arguments *arguments)
 }
 
 const RoutineKind inverse_kind = {
-    .name = "inverse", .least_inputs = 0, .most_inputs = 0, .outputs = 1, .sizes = 2, .flags = 0, .kinds = "f",
+    .name = "inverse", .least_inputs = 0, .most_inputs = 0, .outputs = 1, .sizes = 2, .flags = 0, .kinds = "fc",
     .functions = inverse_functions, .needs_them = true, .fits = inverse_fits, .run = run_inverse};
 
 const RoutineKind lu_inverse_kind = {
-    .name = "lu_inverse", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 2, .flags = 0, .kinds = "f",
+    .name = "lu_inverse", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 2, .flags = 0, .kinds = "fc",
     .positions = 1 << 0, .functions = getri_functions, .needs_them = true, .fits = inverse_fits, .run = run_inverse};
 
 /* Signs of determinants and logarithms of their absolute values; sizes n, batch. With ONE, one matrix is meant for

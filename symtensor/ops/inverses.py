@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,15 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
 from symtensor.ops.contract import batch_of, matmul, matrices_behind, swap_last
 from symtensor.ops.elementwise import cast
-from symtensor.ops.index import Iota
+from symtensor.ops.index import Iota, gather
 from symtensor.ops.linalg import REGULAR, SINGULAR, SolveTriangular, floats_only, square_size, triangle
+from symtensor.ops.reduce import reduce_axes, sum_axes
 from symtensor.ops.shape import broadcast_to, expand_dims
-from symtensor.ops.size import shape_of
+from symtensor.ops.size import dimension, shape_of
 from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Inverse", "Pinv", "SlogDet", "Lu", "LuSolve", "LuInverse"]
+__all__ = ["Inverse", "Pinv", "SlogDet", "Lu", "LuSolve", "LuInverse", "factored_determinant"]
 
 _BLOCK = 64
 """Rows that LAPACK works on at once, at most (csrc/lu.c)."""
@@ -36,11 +38,18 @@ def _itemsize(a: Variable) -> int:
     return np.dtype(a.type.dtype).itemsize
 
 
+def _lapack(name: str, a: np.ndarray) -> Callable[..., Any]:
+    """LAPACK's function for the dtype of an array."""
+    from scipy.linalg import lapack
+    letter = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}[a.dtype.name]
+    return getattr(lapack, letter + name)  # type: ignore[no-any-return]
+
+
 class Inverse(Op):
     """The inverse of square matrices."""
 
     def infer(self, a: Variable) -> TensorType:
-        square_size(a)
+        square_size(a, or_complex=True)
         return a.type
 
     def evaluate(self, a: np.ndarray) -> Any:
@@ -134,13 +143,12 @@ class Lu(Op):
     """
 
     def infer(self, a: Variable) -> list[TensorType]:
-        square_size(a)
+        square_size(a, or_complex=True)
         return [a.type, TensorType("int32", a.type.shape[:-1])]
 
     def evaluate(self, a: np.ndarray) -> Any:
-        from scipy.linalg import lapack
         packed, exchanges = np.empty(a.shape, a.dtype), np.empty(a.shape[:-1], "int32")
-        getrf = lapack.sgetrf if a.dtype == "float32" else lapack.dgetrf
+        getrf = _lapack("getrf", a)
         for index in np.ndindex(a.shape[:-2]) if a.shape[-1] else ():
             factors, exchanges[index], _ = getrf(a[index].T)
             packed[index] = factors.T
@@ -163,6 +171,16 @@ class Lu(Op):
         return "lu"
 
 
+def factored_determinant(packed: Variable, exchanges: Variable) -> list[Variable]:
+    """What `SlogDet` gives, from the factors and exchanges of `Lu`; of complex numbers too."""
+    last = packed.type.ndim - 1
+    places = Iota()(dimension(packed, last))
+    diagonal = gather(packed, {last - 1: places, last: places})
+    signs = scalar.switch(scalar.isnan(diagonal), 1.0, scalar.sign(diagonal))
+    exchanged = cast(scalar.switch(scalar.eq(exchanges, places), 1, -1), packed.type.dtype)
+    return [reduce_axes("prod", signs * exchanged, [last - 1]), sum_axes(scalar.log(scalar.abs_(diagonal)), [last - 1])]
+
+
 class LuSolve(Op):
     """x with a x = b, or a' x = b if `transposed`, from the factors of a by `Lu` and the exchanges."""
 
@@ -180,8 +198,7 @@ class LuSolve(Op):
     def evaluate(self, packed: np.ndarray, exchanges: np.ndarray, b: np.ndarray) -> Any:
         if (np.diagonal(packed, axis1=-2, axis2=-1) == 0).any():
             raise LinearAlgebraError(f"{self}: {SINGULAR}", fix=REGULAR)
-        from scipy.linalg import lapack
-        getrs = lapack.sgetrs if b.dtype == "float32" else lapack.dgetrs
+        getrs = _lapack("getrs", b)
         result = b.copy()
         for index in np.ndindex(b.shape[:-2]) if b.size else ():
             result[index] = getrs(packed[index].T, exchanges[index], b[index], trans=not self.transposed)[0]
@@ -234,7 +251,7 @@ class LuInverse(Op):
 
 
 def _factored_size(packed: Variable, exchanges: Variable) -> Size:
-    n = square_size(packed)
+    n = square_size(packed, or_complex=True)
     if exchanges.type.dtype != "int32" or exchanges.type.ndim != packed.type.ndim - 1:
         raise TypeMismatch("the exchanges are those of the factors")
     for own, other in zip(exchanges.type.shape, packed.type.shape[:-1]):

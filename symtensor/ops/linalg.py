@@ -26,6 +26,7 @@ from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
 from symtensor.types.dim import Size
+from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Cholesky", "Solve", "SolveTriangular", "adjoint_triangle", "diagonal_only", "each_matrix", "floats_only",
@@ -75,25 +76,25 @@ def adjoint_triangle(whole: Variable, lower: bool) -> Variable:
     return both if lower else swap_last(both)
 
 
-def floats_only(a: Variable) -> None:
+def floats_only(a: Variable, or_complex: bool = False) -> None:
     """Raise TypeMismatch for what LAPACK does not work on, ShapeError for what has no matrices."""
     if a.type.ndim < 2:
         raise ShapeError("matrices are needed")
-    if a.type.dtype not in ("float32", "float64"):
+    if a.type.dtype not in ("float32", "float64", *(COMPLEX if or_complex else ())):
         raise TypeMismatch(f"LAPACK works on float32 and float64, not {a.type.dtype}", fix="cast the matrices")
 
 
-def square_size(a: Variable) -> Size:
-    """The size of square matrices. Raises ShapeError, TypeMismatch."""
+def square_size(a: Variable, or_complex: bool = False) -> Size:
+    """The size of square matrices, of floats `or_complex` numbers. Raises ShapeError, TypeMismatch."""
     if a.type.ndim < 2:
         raise ShapeError("square matrices are needed")
-    floats_only(a)
+    floats_only(a, or_complex)
     return equal_sizes(a.type.shape[-2], a.type.shape[-1], "rows and columns of a square matrix")
 
 
 def _solution_type(a: Variable, b: Variable) -> TensorType:
     """The type of x where a x = b."""
-    n = square_size(a)
+    n = square_size(a, or_complex=True)
     if b.type.ndim != a.type.ndim or b.type.dtype != a.type.dtype:
         raise TypeMismatch("the right side must have the rank and dtype of the matrices")
     for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2])):

@@ -27,17 +27,19 @@ from symtensor.ops.size import dimension, shape_of
 from symtensor.tensor.arguments import axis_of, product, settled
 from symtensor.tensor.linear import batch_sizes
 from symtensor.tensor.manipulation import flatten, transpose
-from symtensor.types.dtype import promote
+from symtensor.types.dtype import COMPLEX, promote
 
 __all__ = ["cholesky", "cho_solve", "solve", "solve_triangular", "solve_lower_triangular", "solve_upper_triangular",
            "solve_symmetric", "inv", "pinv", "det", "slogdet", "lstsq", "tensorinv", "tensorsolve"]
 
 
-def in_floats(*values: Variable) -> list[Variable]:
-    """Variables in one dtype that LAPACK works on. Raises TypeMismatch for complex numbers."""
+def in_floats(*values: Variable, or_complex: bool = False) -> list[Variable]:
+    """Variables in one dtype that LAPACK works on. Raises TypeMismatch for complex numbers, unless they may be."""
     dtype = promote(*(v.type.dtype for v in values))
-    if dtype.startswith("complex"):
-        raise complaint(TypeMismatch, "no factors or solutions of complex matrices", *values,
+    if dtype in COMPLEX and or_complex:
+        return [cast(v, dtype) for v in values]
+    if dtype in COMPLEX:
+        raise complaint(TypeMismatch, "no such factors of complex matrices", *values,
                         fix="write the real and the imaginary part as one real matrix of twice the size")
     return [cast(v, dtype if dtype in ("float32", "float64") else promote(dtype, "float32")) for v in values]
 
@@ -142,7 +144,7 @@ def inv(a: Any) -> Variable:
     array([[0. , 1. ],
            [0.5, 0. ]])
     """
-    (a,) = in_floats(as_variable(a))
+    (a,) = in_floats(as_variable(a), or_complex=True)
     return inverses.Inverse()(a)
 
 
@@ -162,13 +164,16 @@ def pinv(a: Any, rcond: float = 1e-15) -> Variable:
 def slogdet(a: Any) -> list[Variable]:
     """The signs of the determinants of square matrices, and the logarithms of their absolute values.
 
+    The sign of a complex number z is z / abs(z).
     Of a singular matrix these are 0 and minus infinity; its derivative is a LinearAlgebraError when the function runs.
     Raises ShapeError, TypeMismatch.
 
     >>> [value.eval() for value in slogdet([[0.0, 2.0], [1.0, 0.0]])]
     [array(-1.), array(0.69314718)]
     """
-    (a,) = in_floats(as_variable(a))
+    (a,) = in_floats(as_variable(a), or_complex=True)
+    if a.type.dtype in COMPLEX:
+        return inverses.factored_determinant(*inverses.Lu()(a))
     return inverses.SlogDet()(a)
 
 
@@ -234,7 +239,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
     array([[1., 2.],
            [3., 4.]])
     """
-    a, b = in_floats(*together([a, b]))
+    a, b = in_floats(*together([a, b]), or_complex=True)
     moved = [axis_of(a, axis, "tensorsolve") for axis in axes or ()]
     a = transpose(a, [axis for axis in range(a.type.ndim) if axis not in moved] + moved)
     if b.type.ndim >= a.type.ndim:
@@ -246,7 +251,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
 
 
 def _solved(op: Op, a: Any, b: Any) -> Variable:
-    a, b = in_floats(*together([a, b]))
+    a, b = in_floats(*together([a, b]), or_complex=True)
     if a.type.ndim < 2 or not b.type.ndim:
         raise complaint(TypeMismatch, f"{op}: matrices, and vectors or matrices as right sides, are needed", a, b,
                         fix="add axes with shape_padleft")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -59,12 +59,22 @@ Generator = Callable[[np.random.Generator], Iterable[Example]]
 _generators: dict[type[Op], Generator] = {}
 
 
-def examples_for(cls: type[Op]) -> Callable[[Generator], Generator]:
-    """Decorator: `f(rng)` gives examples of ops of the class."""
+def examples_for(cls: type[Op], complex_too: bool = False) -> Callable[[Generator], Generator]:
+    """Decorator: `f(rng)` gives examples of ops of the class; `complex_too` repeats them with complex numbers."""
     def register(generator: Generator) -> Generator:
-        _generators[cls] = generator
+        _generators[cls] = _repeated(generator) if complex_too else generator
         return generator
     return register
+
+
+def _repeated(generator: Generator) -> Generator:
+    def generate(rng: np.random.Generator) -> Iterator[Example]:
+        for example in generator(rng):
+            yield example
+            if any(array.dtype == "float64" for array in example.arrays):
+                arrays = [array * (1 + 0.5j) if array.dtype == "float64" else array for array in example.arrays]
+                yield replace(example, arrays=tuple(map(np.asarray, arrays)))
+    return generate
 
 
 def examples_of(op: Op | type[Op], seed: int = 0) -> Iterator[Example]:
@@ -238,21 +248,21 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
             yield Example(ArgReduce(kind, axis), (array,))
 
 
-@examples_for(Dimshuffle)
+@examples_for(Dimshuffle, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for order, shape in [((1, 0), (2, 3)), ((-1, 0), (3,)), ((2, -1, 0), (2, 1, 3)), ((), (1, 1)), ((0,), (0,)),
                          ((-1, -1), ()), ((1, 2, 0), (2, 3, 4))]:
         yield Example(Dimshuffle(order), (_normal(rng, *shape),))
 
 
-@examples_for(Reshape)
+@examples_for(Reshape, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for old, new in [((2, 6), (3, 4)), ((6,), (2, 3)), ((2, 3), (6,)), ((1,), ()), ((), (1, 1)), ((0, 3), (0,)),
                      ((2, 3, 4), (4, 6))]:
         yield Example(Reshape(len(new)), (_normal(rng, *old), *_integers(*new)))
 
 
-@examples_for(Broadcast)
+@examples_for(Broadcast, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for old, new in [((), (3,)), ((1, 3), (2, 3)), ((3,), (2, 3)), ((2, 1), (2, 4)), ((1,), (0,)), ((), ())]:
         yield Example(Broadcast(len(new)), (_normal(rng, *old), *_integers(*new)))
@@ -287,13 +297,13 @@ _REGIONS: list[tuple[tuple[Entry, ...], _SIZE, _SIZE]] = [
 ]
 
 
-@examples_for(Subtensor)
+@examples_for(Subtensor, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for entries, shape, bounds in _REGIONS:
         yield Example(Subtensor(entries), (_normal(rng, *shape), *_integers(*bounds)))
 
 
-@examples_for(SetSubtensor)
+@examples_for(SetSubtensor, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for (entries, shape, bounds), add in itertools.product(_REGIONS, (False, True)):
         x = _normal(rng, *shape)
@@ -302,7 +312,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         yield Example(SetSubtensor(entries, add), (x, _normal(rng), *_integers(*bounds)))
 
 
-@examples_for(Join)
+@examples_for(Join, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     yield Example(Join(0), (_normal(rng, 2, 3), _normal(rng, 0, 3), _normal(rng, 4, 3)))
     yield Example(Join(1), (_normal(rng, 2, 3), _normal(rng, 2, 1)))
@@ -323,13 +333,13 @@ _READS: list[tuple[_SIZE, _SIZE, list[np.ndarray]]] = [
 ]
 
 
-@examples_for(Gather)
+@examples_for(Gather, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for axes, shape, indices in _READS:
         yield Example(Gather(axes), (_normal(rng, *shape), *indices))
 
 
-@examples_for(Scatter)
+@examples_for(Scatter, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for (axes, shape, indices), add in itertools.product(_READS, (False, True)):
         region = Gather(axes).evaluate(np.zeros(shape), *indices).shape
@@ -346,7 +356,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         yield Example(Nonzero(), (mask, *_integers(int(mask.sum()))))
 
 
-@examples_for(Cumulate)
+@examples_for(Cumulate, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for kind, axis in itertools.product(("sum", "prod"), (0, 1)):
         yield Example(Cumulate(kind, axis), (_normal(rng, 3, 4),))
@@ -393,7 +403,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
             yield Example(Search(side), (array[:0], array[0]))
 
 
-@examples_for(MatMul)
+@examples_for(MatMul, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for left, right in [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((1, 1), (1, 1))]:
         yield Example(MatMul(), (_normal(rng, *left), _normal(rng, *right)))
@@ -402,7 +412,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         yield Example(MatMul(), (_normal(rng, 5, 70).astype(dtype), _normal(rng, 70, 6).astype(dtype)), False)
 
 
-@examples_for(Gemm)
+@examples_for(Gemm, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for scalars in ((2.0, -0.5), (1.0, 1.0)):
         arrays = _normal(rng, 2, 4), _normal(rng, 2, 3), _normal(rng, 3, 4), *map(np.asarray, scalars)

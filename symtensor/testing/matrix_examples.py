@@ -45,13 +45,13 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 _SYSTEMS = [((1, 1), (1, 1)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1)), ((0, 0), (0, 2)), ((2, 2), (2, 0))]
 
 
-@examples_for(SolveTriangular)
+@examples_for(SolveTriangular, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for (matrix, right), flags in itertools.product(_SYSTEMS, itertools.product((False, True), repeat=3)):
         yield Example(SolveTriangular(*flags), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
 
 
-@examples_for(Solve)
+@examples_for(Solve, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for matrix, right in _SYSTEMS:
         yield Example(Solve(), (_normal(rng, *matrix) + 3 * np.eye(matrix[-1]), _normal(rng, *right)))
@@ -60,7 +60,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 _SQUARES = ((1, 1), (4, 4), (2, 3, 3), (0, 0), (0, 2, 2))
 
 
-@examples_for(Inverse)
+@examples_for(Inverse, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in _SQUARES:
         yield Example(Inverse(), (_regular(rng, *shape),))
@@ -75,7 +75,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     yield Example(SlogDet(), (np.stack([np.zeros((2, 2)), np.ones((2, 2)), np.full((2, 2), np.nan)]),), False)
 
 
-@examples_for(Lu)
+@examples_for(Lu, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in _SQUARES:
         yield Example(Lu(), (_regular(rng, *shape),))
@@ -83,13 +83,13 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     yield Example(Lu(), (np.zeros((2, 3, 3)),), False)
 
 
-@examples_for(LuSolve)
+@examples_for(LuSolve, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for (matrix, right), transposed in itertools.product(_SYSTEMS, (False, True)):
         yield Example(LuSolve(transposed), (*Lu().evaluate(_regular(rng, *matrix)), _normal(rng, *right)))
 
 
-@examples_for(LuInverse)
+@examples_for(LuInverse, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in _SQUARES:
         yield Example(LuInverse(), Lu().evaluate(_regular(rng, *shape)))

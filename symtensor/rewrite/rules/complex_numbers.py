@@ -6,9 +6,18 @@ real(complex(x, y)) -> x
 
 from __future__ import annotations
 
+from functools import reduce
+
+import numpy as np
+
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.complex_parts import complex_, conj, imag, real
-from symtensor.ops.scalar import abs_, neg, power, reciprocal, sqrt, square
+from symtensor.ops.index import join, subtensor
+from symtensor.ops.ordering import Cumulate
+from symtensor.ops.reduce import Reduce
+from symtensor.ops.scalar import abs_, mul, neg, power, reciprocal, sqrt, square
+from symtensor.ops.shape import broadcast_to, dimshuffle, reshape
+from symtensor.ops.size import dimension
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite, rule
 from symtensor.rewrite.rules import canonicalize, specialize
@@ -77,6 +86,21 @@ def complex_power(node: Apply, context: Context) -> Variable | None:
         return None
     product = _multiplied_out(base, int(abs(value.real)))
     return product if value.real > 0 else reciprocal(product)
+
+
+@rewrite(specialize, ops=[Reduce], keeps="real", dtypes=COMPLEX)
+def complex_product(node: Apply, context: Context) -> Variable | None:
+    """A product is the last of the running products, which the runtime has; a one before them is that of nothing."""
+    if node.op.kind != "prod":  # type: ignore[attr-defined]
+        return None
+    (x,), axes = node.inputs, node.op.axes  # type: ignore[attr-defined]
+    kept = [axis for axis in range(x.type.ndim) if axis not in axes]
+    sizes = [dimension(x, axis) for axis in kept]
+    count = reduce(mul, [dimension(x, axis) for axis in axes])
+    rows = reshape(dimshuffle(x, [*kept, *axes]), [*sizes, count])
+    one = broadcast_to(Constant(np.ones((1,) * (len(kept) + 1), x.type.dtype)), [*sizes, 1])
+    running = Cumulate("prod", len(kept))(join(len(kept), [one, rows]))
+    return subtensor(running, [*[slice(None)] * len(kept), -1])
 
 
 def _multiplied_out(base: Variable, exponent: int) -> Variable:

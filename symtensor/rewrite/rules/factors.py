@@ -20,16 +20,11 @@ import numpy as np
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
-from symtensor.ops import scalar
 from symtensor.ops.assume import Assume
 from symtensor.ops.contract import Kron, blocks_of, is_swap, matmul, swap_last
-from symtensor.ops.elementwise import cast
-from symtensor.ops.index import Iota, gather
-from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet
+from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet, factored_determinant
 from symtensor.ops.linalg import Solve
-from symtensor.ops.reduce import reduce_axes, sum_axes
 from symtensor.ops.shape import expand_dims
-from symtensor.ops.size import dimension
 from symtensor.ops.spectra import Svd, over_singular
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import Replacements, rewrite, rewrite_graph
@@ -82,13 +77,4 @@ def _from_factors(node: Apply, matrix: Variable) -> Sequence[Variable]:
     if isinstance(node.op, Inverse):
         inverse = LuInverse()(packed, exchanges)
         return [swap_last(inverse) if transposed else inverse]
-    return _determinant(packed, exchanges)
-
-
-def _determinant(packed: Variable, exchanges: Variable) -> list[Variable]:
-    last = packed.type.ndim - 1
-    places = Iota()(dimension(packed, last))
-    diagonal = gather(packed, {last - 1: places, last: places})
-    signs = scalar.switch(scalar.isnan(diagonal), 1.0, scalar.sign(diagonal))
-    exchanged = cast(scalar.switch(scalar.eq(exchanges, places), 1, -1), packed.type.dtype)
-    return [reduce_axes("prod", signs * exchanged, [last - 1]), sum_axes(scalar.log(scalar.abs_(diagonal)), [last - 1])]
+    return factored_determinant(packed, exchanges)
