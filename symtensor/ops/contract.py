@@ -21,7 +21,7 @@ from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle, expand_dims, reshape
 from symtensor.ops.size import shape_of
 from symtensor.types.dim import Size
-from symtensor.types.dtype import FLOATS, computed_in
+from symtensor.types.dtype import CONTINUOUS, computed_in
 from symtensor.types.tensor import TensorType
 
 __all__ = ["MatMul", "Gemm", "Kron", "Matrices", "batch_of", "blocks_of", "matmul", "matrices_behind", "is_swap",
@@ -106,7 +106,7 @@ def _product_shape(a: Variable, b: Variable) -> tuple[Size, ...]:
 def _gemm(a: Variable, b: Variable, c: Variable, scalars: Sequence[Variable] = (),
           starts_from: Variable | None = None) -> RoutineCall | None:
     """The call for alpha a @ b + beta c; without scalars, for a @ b."""
-    if c.type.dtype not in FLOATS:
+    if c.type.dtype not in CONTINUOUS:
         return None
     left, right = matrices_behind(a), matrices_behind(b)
     m, k, n, batch = *a.type.shape[-2:], c.type.shape[-1], batch_of(c)

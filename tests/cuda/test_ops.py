@@ -11,6 +11,7 @@ import pytest
 import symtensor.ops
 from symtensor.codegen.cuda import nvrtc
 from symtensor.codegen.cuda.kernels import print_kernel
+from symtensor.codegen.cuda.library import print_routine
 from symtensor.codegen.cuda.preamble import preamble
 from symtensor.codegen.named import with_name
 from symtensor.ir.graph import Graph
@@ -71,7 +72,10 @@ def dtype_of(example: Example) -> str:
 def has_kernel(example: Example) -> bool:
     """Whether an example is computed by a kernel, and not by its NumPy meaning."""
     node = example.op.make(*variables_for(example.arrays))[0].owner
-    return has_code(node) or puts_elements(node) or node.op.library_call(node) is not None
+    call = node.op.library_call(node)
+    if call is None:
+        return has_code(node) or puts_elements(node)
+    return print_routine(call, [v.type.dtype for v in (*call.memory(), *node.outputs)]) is not None
 
 
 def special_values(op: Elementwise) -> Iterator[Example]:
