@@ -32,7 +32,7 @@ PAGE = HERE.parent / "docs" / "performance.md"
 README = HERE.parent / "README.md"
 CACHE = Path(sys.prefix, "cache")
 TIMED = ("overhead", "chain", "rows", "sums", "mlp", "cnn", "loops", "ordering", "sampling", "sparse_products",
-         "linalg")
+         "linalg", "per_example")
 PACKAGES = ("symtensor", "numpy", "torch", "jax", "pytensor", "numba")
 
 
