@@ -1,6 +1,6 @@
 """Discrete Fourier transforms over all axes but the first. A complex number is a pair along a last axis of size 2.
 
-None of them scales. Each is the derivative of another, up to weights:
+SciPy computes them. None of them scales. Each is the derivative of another, up to weights:
 
 * `RealFourier`: of real numbers (m, ..., n), half of the spectrum, (m, ..., n // 2 + 1, 2);
 * `RealFourierBack`: of such a half the real numbers of n places, times their number;
@@ -16,22 +16,19 @@ None of them scales. Each is the derivative of another, up to weights:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Op, Variable, at_most, describe, equal_sizes
-from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
-from symtensor.types.dim import Size
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Fourier", "RealFourier", "RealFourierBack"]
@@ -48,12 +45,17 @@ def _check(x: Variable, least: int, pairs: bool) -> None:
 
 
 def _paired(spectrum: np.ndarray) -> np.ndarray:
-    """Complex numbers as pairs."""
-    return np.stack([spectrum.real, spectrum.imag], -1)
+    """Complex numbers as pairs: the same memory."""
+    return np.ascontiguousarray(spectrum).view(spectrum.real.dtype).reshape(*spectrum.shape, 2)
 
 
 def _complex(pairs: np.ndarray) -> np.ndarray:
-    return pairs[..., 0] + 1j * pairs[..., 1]
+    return np.ascontiguousarray(pairs).view(np.result_type(pairs.dtype, np.complex64))[..., 0]
+
+
+def _workers() -> int:
+    """Threads that a transform may use."""
+    return (config.threads or -1) if config.openmp else 1
 
 
 def _weighted(half: Variable, length: Variable, inside: float) -> Variable:
@@ -62,20 +64,6 @@ def _weighted(half: Variable, length: Variable, inside: float) -> Variable:
     alone = scalar.eq(place, 0) | scalar.eq(place * 2, length)
     weight = cast(scalar.switch(alone, 1.0, inside), half.type.dtype)
     return half * expand_dims(weight, [1])  # type: ignore[no-any-return]
-
-
-_KINDS = ("forward", "back", "real forward", "real back")
-"""In the order of csrc/fourier.c."""
-
-
-def _call(kind: str, x: Variable, batch: Size, axes: Sequence[Size]) -> RoutineCall | None:
-    """The routine of the runtime, for up to three axes."""
-    if len(axes) > 3:
-        return None
-    places = math.prod(axes, start=1)
-    return RoutineCall("fourier", [x], [batch, *[1] * (3 - len(axes)), *axes], [_KINDS.index(kind)],
-                       work=batch * places * 32, failure="there is no memory for a Fourier transform",
-                       fix="transform fewer rows at once")
 
 
 class RealFourier(Op):
@@ -90,15 +78,11 @@ class RealFourier(Op):
         if not x.size:
             return np.zeros((*x.shape[:-1], x.shape[-1] // 2 + 1, 2), x.dtype)
         from scipy import fft
-        return _paired(fft.rfftn(x, axes=range(1, x.ndim)))
+        return _paired(fft.rfftn(x, axes=range(1, x.ndim), workers=_workers()))
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         length = dimension(x, x.type.ndim - 1)
         return RealFourierBack().make(_weighted(dy, length, 0.5), length)[0]
-
-    def routine(self, x: Variable, y: Variable) -> RoutineCall | None:
-        """Of the runtime."""
-        return _call("real forward", x, x.type.shape[0], x.type.shape[1:])
 
     def __repr__(self) -> str:
         return "real_fourier"
@@ -121,14 +105,10 @@ class RealFourierBack(Op):
         if 0 in shape:
             return np.zeros(shape, half.dtype)
         from scipy import fft
-        return fft.irfftn(_complex(half), s=shape[1:], axes=range(1, len(shape)), norm="forward")
+        return fft.irfftn(_complex(half), s=shape[1:], axes=range(1, len(shape)), norm="forward", workers=_workers())
 
     def pullback(self, half: Variable, length: Variable, x: Variable, dx: Variable) -> Any:
         return _weighted(RealFourier()(dx), length, 2.0), None
-
-    def routine(self, half: Variable, length: Variable, x: Variable) -> RoutineCall | None:
-        """Of the runtime."""
-        return _call("real back", half, x.type.shape[0], x.type.shape[1:])
 
     def __repr__(self) -> str:
         return "real_fourier_back"
@@ -147,16 +127,11 @@ class Fourier(Op):
         if not x.size:
             return x.copy()
         from scipy import fft
-        axes = range(1, x.ndim - 1)
-        return _paired(fft.ifftn(_complex(x), axes=axes, norm="forward") if self.back else
-                       fft.fftn(_complex(x), axes=axes))
+        transform, norm = (fft.ifftn, "forward") if self.back else (fft.fftn, "backward")
+        return _paired(transform(_complex(x), axes=range(1, x.ndim - 1), norm=norm, workers=_workers()))
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         return Fourier(not self.back)(dy)
-
-    def routine(self, x: Variable, y: Variable) -> RoutineCall | None:
-        """Of the runtime."""
-        return _call("back" if self.back else "forward", x, x.type.shape[0], x.type.shape[1:-1])
 
     def __repr__(self) -> str:
         return "fourier_back" if self.back else "fourier"

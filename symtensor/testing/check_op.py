@@ -30,7 +30,6 @@ from symtensor.ir.node import Op, Unknown, Variable
 from symtensor.ops.complex_parts import real_part
 from symtensor.ops.convert import constant
 from symtensor.ops.elementwise import Cast, Elementwise
-from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
 from symtensor.ops.inverses import Pinv
 from symtensor.ops.reduce import sum_axes
 from symtensor.testing.examples import Example, counted, examples_of
@@ -133,8 +132,6 @@ def _allowed_ulps(op: Op, inputs: Sequence[Variable] = ()) -> int:
             return _allowed_of_parts(op, inputs[-1].type.dtype)
         own = 0 if op.definition.cost <= 8 and op.definition.body is None else 8
         return op.definition.ulps or own
-    if isinstance(op, _OF_ALL):
-        return 8
     by_library = op.routine is not None or isinstance(op, Pinv)
     return 64 if by_library or op.functions() or getattr(op, "kind", None) in ("sum", "prod") else 0
 
@@ -153,7 +150,7 @@ def _compare(example: Example, found: Any, wanted: np.ndarray, ulps: int, layout
                           f" {wanted.shape}")
     if found.dtype.name in NARROW:  # computed in a wider dtype: what is rounded is nearly the same
         ulps = min(ulps, 1)
-    wrong = ~_equal(found, wanted, ulps, isinstance(example.op, _OF_ALL))
+    wrong = ~_equal(found, wanted, ulps)
     if np.any(wrong):
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         operands = [f"{array.dtype} {array[where] if array.shape == found.shape else array.shape}"
@@ -162,13 +159,9 @@ def _compare(example: Example, found: Any, wanted: np.ndarray, ulps: int, layout
                           f" ({layout.strip('_')} operands, {ulps} ulps allowed)", operands=operands)
 
 
-_OF_ALL = (Fourier, RealFourier, RealFourierBack)
-"""Ops of which each element is a sum of all, so that it is as exact as the largest."""
-
-
-def _equal(found: np.ndarray, wanted: np.ndarray, ulps: int, of_all: bool = False) -> np.ndarray:
+def _equal(found: np.ndarray, wanted: np.ndarray, ulps: int) -> np.ndarray:
     """Where two arrays agree: equal, both NaN, or floats at most `ulps` units in the last place apart; of complex
-    numbers, units in the last place of their larger part, and if each is `of_all`, of the largest of all."""
+    numbers, units in the last place of their larger part."""
     equal = (found == wanted) | ((found != found) & (wanted != wanted))
     if found.dtype.name not in CONTINUOUS or not ulps:
         return np.asarray(equal)
@@ -177,8 +170,7 @@ def _equal(found: np.ndarray, wanted: np.ndarray, ulps: int, of_all: bool = Fals
         pairs = [(found.real, wanted.real), (found.imag, wanted.imag)]
     with np.errstate(all="ignore"):
         sizes = [np.abs(part) for pair in pairs for part in pair]
-        largest = np.max([np.where(np.isfinite(size), size, 0) for size in sizes], axis=0)
-        unit = np.spacing(np.max(largest, initial=0) if of_all else largest)
+        unit = np.spacing(np.max([np.where(np.isfinite(size), size, 0) for size in sizes], axis=0))
         near = [(f == w) | ((f != f) & (w != w)) | (np.abs(f - w) <= ulps * unit) for f, w in pairs]
     return np.asarray(np.logical_and.reduce(near))
 
