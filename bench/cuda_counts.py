@@ -7,8 +7,8 @@ family, and each kernel of a step: sectors of 32 bytes of global memory that a w
 for as many bytes, turns of the banks of shared memory against the least, and, where NVRTC is installed, registers and
 the part of a multiprocessor's warps that run at once. `bench/roofline.py` has bytes and operations by form.
 
->>> [call.name for call in calls()][:3]
-['chain', 'softmax', 'layer norm']
+>>> str(Traffic(global_passes=12, global_least=8)).split()
+['1.50', '-']
 """
 
 from __future__ import annotations
