@@ -155,7 +155,9 @@ class Part:
         return self.assembly.emit(instruction, self._origin(origin))
 
     def launch(self, kernel: Kernel, variables: Sequence[Variable | Partial], origin: Any, device: int) -> None:
-        """Run a kernel on the buffers of variables."""
+        """Run a kernel on the buffers of variables, unless it is known to have no points."""
+        if any(loop.extent == 0 for loop in kernel.parallel):
+            return
         self._launch(self.assembly.kernels_of(kernel, device), variables, origin, device)
 
     def _launch(self, kernels: Iterable[tuple[int, PrintedKernel]], variables: Sequence[Variable | Partial],

@@ -23,7 +23,6 @@ import numpy as np
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
 from symtensor.codegen.cache import load_kernels
-from symtensor.codegen.cpu.joint import join
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.preamble import preamble
 from symtensor.codegen.toolchain import Toolchain, toolchain
@@ -256,7 +255,7 @@ def _program(source: _Source, arguments: int, setting: Any, watch: _Watch) -> Pr
     source.optimized()
     watch.lap("rewrite")
     placement = None if setting is None else setting.place(source.graph, arguments, updates)
-    program = plan(source.graph, arguments, updates, print_kernel, placement, join)
+    program = plan(source.graph, arguments, updates, print_kernel, placement)
     watch.lap("plan")
     if entry is not None:
         entry.save(program)

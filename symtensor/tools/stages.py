@@ -22,10 +22,9 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from symtensor import ops  # noqa: F401  (text finds an op by name among those that are imported)
-from symtensor.codegen.cpu.joint import join
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.cuda import kernels as cuda
-from symtensor.codegen.cuda.joint import join as cuda_join
+from symtensor.codegen.cuda.joint import join
 from symtensor.codegen.named import with_name
 from symtensor.ir.graph import Graph
 from symtensor.ir.text import from_text, to_text
@@ -77,22 +76,22 @@ def loops(graph: Graph) -> str:
 
 def kernels(graph: Graph) -> str:
     """the C text of a graph's kernels; the graph is taken as it is"""
-    return _texts(graph, print_kernel, join)
+    return _texts(graph, print_kernel)
 
 
 def cuda_kernels(graph: Graph) -> str:
     """the CUDA text of a graph's kernels; the graph is taken as it is"""
-    return _texts(graph, cuda.print_kernel, cuda_join)
+    return _texts(graph, cuda.print_kernel, join)
 
 
-def _texts(graph: Graph, printer: Printer, joiner: Joiner) -> str:
+def _texts(graph: Graph, printer: Printer, joiner: Joiner | None = None) -> str:
     made = plan(graph, len(graph.inputs), [], printer, join=joiner).kernels
     return "\n".join(with_name(text, name) for name, text, _ in made).rstrip()
 
 
 def program(graph: Graph) -> str:
     """the program of a graph: sizes, buffers, instructions; the graph is taken as it is"""
-    return describe_program(plan(graph, len(graph.inputs), [], print_kernel, join=join))
+    return describe_program(plan(graph, len(graph.inputs), [], print_kernel))
 
 
 STAGES: dict[str, Callable[[Graph], str]] = {

@@ -23,12 +23,11 @@ from symtensor.codegen.cpu.points import print_map, print_scatter
 from symtensor.codegen.cpu.recurrences import print_recurrence
 from symtensor.codegen.cpu.rows import print_row, scratch_bytes
 from symtensor.codegen.dialect import C
-from symtensor.codegen.joint import may_join
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column, Map, Row, Sequential, form_of
 from symtensor.lower.kernel import Compute, Kernel, product
 from symtensor.lower.split import is_divisible, split
-from symtensor.lower.target import Body, Partial, PrintedKernel
+from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 
@@ -72,11 +71,8 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
     text = "".join(functions) + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
     rounds = (0, product(kernel.reduce)) if in_order else ()
-    own = [f"b{slot}" for slot in range(len(buffers))]
-    body = Body(text, (*own, *parameters)) if may_join(printer) else None
     return PrintedKernel(kernel.name, text, (*printer.parameters, *rounds), units, _work(kernel),
-                         scratch_bytes(printer.schedule), buffers, in_order=in_order, written=tuple(sorted(written)),
-                         body=body)
+                         scratch_bytes(printer.schedule), buffers, in_order=in_order, written=tuple(sorted(written)))
 
 
 def _realise(printer: ScalarPrinter) -> Size:

@@ -29,10 +29,12 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from symtensor.codegen.cuda.grid import kernel_text
-from symtensor.codegen.joint import shared_functions
+from symtensor.codegen.named import with_name
+from symtensor.codegen.scalar_printer import ScalarPrinter
+from symtensor.lower.form import Map, form_of
 from symtensor.lower.target import Body
 
-__all__ = ["body", "join"]
+__all__ = ["body", "join", "may_join"]
 
 BLOCKS = 4
 """Blocks that a multiprocessor holds at least: a kernel has the registers that its most demanding part needs."""
@@ -47,7 +49,7 @@ def body(parameters: Sequence[str], lines: Sequence[str], barriers: bool, before
 
 def join(bodies: Sequence[Body]) -> str:
     """The text of a kernel that does the blocks of all parts; those of one text stand side by side."""
-    functions, own = shared_functions(bodies)
+    functions, own = _shared_functions(bodies)
     names, declared = _named(bodies)
     units = [f"s{sum(name.startswith('s') for name in declared) + part}" for part in range(len(bodies))]
     lines = ["  long block = blockIdx.x;"]
@@ -100,3 +102,15 @@ def _name_of(declaration: str) -> str:
 
 def _renamed(declaration: str, name: str) -> str:
     return re.sub(r"\w+$", name, declaration)
+
+
+def may_join(printer: ScalarPrinter) -> bool:
+    """Whether a kernel may be part of a joint one: it reduces nothing, and so one unit is much as any other's."""
+    return not printer.fails and isinstance(form_of(printer.kernel), Map)
+
+
+def _shared_functions(bodies: Sequence[Body]) -> tuple[list[str], list[int]]:
+    """The texts of the functions KERNEL_0, KERNEL_1, ... that parts need, and which is each part's."""
+    numbers: dict[str, int] = {}
+    own = [numbers.setdefault(body.text, len(numbers)) for body in bodies]
+    return [with_name(text, f"KERNEL_{number}") for text, number in numbers.items()], own

@@ -37,7 +37,6 @@ from symtensor.codegen.cuda.points import print_map, print_scatter
 from symtensor.codegen.cuda.recurrences import print_recurrence
 from symtensor.codegen.cuda.rows import print_row
 from symtensor.codegen.dialect import CUDA
-from symtensor.codegen.joint import may_join
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column, Map, Row, Sequential, form_of
 from symtensor.lower.kernel import Compute, Kernel, product
@@ -82,7 +81,7 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     barriers = bool(kernel.reductions)
     body = None
     combines = any(isinstance(buffer, Partial) and slot not in written for slot, buffer in enumerate(buffers))
-    if may_join(printer) or (combines and not printer.fails):  # to launch what is small is all that it costs
+    if joint.may_join(printer) or (combines and not printer.fails):  # to launch what is small is all that it costs
         body = joint.body(parameters, lines, barriers, functions)
     rounds = (0, product(kernel.reduce)) if in_order else ()
     return PrintedKernel(kernel.name, functions + kernel_text(parameters, lines, barriers),
