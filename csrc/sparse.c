@@ -6,7 +6,8 @@
 #include "routines.h"
 
 #define WIDE 64                  /* columns whose sums are kept in registers */
-#define AHEAD 8                  /* elements whose row of the dense matrix is asked for in advance */
+#define AHEAD 8                  /* elements between asking for a row of the dense matrix and using it */
+#define LINE 64                  /* bytes of a line of the cache */
 #define PARTS 64                 /* into which the rows are divided */
 
 enum { ROWS, COLUMNS, WIDTH, STORED };  /* the sizes: the matrix is (m, n), dense ones have k columns */
@@ -30,35 +31,42 @@ static int64_t part_begin(const int32_t *starts, int64_t rows, int64_t part)
 
 /* One definition for each type of element; part begin..end of the rows, or columns begin..end. */
 #define PRODUCTS(type)                                                                                        \
-    FOR_EACH_MACHINE static void type##_row(const type *data, const int32_t *indices, int64_t stored,         \
-                                            const type *x, int64_t k, type *restrict y)                       \
+    /* Asks for a part of a row that is soon needed. */                                                       \
+    static inline void type##_fetch(const type *row, int64_t width)                                           \
     {                                                                                                         \
-        for (int64_t first = 0; first < k; first += WIDE) {                                                   \
-            type sums[WIDE] = {0};                                                                            \
-            int64_t width = k - first < WIDE ? k - first : WIDE;                                              \
-            for (int64_t e = 0; e < stored; e++) {                                                            \
-                const type *row = x + indices[e] * k + first, value = data[e];                                \
-                if (e + AHEAD < stored)                                                                       \
-                    __builtin_prefetch(x + indices[e + AHEAD] * k + first);                                   \
-                if (width == WIDE)                                                                            \
-                    for (int j = 0; j < WIDE; j++)                                                            \
-                        sums[j] += value * row[j];                                                            \
-                else                                                                                          \
-                    for (int64_t j = 0; j < width; j++)                                                       \
-                        sums[j] += value * row[j];                                                            \
-            }                                                                                                 \
-            memcpy(y + first, sums, width * sizeof(type));                                                    \
-        }                                                                                                     \
+        for (int64_t j = 0; j < width; j += LINE / sizeof(type))                                              \
+            __builtin_prefetch(row + j);                                                                      \
     }                                                                                                         \
-    static int type##_dot(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch) \
+    /* A row's sums for `width` columns; `known` elements follow, those of later rows too. */                 \
+    __attribute__((always_inline)) static inline void type##_block(                                           \
+        const type *data, const int32_t *indices, int64_t stored, int64_t known, const type *x, int64_t k,    \
+        type *restrict y, int64_t width)                                                                      \
+    {                                                                                                         \
+        type sums[WIDE] = {0};                                                                                \
+        for (int64_t e = 0; e < stored; e++) {                                                                \
+            const type *row = x + indices[e] * k, value = data[e];                                            \
+            if (e + AHEAD < known)                                                                            \
+                type##_fetch(x + indices[e + AHEAD] * k, width);                                              \
+            for (int64_t j = 0; j < width; j++)                                                               \
+                sums[j] += value * row[j];                                                                    \
+        }                                                                                                     \
+        memcpy(y, sums, width * sizeof(type));                                                                \
+    }                                                                                                         \
+    FOR_EACH_MACHINE static int type##_dot(void *const *buffers, const int64_t *sizes, int64_t begin,         \
+                                           int64_t end, void *scratch)                                        \
     {                                                                                                         \
         (void)scratch;                                                                                        \
         const int32_t *indices = buffers[INDICES], *starts = buffers[STARTS];                                 \
         const type *data = buffers[FIRST], *x = buffers[SECOND];                                              \
-        int64_t k = sizes[WIDTH], last = part_begin(starts, sizes[ROWS], end);                                \
-        for (int64_t i = part_begin(starts, sizes[ROWS], begin); i < last; i++)                               \
-            type##_row(data + starts[i], indices + starts[i], starts[i + 1] - starts[i], x, k,                \
-                       (type *)buffers[RESULT] + i * k);                                                      \
+        int64_t k = sizes[WIDTH], whole = k - k % WIDE, last = part_begin(starts, sizes[ROWS], end);          \
+        for (int64_t i = part_begin(starts, sizes[ROWS], begin); i < last; i++) {                             \
+            int64_t first = starts[i], stored = starts[i + 1] - first, known = sizes[STORED] - first;         \
+            type *y = (type *)buffers[RESULT] + i * k;                                                        \
+            for (int64_t j = 0; j < whole; j += WIDE)                                                         \
+                type##_block(data + first, indices + first, stored, known, x + j, k, y + j, WIDE);            \
+            if (whole < k)                                                                                    \
+                type##_block(data + first, indices + first, stored, known, x + whole, k, y + whole, k - whole);\
+        }                                                                                                     \
         return 0;                                                                                             \
     }                                                                                                         \
     FOR_EACH_MACHINE static int type##_dot_transposed(void *const *buffers, const int64_t *sizes,             \
@@ -72,7 +80,9 @@ static int64_t part_begin(const int32_t *starts, int64_t rows, int64_t part)
         for (int64_t i = 0; i < sizes[COLUMNS]; i++)                                                          \
             memset(result + i * k + begin, 0, (end - begin) * sizeof(type));                                  \
         for (int64_t i = 0; i < sizes[ROWS]; i++)                                                             \
-            for (int32_t e = starts[i]; e < starts[i + 1]; e++) {                                             \
+            for (int64_t e = starts[i]; e < starts[i + 1]; e++) {                                             \
+                if (e + AHEAD < sizes[STORED])                                                                \
+                    type##_fetch(result + indices[e + AHEAD] * k + begin, end - begin);                       \
                 type *restrict y = result + indices[e] * k;                                                   \
                 type value = data[e];                                                                         \
                 for (int64_t j = begin; j < end; j++)                                                         \
@@ -99,8 +109,11 @@ static int64_t part_begin(const int32_t *starts, int64_t rows, int64_t part)
         const type *x = buffers[FIRST], *y = buffers[SECOND];                                                 \
         int64_t k = sizes[WIDTH], last = part_begin(starts, sizes[ROWS], end);                                \
         for (int64_t i = part_begin(starts, sizes[ROWS], begin); i < last; i++)                               \
-            for (int32_t e = starts[i]; e < starts[i + 1]; e++)                                               \
+            for (int64_t e = starts[i]; e < starts[i + 1]; e++) {                                             \
+                if (e + AHEAD < sizes[STORED])                                                                \
+                    type##_fetch(y + indices[e + AHEAD] * k, k < WIDE ? k : WIDE);                            \
                 ((type *)buffers[RESULT])[e] = type##_inner(x + i * k, y + indices[e] * k, k);                \
+            }                                                                                                 \
         return 0;                                                                                             \
     }
 
