@@ -70,7 +70,7 @@ static inline {type} floor_div_{name}({type} x, {type} y) {{
 _INDEX_HELPER = """
 static inline long wrap_index(long index, long size, int *status) {
   long counted = index < 0 ? index + size : index;
-  int bad = (counted < 0) | (counted >= size);
+  int bad = (unsigned long)counted >= (unsigned long)size;
   *status |= bad;
   return bad ? 0 : counted;
 }
