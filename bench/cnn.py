@@ -129,7 +129,15 @@ def in_symtensor(network: str, size: int) -> Call:
         mean = updates[0][0]
         first = [float(mean.get_value()[0])]
         return lambda: (step(images, labels), first.pop() if first else 0.0)[1]
-    hidden = x
+    loss = loss_in_symtensor(network, x, y, shared)
+    gradients = st.function([x, y], [loss, *st.grad(loss, shared)])
+    return lambda: gradients(images, labels)[0]
+
+
+def loss_in_symtensor(network: str, x: Any, y: Any, shared: list[Any]) -> Any:
+    """The loss for images and labels, with the parameters in `shared`."""
+    import symtensor.tensor as T
+    own, hidden = NETWORKS[network], x
     for layer, weights, bias in zip(own.layers, shared[::2], shared[1::2]):
         hidden = T.nnet.conv2d(hidden, weights, None, weights.get_value(borrow=True).shape, layer.padding,
                                (layer.stride,) * 2, filter_flip=False)
@@ -140,9 +148,7 @@ def in_symtensor(network: str, size: int) -> Call:
     rest = shared[2 * len(own.layers):]
     for weights, bias in zip(rest[:-2:2], rest[1:-2:2]):
         hidden = T.nnet.relu(T.dot(hidden, weights) + bias)
-    loss = T.nnet.crossentropy_softmax_1hot(T.dot(hidden, rest[-2]) + rest[-1], y)[0].mean()
-    gradients = st.function([x, y], [loss, *st.grad(loss, shared)])
-    return lambda: gradients(images, labels)[0]
+    return T.nnet.crossentropy_softmax_1hot(T.dot(hidden, rest[-2]) + rest[-1], y)[0].mean()
 
 
 def _small_in_symtensor(own: Network, x: Any, y: Any, shared: list[Any]) -> tuple[Any, list[Any]]:

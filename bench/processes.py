@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cnn
 import mlp
 from harness import FRAMEWORKS, Case, clock, limit_threads, run_process
 from peers import SETUP
@@ -23,11 +24,14 @@ CASES = [
     Case("import, beyond NumPy", ("import",), absolute=0.15),
     Case("compile, cold", ("compile",), bar=1, absolute=1, rival="jax"),
     Case("compile, warm", ("compile",), absolute=0.15),
+    Case("compile VGG-A, cold", ("compile VGG-A",), absolute=5),
+    Case("compile VGG-A, warm", ("compile VGG-A",), absolute=0.5),
     Case("memory of an MLP step", ("memory",)),
 ]
 PARTICIPANTS = {
     "import": ("symtensor", "torch", "jax", "pytensor-c"),
     "compile": ("symtensor", "torch.compile", "jax", "pytensor-c", "pytensor-numba"),
+    "compile VGG-A": ("symtensor",),
     "memory": FRAMEWORKS,
 }
 HERE = Path(__file__).parent
@@ -51,6 +55,18 @@ def compile_seconds(framework: str) -> float:
     mlp.parameters(), mlp.batch(BATCH)
     started = clock()
     mlp.MAKERS[framework](BATCH)()
+    return clock() - started
+
+
+def network_seconds(framework: str) -> float:
+    """Seconds to write down and compile a training step of VGG-A, which has 22 parameters; a call takes far longer."""
+    import symtensor as st
+    import symtensor.tensor as T
+    shared, images = [st.shared(parameter) for parameter in cnn.parameters("vgg_a")], cnn.batch_of("vgg_a", 8)[0]
+    started = clock()
+    x, y = T.tensor4("x", dtype="float32", shape=images.shape), T.ivector("y")
+    loss = cnn.loss_in_symtensor("vgg_a", x, y, shared)
+    st.function([x, y], loss, updates=[(p, p - cnn.RATE * slope) for p, slope in zip(shared, st.grad(loss, shared))])
     return clock() - started
 
 
@@ -78,5 +94,6 @@ def resident_bytes(field: str) -> float:
 
 if __name__ == "__main__":
     limit_threads()
-    measurements: dict[str, Any] = {"import": import_seconds, "compile": compile_seconds, "memory": step_bytes}
+    measurements: dict[str, Any] = {"import": import_seconds, "compile": compile_seconds,
+                                    "compile VGG-A": network_seconds, "memory": step_bytes}
     print(measurements[sys.argv[1]](sys.argv[2]))

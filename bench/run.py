@@ -88,11 +88,11 @@ def timed(name: str, options: argparse.Namespace, machine: Mapping[str, float]) 
 def in_processes(options: argparse.Namespace) -> list[Result]:
     """The results that take a process for each measurement, with caches that start empty."""
     with tempfile.TemporaryDirectory() as directory:
-        empty = [Path(directory, str(number)) for number in range(options.rounds)]
         results = []
         for case in processes.CASES:
+            empty = [Path(directory, case.arguments[0], str(number)) for number in range(options.rounds)]
             taking_part = [name for name in processes.PARTICIPANTS[case.arguments[0]] if name in options.frameworks]
-            cold = case.name == "compile, cold"
+            cold = case.name.endswith("cold")
             fresh = {name: iter(empty) for name in taking_part}
 
             def measure(case: Case, framework: str) -> float:
