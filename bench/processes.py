@@ -3,7 +3,7 @@
 Run as a program with the name of a measurement and of a framework, it prints one number.
 
 >>> [case.name for case in CASES][:2]
-['import, beyond NumPy', 'compile, cold']
+['compile, cold', 'compile, warm']
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from peers import SETUP
 
 BATCH = 128
 CASES = [
-    Case("import, beyond NumPy", ("import",), absolute=0.15),
     Case("compile, cold", ("compile",), bar=1, absolute=1, rival="jax"),
     Case("compile, warm", ("compile",), absolute=0.15),
     Case("compile VGG-A, cold", ("compile VGG-A",), absolute=5),
     Case("compile VGG-A, warm", ("compile VGG-A",), absolute=0.5),
+    Case("import, beyond NumPy", ("import",), absolute=0.15),
     Case("memory of an MLP step", ("memory",)),
 ]
 PARTICIPANTS = {

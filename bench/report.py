@@ -109,16 +109,23 @@ def _markdown(cells: Sequence[str]) -> str:
 
 
 def excerpt(page: str) -> str:
-    """What README shows of the page of all tables: when and how it was measured, and each case without its bar.
+    """What README shows of the page of all tables: of each, the first and the last case and those that miss their bar.
 
     >>> heading = _markdown(HEADINGS)
-    >>> row = _markdown(["sum", "1 s", *["2 s"] * 6, "-", "2.00x numpy", "", ""])
-    >>> print(excerpt(f"`make bench`: 2026-01-01, a machine\\n{heading}\\n{row}").splitlines()[-1])
+    >>> rows = [_markdown([name, "1 s", *["2 s"] * 6, "-", "2.00x numpy", "", met])
+    ...         for name, met in (("sum", "yes"), ("mean", "yes"), ("norm", "NO"), ("product", "yes"))]
+    >>> print(*excerpt("\\n".join(["`make bench`: 2026-01-01, a machine", heading, *rows])).splitlines()[4:], sep="\\n")
     | sum | 1 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2.00x numpy |
+    | norm | 1 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2.00x numpy |
+    | product | 1 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2 s | 2.00x numpy |
     """
     shown = [HEADINGS.index(name) for name in ("", *FRAMEWORKS, "ratio to")]
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
-    cases = [row for row in rows if row not in (HEADINGS, RULE)]
+    cases: list[list[str]] = []
+    for section in page.split("<!-- end -->"):
+        lines = [line for line in section.splitlines() if line.startswith("| ")]
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+        rows = [row for row in rows if row not in (HEADINGS, RULE)]
+        cases += [row for row in rows if row in (rows[0], rows[-1]) or row[HEADINGS.index("met")] == "NO"]
     measured = sorted({line.split("`: ")[1] for line in page.splitlines() if line.startswith("`make bench")})
     table = [_markdown([row[column] for column in shown]) for row in [HEADINGS, RULE, *cases]]
     return "\n".join(["Measured " + "; ".join(measured) + ".", "", *table, ""])
