@@ -20,7 +20,7 @@ __all__ = [
     "SymtensorError", "TypeMismatch", "ShapeError", "GraphError", "IndexOutOfRange", "UnusedInputError",
     "MissingInputError", "MissingMethodError", "DisconnectedInputError", "GradientError", "VerifyError", "RewriteError",
     "CompileError", "ConfigError", "LinearAlgebraError", "TextError", "CheckFailed", "DeviceError", "LoadError",
-    "OutOfMemory",
+    "OutOfMemory", "InvalidValueError", "DebugModeError", "BadOptimization", "BadThunkOutput", "BadDestroyMap",
 ]
 
 
@@ -138,3 +138,23 @@ class LoadError(SymtensorError, ValueError):
 
 class CheckFailed(SymtensorError, AssertionError):
     """A testing check found a difference between two meanings of one thing."""
+
+
+class InvalidValueError(CheckFailed):
+    """A number that is not finite, or too large, where a mode was told to look for it."""
+
+
+class DebugModeError(CheckFailed):
+    """DebugMode found that two meanings of one thing differ."""
+
+
+class BadOptimization(DebugModeError):
+    """A rewriting rule changed a value."""
+
+
+class BadThunkOutput(DebugModeError):
+    """What a compiled function gave is not what NumPy gives."""
+
+
+class BadDestroyMap(DebugModeError):
+    """An op wrote to an array that it was given."""

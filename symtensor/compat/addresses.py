@@ -22,13 +22,15 @@ from symtensor.base.config import config
 __all__ = ["ADDRESSES", "Address", "install"]
 
 _ERRORS, _NODES, _GRAPHS, _NAMES = "base.errors", "ir.node", "graph", "compat.names"
-_SHARED, _OPS = "runtime.shared", "ops.elementwise ops.shape ops.index ops.effects ops.size"
+_MODES, _SHARED, _OPS = "runtime.modes", "runtime.shared", "ops.elementwise ops.shape ops.index ops.effects ops.size"
 
 ADDRESSES = {
-    "": f"{_NAMES} . gradient",
-    "compile": f"{_NAMES} . {_SHARED} {_ERRORS}", "compile.builders": "control.from_graph", "compile.debugmode": _NAMES,
+    "": f"{_NAMES} . gradient {_MODES}",
+    "compile": f"{_NAMES} {_MODES} . {_SHARED} {_ERRORS}", "compile.builders": "control.from_graph",
+    "compile.debugmode": f"{_MODES} {_ERRORS}",
     "compile.function": "runtime.function", "compile.function_module": f"runtime.function {_ERRORS}",
-    "compile.io": "runtime.function", "compile.mode": _NAMES, "compile.nanguardmode": _NAMES,
+    "compile.io": "runtime.function", "compile.mode": _MODES,
+    "compile.monitormode": _MODES, "compile.nanguardmode": _MODES,
     "compile.ops": f"ops.python {_OPS} {_NAMES}", "compile.pfunc": "runtime.function runtime.shared",
     "compile.profiling": _NAMES, "compile.sharedvalue": _SHARED, "configdefaults": _NAMES, "configparser": _NAMES,
     "gof": f"{_NODES} {_GRAPHS} control.c_op {_ERRORS} {_NAMES}", "gof.fg": f"ir.graph {_ERRORS} {_NAMES}",

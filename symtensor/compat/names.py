@@ -1,7 +1,5 @@
 """Names that only Theano has, for programs written for it.
 
->>> Mode(optimizer="fast_compile").including("fusion").optimizer
-'fast_compile'
 >>> upcast("int8", "float32"), dnn_available(), _asarray([1, 2], "float32")
 ('float32', False, array([1., 2.], dtype=float32))
 """
@@ -9,7 +7,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,9 +26,9 @@ from symtensor.tensor.indexing import getitem, inc_subtensor, set_subtensor
 from symtensor.types.dtype import promote
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Mode", "OrderedUpdates", "advanced_inc_subtensor1", "advanced_set_subtensor1", "advanced_subtensor1",
+__all__ = ["OrderedUpdates", "advanced_inc_subtensor1", "advanced_set_subtensor1", "advanced_subtensor1",
            "assert_allclose", "change_flags", "config", "dnn_available", "dnn_present", "fetch_seed",
-           "get_default_mode", "get_mode", "get_scalar_constant_value", "get_test_value",
+           "get_scalar_constant_value", "get_test_value",
            "get_vector_length", "gpu_contiguous", "seed_rng", "upcast", "use"]
 
 config = Settings()
@@ -53,37 +50,6 @@ class OrderedUpdates(OrderedDict[Any, Any]):
 
     def __add__(self, other: Any) -> OrderedUpdates:
         return OrderedUpdates({**self, **other})
-
-
-@dataclass(frozen=True)
-class Mode:
-    """How functions are compiled: by the rewriting of `optimizer`. The linker is taken and without effect.
-
-    Theano's tags of rewritings are not symtensor's: to include or exclude some changes nothing.
-    """
-
-    linker: Any = None
-    optimizer: str | None = None
-
-    def including(self, *tags: str) -> Mode:
-        """The mode."""
-        return self
-
-    excluding = requiring = including
-
-
-def get_mode(name: Any = None) -> Mode:
-    """The mode of a name, FAST_RUN or FAST_COMPILE; the default one without.
-
-    >>> get_mode("FAST_COMPILE")
-    Mode(linker=None, optimizer='FAST_COMPILE')
-    """
-    return name if isinstance(name, Mode) else Mode(optimizer=name)
-
-
-def get_default_mode() -> Mode:
-    """The mode that the configuration names."""
-    return get_mode()
 
 
 def get_test_value(x: Any) -> Any:

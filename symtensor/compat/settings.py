@@ -22,15 +22,20 @@ from symtensor.base.errors import ConfigError
 
 __all__ = ["SAME", "Settings", "WITHOUT_EFFECT", "change_flags"]
 
-SAME = {"gcc.cxxflags": "cflags", "base_compiledir": "cache_dir", "compiledir": "cache_dir"}
+SAME = {
+    "gcc.cxxflags": "cflags", "base_compiledir": "cache_dir", "compiledir": "cache_dir",
+    "NanGuardMode.nan_is_error": "nan_is_error", "NanGuardMode.inf_is_error": "inf_is_error",
+    "NanGuardMode.big_is_error": "big_is_error", "NanGuardMode.action": "nan_guard_action",
+    "DebugMode.check_finite": "check_finite",
+}
 """Options of Theano's that have another name here."""
 
 WITHOUT_EFFECT: dict[str, Any] = {
-    "mode": "Mode", "linker": "cvm", "exception_verbosity": "low", "int_division": "int", "warn_float64": "ignore",
+    "linker": "cvm", "exception_verbosity": "low", "int_division": "int", "warn_float64": "ignore",
     "allow_gc": True, "deterministic": "default", "on_opt_error": "warn", "on_shape_error": "warn",
     "profile": False, "profile_memory": False, "profile_optimizer": False, "print_test_value": False,
     "print_active_device": True, "print_global_stats": False, "compute_test_value_opt": "off",
-    "optimizer_including": "", "optimizer_excluding": "", "optimizer_requiring": "", "optimizer_verbose": False,
+    "optimizer_verbose": False,
     "openmp_elemwise_minsize": 200000, "init_gpu_device": "", "force_device": False, "assert_no_cpu_op": "ignore",
     "check_input": True, "check_stack_trace": "off", "cache_optimizations": False, "cycle_detection": "regular",
     "nocleanup": False, "pickle_test_value": True, "unpickle_function": True, "reoptimize_unpickled_function": False,
@@ -40,9 +45,8 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "traceback.limit": 8, "traceback.compile_limit": 0, "compile.wait": 5, "compile.timeout": 120,
     "conv.assert_shape": False, "unittests.rseed": 666, "optdb.max_use_ratio": 8.0, "optdb.position_cutoff": None,
     "numpy.seterr_all": "ignore", "experimental.local_alloc_elemwise": False, "warn.ignore_bug_before": "0.9",
-    "NanGuardMode.nan_is_error": True, "NanGuardMode.inf_is_error": True, "NanGuardMode.big_is_error": True,
-    "NanGuardMode.action": "raise", "DebugMode.patience": 10, "DebugMode.check_c": True, "DebugMode.check_py": True,
-    "DebugMode.check_finite": True, "DebugMode.check_strides": 0, "DebugMode.check_preallocated_output": "",
+    "DebugMode.patience": 10, "DebugMode.check_c": True, "DebugMode.check_py": True,
+    "DebugMode.check_strides": 0, "DebugMode.check_preallocated_output": "",
     "DebugMode.warn_input_not_reused": True, "dnn.enabled": "auto", "dnn.include_path": "", "dnn.library_path": "",
     "dnn.conv.algo_fwd": "small", "dnn.conv.algo_bwd_filter": "none", "dnn.conv.algo_bwd_data": "none",
     "dnn.conv.precision": "as_input_f32", "cuda.root": "", "cuda.include_path": "", "gpuarray.preallocate": 0.0,

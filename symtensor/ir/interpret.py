@@ -13,7 +13,10 @@ name are found from the shapes of the given arrays and from integer scalars on t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -34,7 +37,58 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
 from symtensor.types.tensor import TensorType
 
-__all__ = ["evaluate", "evaluate_graph"]
+__all__ = ["Step", "Watch", "evaluate", "evaluate_graph", "evaluation", "watched"]
+
+
+@dataclass
+class Step:
+    """One op that an evaluation comes to: the node, the arrays it is given, and, once it is done, those it gives."""
+
+    node: Apply
+    lines: Lines
+    inputs: Sequence[np.ndarray]
+    outputs: Sequence[np.ndarray] = ()
+
+    def operands(self) -> list[str]:
+        """The inputs with their shapes, for a message."""
+        return list(_Operands(self.node, self.inputs))
+
+
+class Watch:
+    """What is told of each op that is evaluated, those in steps of loops and in branches included."""
+
+    def before(self, step: Step) -> None:
+        """The op is about to be computed."""
+
+    def after(self, step: Step) -> None:
+        """It has been."""
+
+
+class _Watching(threading.local):
+    watch: Watch | None = None
+
+
+_watching = _Watching()
+
+
+@contextmanager
+def watched(watch: Watch | None) -> Iterator[None]:
+    """For the length of a `with` block `watch` is told what this thread evaluates.
+
+    >>> from symtensor import ops
+    >>> class Names(Watch):
+    ...     def after(self, step): print(step.node.op, step.outputs[0])
+    >>> x = Variable(TensorType("float64", ()), name="x")
+    >>> with watched(Names()):
+    ...     result = evaluate([x * 2 + 1], {x: 3.0})
+    mul 6.0
+    add 7.0
+    """
+    before, _watching.watch = _watching.watch, watch
+    try:
+        yield
+    finally:
+        _watching.watch = before
 
 
 def evaluate(outputs: Sequence[Variable], values: Mapping[Variable, Any]) -> list[np.ndarray]:
@@ -63,13 +117,32 @@ def evaluate_graph(graph: Graph, arrays: Sequence[Any]) -> list[np.ndarray]:
     >>> evaluate_graph(Graph([x], [x - 1]), [3.0])
     [array(2.)]
     """
-    run = _Run(dict(zip(graph.inputs, arrays)), graph.sources, lambda node: next(iter(graph.lines_of(node)), ()))
+    return _run(graph, arrays).results(graph.outputs)
+
+
+def evaluation(graph: Graph, arrays: Sequence[Any]) -> Callable[[Sequence[Variable]], list[np.ndarray]]:
+    """What gives the values of any variables of a graph, those included that are no longer part of it.
+
+    A value is computed once. Raises as `evaluate` does.
+
+    >>> from symtensor import ops
+    >>> x = Variable(TensorType("float64", ()), name="x")
+    >>> graph = Graph([x], [x * 2 - 1])
+    >>> evaluation(graph, [3.0])(graph.nodes()[0].outputs)
+    [array(6.)]
+    """
+    return _run(graph, arrays).results
+
+
+def _run(graph: Graph, arrays: Sequence[Any]) -> _Run:
+    run = _Run(dict(zip(graph.inputs, arrays)), dict(graph.sources),
+               lambda node: next(iter(graph.lines_of(node)), ()))
     for variable in graph.inputs:  # the user's own symbols first: equations have put others in the place of some
         run.learn(variable, graph.origin[variable].type, run.known[variable].shape)
     run.expect(graph.equations)
     for variable, array in run.known.items():
         run.learn(variable, variable.type, array.shape)
-    return run.results(graph.outputs)
+    return run
 
 
 class _Run:
@@ -176,6 +249,9 @@ class _Run:
             for equation in node.equations:
                 self.check(equation, node.lines)
         lines = self.lines_of(node)
+        watch, step = _watching.watch, Step(node, lines, arrays)
+        if watch is not None:
+            watch.before(step)
         results = _call(node, [*arrays, *(self.size(size) for size in node.op.sizes())], lines, operands)
         for variable, result in zip(node.outputs, results):
             array = np.asarray(result)
@@ -186,6 +262,9 @@ class _Run:
             self.known[variable] = array
             for equation, lines in (self.expected or {}).get(variable, ()):
                 self.check(equation, lines)
+        if watch is not None:
+            step.outputs = [self.known[variable] for variable in node.outputs]
+            watch.after(step)
 
     def _sizes_fit(self, type: TensorType, shape: Sequence[int]) -> bool:
         """Whether no size known so far contradicts a shape."""

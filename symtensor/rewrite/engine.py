@@ -46,17 +46,37 @@ from symtensor.rewrite.rule import Index, Match, Phase, Replacements, Rule
 from symtensor.types import dim as dims
 from symtensor.types.dtype import numpy_dtype
 
-__all__ = ["Context", "History", "run_phase"]
+__all__ = ["Context", "History", "Step", "run_phase"]
 
 _PATIENCE = 1000
 _ROUNDS = 100
 """How often a pass may give something anew, each time after what it gave before was done."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """What a rule or pass did in `graph`: `new` stands where `old` did, which are outputs of a node, or of the graph.
+
+    Where the functions in a node were rewritten there is no name: steps in graphs of theirs stand before it.
+    """
+
+    name: str
+    graph: Graph
+    old: Sequence[Variable]
+    new: Sequence[Variable]
+    keeps: str = "real"
+    place: str = ""
+
+
 @dataclass
 class History:
-    """What was done to a graph: how often each rule fired, how long phases took, what made a node as it is."""
+    """What was done to a graph: how often each rule fired, how long phases took, what made a node as it is.
 
+    With `record` it keeps each step, and with it all that was in the graph.
+    """
+
+    record: bool = False
+    steps: list[Step] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
     phases: list[tuple[str, float, int, int]] = field(default_factory=list)
     """Name, seconds, nodes before and after."""
@@ -65,6 +85,11 @@ class History:
     def forget_all_but(self, nodes: Sequence[Apply]) -> None:
         """Keep the reasons of these nodes only."""
         self.reasons = {node: self.reasons[node] for node in nodes if node in self.reasons}
+
+    def note(self, step: Step) -> None:
+        """Keep a step, if steps are kept."""
+        if self.record:
+            self.steps.append(step)
 
     def rules_of(self, node: Apply) -> list[str]:
         """The rules that led to a node, the first to fire first."""
@@ -161,7 +186,9 @@ def run_phase(graph: Graph, phase: Phase, history: History | None = None,
             if not given:
                 break
             history.fired[one.name] += len(given)
+            outputs = graph.outputs
             nodes = _Normalisation(graph, graph.nodes(), index, history, functions, given).run()
+            history.note(Step(one.name, graph, outputs, graph.outputs, place=one.place))
             given = one.function(graph)
     if config.verify:
         verify(graph)
@@ -323,6 +350,8 @@ class _Normalisation:
         places = self.graph.lines_of(node)
         existed = self.graph.find(op, inputs)
         outputs = self.graph.apply(op, inputs, places[0] if places else ())
+        if op is not node.op and self.history.record:
+            self.history.note(Step("", self.graph, node.op.make(*inputs), outputs))
         owner = outputs[0].owner
         assert owner is not None
         for old, new in zip(node.outputs, outputs):
@@ -413,6 +442,7 @@ class _Normalisation:
         self.context.removed(node)
         self.fired[node] = one.name
         self.history.fired[one.name] += 1
+        self.history.note(Step(one.name, self.graph, node.outputs, results, one.keeps, one.place))
         self.history.reasons.update(dict.fromkeys(made, (self.history.reasons.get(node, ()), one.name)))
         places = self.graph.lines_of(node)
         for variable in results:

@@ -12,7 +12,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 from symtensor.base.config import config
@@ -30,7 +31,7 @@ from symtensor.rewrite.rules import canonicalize, contract, resolve, specialize,
 from symtensor.types import dim as dims
 from symtensor.types.dim import Compound, Dim, Fold, Size, Symbol
 
-__all__ = ["PIPELINE", "optimize", "stabilized"]
+__all__ = ["PIPELINE", "Choice", "optimize", "stabilized"]
 
 PIPELINE: dict[str, Sequence[Phase]] = {
     "fast_run": (resolve, canonicalize, resolve, stabilize, canonicalize, specialize, contract),
@@ -39,24 +40,55 @@ PIPELINE: dict[str, Sequence[Phase]] = {
 }
 
 
-@dims.remembering()
-def optimize(graph: Graph, level: str | None = None, excluding: Container[str] = ()) -> History:
-    """Rewrite `graph` by the phases of `level` (by default `config.optimizer`), without the rules in `excluding`.
+@dataclass(frozen=True)
+class Choice:
+    """Which rules rewrite a graph: those of a level, and `included` ones, without those `excluded`.
 
-    The history says which rules fired where. Raises ConfigError for an unknown level, RewriteError for a
-    rule that fails when `config.on_rewrite_error` is "raise".
+    Both are names of rules, of passes, or of whole phases. Raises ConfigError for an unknown level.
+
+    >>> [phase for phase, _ in Choice("fast_compile", included=frozenset(["stabilize"])).phases()]
+    [resolve, canonicalize, resolve, stabilize, canonicalize, contract]
     """
-    level = str(config.optimizer) if level is None else level
-    if level not in PIPELINE:
-        raise ConfigError(f"there is no optimizer {level!r}", fix="one of " + ", ".join(PIPELINE))
-    history = History()
-    settled: set[Phase] = set()  # phases whose normal form the graph is in
-    for phase in PIPELINE[level]:
-        if phase not in settled:
+
+    level: str
+    included: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.level not in PIPELINE:
+            raise ConfigError(f"there is no optimizer {self.level!r}", fix="one of " + ", ".join(PIPELINE))
+
+    def phases(self) -> list[tuple[Phase, frozenset[str]]]:
+        """The phases to run, each with the names of what is left out of it."""
+        if not self.included:
+            return [(phase, self.excluded) for phase in PIPELINE[self.level] if phase.name not in self.excluded]
+        found = []
+        for phase in PIPELINE["fast_run"]:
+            whole = phase in PIPELINE[self.level] or phase.name in self.included
+            left_out = self.excluded if whole else self.excluded | (phase.names() - self.included)
+            if phase.name not in self.excluded and not left_out >= phase.names():
+                found.append((phase, left_out))
+        return found
+
+
+@dims.remembering()
+def optimize(graph: Graph, choice: Choice | str | None = None, excluding: Iterable[str] = (),
+             record: bool = False) -> History:
+    """Rewrite `graph` by the phases of a level (by default `config.optimizer`), without the rules in `excluding`.
+
+    The history says which rules fired where; with `record` it has all that they put in the place of what. Raises
+    ConfigError for an unknown level, RewriteError for a rule that fails when `config.on_rewrite_error` is "raise".
+    """
+    if not isinstance(choice, Choice):
+        choice = Choice(str(config.optimizer) if choice is None else choice, excluded=frozenset(excluding))
+    history = History(record=record)
+    settled: set[tuple[Phase, frozenset[str]]] = set()  # phases whose normal form the graph is in
+    for one in choice.phases():
+        if one not in settled:
             before = graph.roots()
-            run_phase(graph, phase, history, excluding)
+            run_phase(graph, one[0], history, one[1])
             changed = any(new is not old for new, old in zip(graph.roots(), before))
-            settled = {phase} if changed else settled | {phase}
+            settled = {one} if changed else settled | {one}
     history.forget_all_but(graph.nodes())
     return history
 

@@ -75,6 +75,14 @@ class Phase:
             self._indexed = rules, index
         return index
 
+    def members(self) -> list[Rule | GraphPass]:
+        """Its rules and passes."""
+        return [*self.rules, *self.passes]
+
+    def names(self) -> frozenset[str]:
+        """Their names."""
+        return frozenset(one.name for one in self.members())
+
     def __repr__(self) -> str:
         return self.name
 
@@ -94,7 +102,7 @@ class Rule:
         self.early = early
         self.dtypes = dtypes
         self.__doc__ = function.__doc__
-        self.place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+        self.place = _place(function)
 
     def matchers(self) -> Iterator[tuple[tuple[Any, ...], Match]]:
         """Functions that try the rule at a node, each with the heads its root and first operands must have."""
@@ -162,10 +170,16 @@ class GraphPass:
     def __init__(self, function: Callable[[Graph], Replacements]) -> None:
         self.name = function.__name__
         self.function = function
+        self.place = _place(function)
         self.__doc__ = function.__doc__
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _place(function: Callable[..., Any]) -> str:
+    """The file and line of a function."""
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
 
 
 def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dtypes: Collection[str] = ALL,

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.config import config
-from symtensor.base.errors import CompileError
+from symtensor.base.errors import BadThunkOutput, CompileError
 from symtensor.codegen.cache import load_kernels
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.preamble import preamble
 from symtensor.codegen.toolchain import Toolchain, toolchain
 from symtensor.ir.graph import Graph
-from symtensor.ir.interpret import evaluate_graph
+from symtensor.ir.interpret import evaluate_graph, watched
 from symtensor.ir.node import Variable
 from symtensor.lower.plan import plan
 from symtensor.lower.program import Branch, Instruction, Launch, Loop, Program, Routine, SizeCode
@@ -38,7 +38,9 @@ from symtensor.runtime import memory, program_cache
 from symtensor.runtime.arguments import In, Signature
 from symtensor.runtime.containers import Containers, copies_of_state
 from symtensor.runtime.core import core, load_routines
+from symtensor.runtime.debug import Check
 from symtensor.runtime.failures import Failures
+from symtensor.runtime.modes import DebugMode, Mode, get_mode
 from symtensor.runtime.placement import Report, report
 from symtensor.runtime.shared import SharedVariable
 
@@ -116,14 +118,14 @@ class _Facts:
         if without_updates:
             outputs, updates = outputs[:len(outputs) - len(updates)], []
         return compile_graph(Graph(inputs, outputs), declared=declared, shared=shared, wrap=self.source.wrap,
-                             updates=updates, level=self.source.level, name=name, written=(inputs, outputs),
+                             updates=updates, mode=self.source.mode, name=name, written=(inputs, outputs),
                              device=self.source.device)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The graph as it was before rewriting, whose program the cache of the process that reads it may hold.
         source = self.source
         return _unpickled, (Graph(*source.written), self.signature.inputs, self.shared, source.wrap, source.updates,
-                            source.level, self.name, source.device)
+                            source.mode, self.name, source.device)
 
     def __repr__(self) -> str:
         inputs = ", ".join(i.name or "?" for i in self.signature.inputs)
@@ -154,19 +156,19 @@ class _Facts:
 
 
 def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
-                  updates: Sequence[int], level: str | None = None, name: str | None = None,
+                  updates: Sequence[int], mode: Any = None, name: str | None = None,
                   written: Written | None = None, device: str | None = None) -> Any:
     """The callable for a graph whose inputs are the declared arguments, then the shared variables.
 
     Its last `len(updates)` outputs are new values of the shared variables `updates` numbers. `written` are inputs and
     outputs of which the graph was made, if not its own. `device` is that of the option `device` unless one is given.
     """
-    level = str(config.optimizer) if level is None else level
+    mode = get_mode(mode)
     signature = Signature(list(declared), name)
     watch = _Watch()
-    source = _Source(graph, level, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]), device)
-    native, setting = _native(), _setting(source, shared)  # a device that is not there is an error on any backend
-    if native:
+    source = _Source(graph, mode, wrap, list(updates), written or (graph.inputs[:], graph.outputs[:]), device)
+    setting = _setting(source, shared)  # a device that is not there is an error on any backend
+    if not mode.is_interpreted and _native():
         program = _program(source, len(signature.arguments), setting, watch)
         made = _linked(program, signature, shared, source)
         watch.lap("kernels")
@@ -174,8 +176,10 @@ def compile_graph(graph: Graph, *, declared: Sequence[In], shared: Sequence[Shar
         if config.debug >= 3:
             print(describe_program(program), file=sys.stderr)
     else:
-        made = _Interpreted(source.optimized(), signature, shared, wrap, updates)
+        made = _Interpreted(source.optimized(), signature, shared, wrap, updates, mode)
         watch.lap("rewrite")
+    if isinstance(mode, DebugMode):
+        made = _Debugged(_described(made, source, signature, shared, watch.seconds, made.program), mode)
     return _described(made, source, signature, shared, watch.seconds, made.program)
 
 
@@ -188,8 +192,8 @@ def _described(made: Any, source: _Source, signature: Signature, shared: Sequenc
 
 
 def _unpickled(graph: Graph, declared: Sequence[In], shared: Sequence[SharedVariable], wrap: Any,
-               updates: Sequence[int], level: str, name: str | None, device: str | None) -> Any:
-    return compile_graph(graph, declared=declared, shared=shared, wrap=wrap, updates=updates, level=level, name=name,
+               updates: Sequence[int], mode: Mode, name: str | None, device: str | None) -> Any:
+    return compile_graph(graph, declared=declared, shared=shared, wrap=wrap, updates=updates, mode=mode, name=name,
                          device=device)
 
 
@@ -213,10 +217,10 @@ class _Source:
     A program found in the cache does not. `written` are the inputs and outputs that make the graph as it was before.
     """
 
-    def __init__(self, graph: Graph, level: str, wrap: Any, updates: list[int], written: Written,
+    def __init__(self, graph: Graph, mode: Mode, wrap: Any, updates: list[int], written: Written,
                  device: str | None) -> None:
         self.graph = graph
-        self.level = level
+        self.mode = mode
         self.wrap = wrap
         self.updates = updates
         self.written = written
@@ -226,7 +230,7 @@ class _Source:
     def optimized(self) -> Graph:
         """The graph after rewriting."""
         if self.history is None:
-            self.history = optimize(self.graph, self.level)
+            self.history = optimize(self.graph, self.mode.choice())
         return self.graph
 
 
@@ -244,7 +248,8 @@ def _program(source: _Source, arguments: int, setting: Any, watch: _Watch) -> Pr
     """The program of a graph, from the cache if it is there."""
     updates = source.updates
     more = {} if setting is None else setting.fields()
-    entry = program_cache.entry(source.graph, source.level, arguments, updates, more) if config.cache else None
+    choice = source.mode.choice()
+    entry = program_cache.entry(source.graph, choice, arguments, updates, more) if config.cache else None
     found = entry.load() if entry is not None else None
     watch.lap("lookup")
     if config.debug >= 1 and entry is not None:
@@ -267,8 +272,6 @@ _warned: set[str] = set()
 
 def _native() -> bool:
     """Whether functions can be compiled; warns once when not."""
-    if config.backend == "numpy":
-        return False
     if core is None:
         _warn_once("the C runtime of symtensor was not built; functions run by the NumPy meaning of each op, slowly."
                    " Install a C compiler and reinstall symtensor.")
@@ -368,23 +371,25 @@ if core is not None:
 
 
 class _Interpreted(_Facts):
-    """A function run by the NumPy meaning of each op, where nothing can be compiled."""
+    """A function run by the NumPy meaning of each op: where nothing can be compiled, or a mode looks on."""
 
     def __init__(self, graph: Graph, signature: Signature, shared: Sequence[SharedVariable], wrap: Any,
-                 updates: Sequence[int]) -> None:
+                 updates: Sequence[int], mode: Mode) -> None:
         self._graph = graph
         self.signature = signature
         self.shared = list(shared)
         self.kernels = []
         self._wrap = wrap
         self._updates = list(updates)
+        self._mode = mode
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         arrays = self.signature.convert(args, kwargs)
         with self._lock:
             values = list(arrays) + [v.storage.array for v in self.shared]
-            outputs = evaluate_graph(self._graph, values)
+            with watched(self._mode.watch()):
+                outputs = evaluate_graph(self._graph, values)
             returned = len(outputs) - len(self._updates)
             for storage, value in zip(self._updates, outputs[returned:]):
                 self.shared[storage].storage.array = np.array(value, order="C")
@@ -394,6 +399,32 @@ class _Interpreted(_Facts):
         if self._wrap == "single":
             return results[0]
         return results if self._wrap == "list" else dict(zip(self._wrap, results))
+
+
+class _Debugged(_Facts):
+    """A function of which every call is checked; see `DebugMode`."""
+
+    def __init__(self, made: Any, mode: DebugMode) -> None:
+        self._made = made
+        self._mode = mode
+        self.kernels = made.kernels
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        state = [np.array(v.storage.array) for v in self.shared]
+        check = Check(self.source.written, self._mode)
+        check.optimized([*self.signature.convert(args, kwargs), *state])
+        given = [np.array(v.storage.array) for v in self.shared]
+        results = self._made(*args, **kwargs)
+        found = {None: lambda: [], "single": lambda: [results], "list": lambda: results}
+        wrap = self.source.wrap
+        arrays = found[wrap]() if wrap in found else [results[key] for key in wrap]
+        try:
+            check.compare([*arrays, *(self.shared[number].storage.array for number in self.source.updates)])
+        except BadThunkOutput:
+            for variable, value in zip(self.shared, given):  # nothing is updated by a wrong value
+                variable.storage.array = value
+            raise
+        return results
 
 
 def describe_program(program: Program) -> str:

@@ -50,7 +50,7 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
 
     `inputs`: variables or `In`s. `outputs`: a variable (the call returns its array), a list (a list), a dict
     (a dict), or None. `updates`: pairs (shared variable, new value), computed at once and assigned
-    after the call. `givens`: pairs (variable, replacement). `mode`: the name of a level of optimisation.
+    after the call. `givens`: pairs (variable, replacement). `mode`: a `Mode` or the name of one.
     `device`: where it runs, "cpu", "cuda", "cuda1" or the name of a context, by default that of the option `device`.
     Raises GraphError and its kinds (MissingInputError, UnusedInputError), TypeMismatch, ShapeError.
 
@@ -79,15 +79,9 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     given = arguments + list(shared)
     graph = Graph(given, lazily(expressions, given))
     storages = list(shared)
-    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, level=_level(mode), name=name,
+    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, mode=mode, name=name,
                          updates=[storages.index(v) for v in pairs], written=([*arguments, *storages], expressions),
                          device=device)
-
-
-def _level(mode: Any) -> str | None:
-    """The level of optimisation that a mode names, be it as Theano spells it: "FAST_RUN"."""
-    name = mode if isinstance(mode, str) else getattr(mode, "optimizer", None)
-    return name.lower() if isinstance(name, str) and name.isupper() else name
 
 
 def _sequence(value: Any, what: str) -> Sequence[Any]:

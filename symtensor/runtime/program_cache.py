@@ -8,8 +8,8 @@ rules of others in force nothing is kept: what they do cannot be told from their
 >>> from symtensor import ops
 >>> from symtensor.types.tensor import TensorType
 >>> x = TensorType("float64", (None,))("x")
->>> first, second = (entry(Graph([x], [x * 2]), "fast_run", 1, []).key for _ in range(2))
->>> first == second != entry(Graph([x], [x * 3]), "fast_run", 1, []).key
+>>> first, second = (entry(Graph([x], [x * 2]), Choice("fast_run"), 1, []).key for _ in range(2))
+>>> first == second != entry(Graph([x], [x * 3]), Choice("fast_run"), 1, []).key
 True
 """
 
@@ -35,7 +35,7 @@ from symtensor.ir.provenance import Lines
 from symtensor.ir.text import text_and_places, to_text
 from symtensor.lower.program import Program
 from symtensor.ops.elementwise import Elementwise
-from symtensor.rewrite.phases import PIPELINE
+from symtensor.rewrite.phases import Choice
 
 __all__ = ["Entry", "entry", "why", "latest"]
 
@@ -118,13 +118,14 @@ def _in_texts(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def entry(graph: Graph, level: str, arguments: int, updates: Sequence[int],
+def entry(graph: Graph, choice: Choice, arguments: int, updates: Sequence[int],
           more: Mapping[str, str] | None = None) -> Entry | None:
     """Where the program of a graph is kept; None for a graph whose ops cannot be told from their text.
 
     `more` are fields of the key beside those that every program has.
     """
-    rules = [rule for phase in PIPELINE.get(level, ()) for rule in phase.rules]
+    phases = choice.phases()
+    rules = [rule for phase, left_out in phases for rule in phase.members() if rule.name not in left_out]
     try:
         text, places = text_and_places(graph)
         bodies = _bodies(graph)
@@ -138,7 +139,7 @@ def entry(graph: Graph, level: str, arguments: int, updates: Sequence[int],
     return Entry({
         "files of symtensor": _package(), "numpy": np.__version__,
         "rules": digest(*(f"{rule.name} {rule.place}" for rule in rules)),
-        "level": level, "floatX": config.floatX, "cast_policy": config.cast_policy,
+        "level": choice.level, "floatX": config.floatX, "cast_policy": config.cast_policy,
         "arguments": str(arguments), "updates": repr(list(updates)),
         "names": repr([labels.index(label) for label in labels]), "bodies": "\n".join(bodies), **(more or {}),
         "graph": _unnamed(text, labels),

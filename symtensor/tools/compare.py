@@ -92,7 +92,7 @@ def _rewritten(text: str, excluding: Sequence[str], arguments: Arrays) -> Arrays
 def _compiled(text: str, level: str, arguments: Arrays) -> Arrays:
     graph = from_text(text)
     function = compile_graph(graph, declared=[In(v) for v in graph.inputs], shared=[], wrap="list", updates=[],
-                             level=level)
+                             mode=level)
     results: Arrays = function(*arguments)
     return results
 

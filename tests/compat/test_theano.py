@@ -15,7 +15,7 @@ import symtensor.tensor as T
 from symtensor import compat
 from symtensor.base.errors import ConfigError, MissingInputError, ShapeError
 from symtensor.compat.addresses import _SHADOWED, ADDRESSES
-from symtensor.compat.settings import WITHOUT_EFFECT
+from symtensor.compat.settings import WITHOUT_EFFECT, _kept
 
 NAMES = {
     "theano": """Apply Constant In Op OpFromGraph OrderedUpdates Out Param Rop Lop Variable _asarray as_op change_flags
@@ -56,6 +56,7 @@ NAMES = {
 
 @pytest.fixture(autouse=True)
 def installed():
+    _kept.clear()  # what another test set
     with st.config.change(truth_of_variables="error"):
         compat.install()
         yield
@@ -148,8 +149,8 @@ def test_modes_as_theano_spells_them():
     for mode in ["FAST_RUN", "FAST_COMPILE", Mode(optimizer="fast_compile"), get_mode("FAST_RUN").excluding("inplace"),
                  Mode(), None]:
         assert st.function([x], x + 1, mode=mode)(1) == 2
-    with pytest.raises(ConfigError, match="there is no optimizer 'DebugMode'"):
-        st.function([x], x + 1, mode="DebugMode")
+    with pytest.raises(ConfigError, match="there is no mode 'DebugMod'"):
+        st.function([x], x + 1, mode="DebugMod")
 
 
 def test_what_is_known_of_expressions():
