@@ -18,8 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g"
 SOURCES = ("symtensor", "csrc", "cuda_kernels", "tests", "conftest.py", "setup.py", "pyproject.toml", "README.md")
-TESTS = ("tests/runtime/test_machine.py", "tests/runtime/test_machine_loops.py",
-         "tests/runtime/test_machine_branches.py", "tests/control/test_random_loops.py",
+TESTS = ("tests/machine", "tests/control/test_random_loops.py",
          "-k", "not no_leaks and not test_derivatives")
 """(The sanitizers keep memory that was given back, and derivatives are computed by the interpreter there.)"""
 

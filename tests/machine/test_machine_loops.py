@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_machine import Failed, Plan, kernels  # noqa: F401 (a fixture)
+from plan import Failed, Plan
 
 from symtensor.lower.program import Buffer, BufferKind, Copy, Loop, LoopCarry, LoopRow, SizeCode
 

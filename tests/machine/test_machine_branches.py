@@ -1,4 +1,4 @@
-"""Branches in the virtual machine: Programs built by hand, as in test_machine.py, of which one side runs."""
+"""Branches in the virtual machine: Programs built by hand of which one side runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_machine import Failed, Plan, kernels  # noqa: F401  (the fixture that compiles the kernels)
+from plan import Failed, Plan
 
 from symtensor.lower.program import (
     Branch,
