@@ -83,8 +83,8 @@ def ops() -> list[Table]:
                for found in pkgutil.iter_modules(ops_package.__path__)]
     own = [member for module in modules for member in (getattr(module, name) for name in module.__all__)
            if isinstance(member, Elementwise) and not isinstance(member, Cast)]
-    tables = [Table("Elementwise", "Each is a scalar function with its NumPy meaning, its C text and its derivative.",
-                    ("op", "dtypes", "derivative", "meaning"), [_elementwise(op) for op in own])]
+    doc = f"{len(own)} scalar functions, each with its NumPy meaning, its C text and its derivative."
+    tables = [Table("Elementwise", doc, ("op", "dtypes", "derivative", "meaning"), list(map(_elementwise, own)))]
     for module in modules:
         classes = [cls for cls in vars(module).values() if inspect.isclass(cls) and issubclass(cls, Op)
                    and cls.__module__ == module.__name__ and cls not in (Op, Elementwise)]
@@ -97,7 +97,8 @@ def ops() -> list[Table]:
 def _elementwise(op: Elementwise) -> tuple[str, ...]:
     definition = op.definition
     arguments = ", ".join("xyz"[:definition.arity])
-    return (f"{op.name}({arguments})", definition.kind, "yes" if definition.pullback else "no", definition.doc)
+    return (f"{op.name}({arguments})", definition.kind, "yes" if definition.pullback else "no",
+            definition.doc.split("\n")[0])
 
 
 def _class(cls: type[Op]) -> tuple[str, ...]:
