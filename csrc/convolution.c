@@ -113,6 +113,11 @@ static void turn_filters(const Unfolding *unfolding, char *filters, bool back)
 {
     const Convolution *convolution = unfolding->convolution;
     int64_t channels = convolution->channels, places = unfolding->places, itemsize = unfolding->itemsize;
+    if (convolution->filters_last) {
+        size_t bytes = (size_t)(convolution->filters * channels * places * itemsize);
+        memcpy(back ? filters : unfolding->filters, back ? unfolding->filters : filters, bytes);
+        return;
+    }
     for (int64_t filter = 0; filter < convolution->filters; filter++)
         for (int64_t channel = 0; channel < channels; channel++)
             for (int64_t place = 0; place < places; place++) {
@@ -202,7 +207,7 @@ static int convolve_by_products(const Convolution *convolution, void *const fact
 
 static Convolution convolution_of(const Arguments *arguments)
 {
-    Convolution convolution = {.of = arguments->flags[0]};
+    Convolution convolution = {.of = arguments->flags[0], .filters_last = arguments->flags[1]};
     memcpy(&convolution.batch, arguments->sizes, sizeof(convolution) - offsetof(Convolution, batch));
     return convolution;
 }
@@ -253,4 +258,4 @@ static const enum LibraryFunction functions[] = {
 
 const RoutineKind convolution_kind = {
     .name = "convolution", .least_inputs = 2, .most_inputs = 2, .outputs = 1,
-    .sizes = 4 + 6 * SPATIAL_AXES, .flags = 1, .kinds = "f", .functions = functions, .fits = fits, .run = run};
+    .sizes = 4 + 6 * SPATIAL_AXES, .flags = 2, .kinds = "f", .functions = functions, .fits = fits, .run = run};

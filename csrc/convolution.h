@@ -13,10 +13,10 @@ typedef struct {
 } Axis;
 
 /* The sum of output[n, o, f] filters[f, c, k] images[n, o * stride + k * dilation - low, c], of which the factor `of` is
- * computed from the two others. Images and output have their channels last; filters[f, c, k] are dense.
- * The sizes of the routine are these numbers, from `batch` on. */
+ * computed from the two others. Images and output have their channels last; filters lie as [f, c, k], or, with
+ * `filters_last`, as [f, k, c]. The flags of the routine are `of` and that; its sizes are these numbers, from `batch` on. */
 typedef struct {
-    int64_t of;
+    int64_t of, filters_last;
     int64_t batch, groups, channels, filters; /* channels and filters of one group */
     Axis axes[SPATIAL_AXES];
 } Convolution;

@@ -80,18 +80,17 @@ static int shape_of(const Convolution *convolution, enum Factor factor, int axes
         const Axis *axis = &convolution->axes[first + i];
         sizes[grouped + 2 + i] = factor == FILTERS ? axis->kernel : factor == IMAGES ? axis->image : axis->output;
     }
-    int64_t stride = factor == FILTERS ? 1 : sizes[1];
+    bool last = factor != FILTERS || convolution->filters_last;
+    int64_t stride = last ? sizes[grouped + 1] : 1;
     for (int i = count - 1; i >= grouped + 2; i--) {
         strides[i] = stride;
         stride *= sizes[i];
     }
-    for (int i = grouped + 1; i >= 0 && factor == FILTERS; i--) {
+    strides[grouped + 1] = last ? 1 : stride;
+    stride *= last ? 1 : sizes[grouped + 1];
+    for (int i = grouped; i >= 0; i--) {
         strides[i] = stride;
         stride *= sizes[i];
-    }
-    if (factor != FILTERS) {
-        strides[0] = stride;
-        strides[1] = 1;
     }
     return count;
 }

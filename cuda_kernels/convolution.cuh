@@ -9,6 +9,7 @@
  *   images    (n, i)   c        (k, f)
  *   filters   f        (c, k)   (n, o)
  *
+ * Where filters have their channels last, as [f, k, c], LAST is true, and their columns are (k, c).
  * What depends on the row or column alone is found once, and what depends on the step once a panel. */
 
 struct Axis {
@@ -102,7 +103,7 @@ template <class T, int EXTENT, class Source> struct Gathered {
   }
 };
 
-/* Pixels by place in the output and (k, c); or by (c, k) and place in the output. */
+/* Pixels by place in the output and (k, c); or by (c, k), or (k, c), and place in the output. */
 template <class T> struct Pixels {
   using Place = Spot;
   const T *images;
@@ -111,11 +112,14 @@ template <class T> struct Pixels {
   Spot step(long number) const { return sizes.tap(number / sizes.channels, number % sizes.channels); }
   T at(const Spot &place, const Spot &tap) const { return sizes.pixel(images, place, tap); }
 };
-template <class T> struct PixelsOfFilters {
+template <class T, bool LAST> struct PixelsOfFilters {
   using Place = Spot;
   const T *images;
   const Convolution &sizes;
-  Spot place(long number) const { return sizes.tap(number % sizes.taps(), number / sizes.taps()); }
+  Spot place(long number) const {
+    return LAST ? sizes.tap(number / sizes.channels, number % sizes.channels)
+                : sizes.tap(number % sizes.taps(), number / sizes.taps());
+  }
   Spot step(long number) const { return sizes.under(number); }
   T at(const Spot &tap, const Spot &place) const { return sizes.pixel(images, place, tap); }
 };
@@ -164,22 +168,23 @@ template <int TILE> struct Work {
   }
 };
 
-template <class T> void convolve(const T *images, const T *filters, T *output, const Convolution &sizes) {
+template <class T, bool LAST> void convolve(const T *images, const T *filters, T *output, const Convolution &sizes) {
   const long m = sizes.batch * sizes.outs(), n = sizes.filters, c = sizes.channels, taps = sizes.taps();
   const Work<64> work(m, n, sizes.groups);
   const Pixels<T> pixels{images + work.group * c, sizes};
-  const Apart<T> weights{filters + work.group * n * c * taps, c * taps, 1, c, taps};
+  const Apart<T> weights{filters + work.group * n * c * taps, c * taps, LAST ? c : 1, c, LAST ? 1 : taps};
   product_tile<64>(Gathered<T, 64, Pixels<T>>(pixels, work.row, m, 0),
                    Gathered<T, 64, Apart<T>>(weights, work.column, n, 0), taps * c,
                    output + (work.row * sizes.groups + work.group) * n + work.column, sizes.groups * n, m - work.row,
                    n - work.column, (const T *)nullptr, (const T *)nullptr);
 }
 
-template <class T> void convolve_images(const T *filters, const T *output, T *images, const Convolution &sizes) {
+template <class T, bool LAST>
+void convolve_images(const T *filters, const T *output, T *images, const Convolution &sizes) {
   const long m = sizes.batch * sizes.pixels(), n = sizes.channels, f = sizes.filters, taps = sizes.taps();
   const Work<64> work(m, n, sizes.groups);
   const Outputs<T> outputs{output + work.group * f, sizes};
-  const Apart<T> weights{filters + work.group * f * n * taps, taps, 1, f, n * taps};
+  const Apart<T> weights{filters + work.group * f * n * taps, LAST ? 1 : taps, LAST ? n : 1, f, n * taps};
   product_tile<64>(Gathered<T, 64, Outputs<T>>(outputs, work.row, m, 0),
                    Gathered<T, 64, Apart<T>>(weights, work.column, n, 0), taps * f,
                    images + (work.row * sizes.groups + work.group) * n + work.column, sizes.groups * n, m - work.row,
@@ -187,7 +192,7 @@ template <class T> void convolve_images(const T *filters, const T *output, T *im
 }
 
 /* Part of the sum for each filter: of `part` steps. Another kernel adds the parts. */
-template <class T>
+template <class T, bool LAST>
 void convolve_filters(const T *images, const T *output, typename Computed<T>::Number *filters, const Convolution &sizes,
                       long part) {
   using Wide = typename Computed<T>::Number;
@@ -195,10 +200,10 @@ void convolve_filters(const T *images, const T *output, typename Computed<T>::Nu
   const Work<64> work(m, n, sizes.groups);
   const long begin = work.part * part, left = steps - begin < part ? steps - begin : part;
   const Apart<T> outputs{output + work.group * m, 1, sizes.groups * m, 1, 0};
-  const PixelsOfFilters<T> pixels{images + work.group * sizes.channels, sizes};
+  const PixelsOfFilters<T, LAST> pixels{images + work.group * sizes.channels, sizes};
   Wide *place = filters + ((work.part * sizes.groups + work.group) * m + work.row) * n + work.column;
   product_tile<64>(Gathered<T, 64, Apart<T>>(outputs, work.row, m, begin),
-                   Gathered<T, 64, PixelsOfFilters<T>>(pixels, work.column, n, begin), left, place, n, m - work.row,
+                   Gathered<T, 64, PixelsOfFilters<T, LAST>>(pixels, work.column, n, begin), left, place, n, m - work.row,
                    n - work.column, (const Wide *)nullptr, (const Wide *)nullptr);
 }
 #endif

@@ -5,7 +5,8 @@ indices, without flipping, zeros where an image ends. It is linear in each of it
 derivative by `output`; its derivatives by `images` and by `filters` are the gradients of convolution. So there is one
 op, and its derivatives are others of its kind.
 
-Images have their channels last, as libraries like them best.
+Images have their channels last, as libraries like them best. Filters have theirs in front of the spatial axes, as
+users give them, or last too, as some libraries want them.
 
 >>> from symtensor.types.tensor import TensorType
 >>> images = Variable(TensorType("float32", ("n", 28, 28, 3)), name="images")
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,20 +48,26 @@ class Convolution(Op):
 
     After these come sizes: for each spatial axis how many zeros are in front of the image (`low`, not negative where a
     library is to do it), then the spatial sizes of the result. The shapes are images (batch, *sizes, channels), filters
-    (filters, channels / groups, *sizes), output (batch, *sizes, filters). Each of the `groups` of channels has filters
-    of its own.
+    (filters, channels / groups, *sizes), or with `filters_last` (filters, *sizes, channels / groups), output (batch,
+    *sizes, filters). Each of the `groups` of channels has filters of its own.
     """
 
     of: str
     strides: tuple[int, ...]
     dilation: tuple[int, ...]
     groups: int = 1
+    filters_last: bool = False
     sizes_from = 2
 
     @property
     def axes(self) -> int:
         """The number of spatial axes."""
         return len(self.strides)
+
+    @property
+    def filter_order(self) -> tuple[int, ...]:
+        """Which axes of filters as they are given are those of filters with their channels in front."""
+        return (0, self.axes + 1, *range(1, self.axes + 1)) if self.filters_last else tuple(range(self.axes + 2))
 
     def infer(self, a: Variable, b: Variable, *sizes: Variable) -> TensorType:
         if any(v.type.ndim != self.axes + 2 for v in (a, b)):
@@ -77,8 +85,8 @@ class Convolution(Op):
             equal_sizes(a[0], b[0], "sizes of the batch")
             each = dims.floordiv(a[-1], self.groups)
             equal_sizes(self.groups * each, a[-1], f"channels of the images in {self.groups} groups")
-            return (b[-1], each, *spatial)
-        filters = a if self.of == "images" else b
+            return (b[-1], *spatial, each) if self.filters_last else (b[-1], each, *spatial)
+        filters = self._in_front(a if self.of == "images" else b)
         each = dims.floordiv(filters[0], self.groups)
         equal_sizes(self.groups * each, filters[0], f"filters in {self.groups} groups")
         if self.of == "images":
@@ -87,10 +95,22 @@ class Convolution(Op):
         equal_sizes(self.groups * filters[1], a[-1], "channels of the filters and of the images")
         return (a[0], *spatial, filters[0])
 
+    def _in_front(self, filters: Sequence[Any]) -> tuple[Any, ...]:
+        """The sizes of filters, in the order in which their channels are in front."""
+        return tuple(filters[axis] for axis in self.filter_order)
+
     def evaluate(self, a: np.ndarray, b: np.ndarray, *sizes: Any) -> Any:
         wide = computed_in(a.dtype.name)
+        given = [np.asarray(array, wide).transpose(self.filter_order if name == "filters" else range(array.ndim))
+                 for name, array in zip(self._given, (a, b))]
         with np.errstate(all="ignore"):
-            return np.asarray(self._by_products(np.asarray(a, wide), np.asarray(b, wide), *sizes), a.dtype)
+            result = np.asarray(self._by_products(*given, *sizes), a.dtype)
+        return np.moveaxis(result, 1, -1) if self.of == "filters" and self.filters_last else result
+
+    @property
+    def _given(self) -> list[str]:
+        """The two factors that are inputs."""
+        return [name for name in FACTORS if name != self.of]
 
     def _by_products(self, a: np.ndarray, b: np.ndarray, *sizes: Any) -> Any:
         """One product of matrices for each place in the filters."""
@@ -120,7 +140,7 @@ class Convolution(Op):
 
     def _factors(self, a: np.ndarray, b: np.ndarray, spatial: Sequence[int]) -> list[Any]:
         """All three factors with an axis for groups, zeros in the place of the one wanted."""
-        groups, given = self.groups, dict(zip([name for name in FACTORS if name != self.of], (a, b)))
+        groups, given = self.groups, dict(zip(self._given, (a, b)))
         split = {name: array.reshape(groups, array.shape[0] // groups, *array.shape[1:]) if name == "filters"
                  else array.reshape(*array.shape[:-1], groups, array.shape[-1] // groups)
                  for name, array in given.items()}
@@ -136,14 +156,14 @@ class Convolution(Op):
     def pullback(self, *values: Variable) -> Any:
         """Each cotangent is the derivative of the sum by that factor."""
         a, b, low, cotangent = *values[:2], values[2:2 + self.axes], values[-1]
-        names = [name for name in FACTORS if name != self.of]
+        names = self._given
         cotangents = []
         for wanted, other, given in ((names[0], names[1], b), (names[1], names[0], a)):
             factors = sorted([(other, given), (self.of, cotangent)], key=lambda pair: FACTORS.index(pair[0]))
             own = a if wanted == names[0] else b
-            first = 2 if wanted == "filters" else 1
-            spatial = [dimension(own, first + axis) for axis in range(self.axes)]
-            op = Convolution(wanted, self.strides, self.dilation, self.groups)
+            places = self.filter_order[2:] if wanted == "filters" else range(1, self.axes + 1)
+            spatial = [dimension(own, axis) for axis in places]
+            op = replace(self, of=wanted)
             cotangents.append(op(*(v for _, v in factors), *low, *spatial))
         return [*cotangents, *[None] * (2 * self.axes)]
 
@@ -152,9 +172,9 @@ class Convolution(Op):
         a, b, low, result = *values[:2], values[2:2 + self.axes], values[-1]
         if a.type.dtype not in FLOATS or self.axes > MOST_AXES:
             return None
-        shapes = dict(zip([name for name in FACTORS if name != self.of], (a.type.shape, b.type.shape)))
-        shapes[self.of] = result.type.shape
+        shapes = {**dict(zip(self._given, (a.type.shape, b.type.shape))), self.of: result.type.shape}
         images, filters, output = (shapes[name] for name in FACTORS)
+        filters = self._in_front(filters)
         each = dims.floordiv(filters[0], self.groups)
         axes: list[Size] = [1, 1, 1, 1, 1, 0] * (MOST_AXES - self.axes)
         work = images[0] * filters[0] * filters[1]
@@ -162,13 +182,15 @@ class Convolution(Op):
             kernel, out = filters[2 + axis], output[1 + axis]
             axes += [images[1 + axis], kernel, out, self.strides[axis], self.dilation[axis], size_of(low[axis])]
             work = work * kernel * out
-        return RoutineCall("convolution", (a, b), sizes=(images[0], self.groups, filters[1], each, *axes),
-                           flags=(FACTORS.index(self.of),), work=work, failure="there is no memory for the work",
+        flags = FACTORS.index(self.of), int(self.filters_last)
+        return RoutineCall("convolution", (a, b), sizes=(images[0], self.groups, filters[1], each, *axes), flags=flags,
+                           work=work, failure="there is no memory for the work",
                            fix="use smaller batches")
 
     def __repr__(self) -> str:
         numbers: list[tuple[str, Sequence[int] | int, bool]] = [
             ("strides", self.strides, any(s != 1 for s in self.strides)),
             ("dilation", self.dilation, any(d != 1 for d in self.dilation)), ("groups", self.groups, self.groups != 1)]
+        numbers.append(("filters_last", True, self.filters_last))
         shown = "".join(f", {name}={value}" for name, value, is_shown in numbers if is_shown)
         return f"convolution[{self.of}{shown}]"

@@ -30,7 +30,7 @@ def _integers(*values: int) -> tuple[np.ndarray, ...]:
 
 
 _CONVOLUTIONS: list[tuple[tuple[_SIZE, _SIZE, _SIZE], tuple[_SIZE, _SIZE, int, _SIZE]]] = [
-    # images, filters, output; strides, dilation, groups, low
+    # images, filters with their channels in front, output; strides, dilation, groups, low
     (((2, 5, 4, 3), (2, 3, 3, 2), (2, 3, 3, 2)), ((1, 1), (1, 1), 1, (0, 0))),
     (((1, 5, 6, 4), (6, 2, 2, 2), (1, 3, 6, 6)), ((2, 1), (1, 2), 2, (1, 1))),
     (((2, 4, 5, 2), (2, 1, 3, 3), (2, 2, 3, 2)), ((2, 2), (1, 1), 2, (1, 1))),
@@ -43,11 +43,13 @@ _CONVOLUTIONS: list[tuple[tuple[_SIZE, _SIZE, _SIZE], tuple[_SIZE, _SIZE, int, _
 
 @examples_for(Convolution)
 def _(rng: np.random.Generator) -> Iterator[Example]:
-    for (shapes, (strides, dilation, groups, low)), of in itertools.product(_CONVOLUTIONS, range(3)):
+    for (shapes, (strides, dilation, groups, low)), of, last in itertools.product(_CONVOLUTIONS, range(3), (False, True)):
         # Whole numbers: their sums are exact in any order.
-        given = [rng.integers(-4, 5, shape) * 1.0 for factor, shape in enumerate(shapes) if factor != of]
+        given = [rng.integers(-4, 5, shape) * 1.0 for shape in shapes]
+        given[1] = np.moveaxis(given[1], 1, -1).copy() if last else given[1]
+        del given[of]
         spatial = shapes[of][2:] if FACTORS[of] == "filters" else shapes[of][1:-1]
-        op = Convolution(FACTORS[of], strides, dilation, groups)
+        op = Convolution(FACTORS[of], strides, dilation, groups, last)
         yield Example(op, (*given, *_integers(*low, *spatial)))
         for dtype in ("float16", "float32"):
             yield Example(op, (*(array.astype(dtype) for array in given), *_integers(*low, *spatial)), False)

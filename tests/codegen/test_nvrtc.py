@@ -49,9 +49,9 @@ def library_kernels() -> Iterator[str]:
             name = f"gemm__{dtype}_{'nt'[transposed[0]]}{'nt'[transposed[1]]}{'_scaled' * scaled}"
             yield with_name(kernel.text, name)
     sizes = [symbol(f"s{number}") for number in range(22)]
-    for dtype, wanted in product(FLOATS, range(3)):
-        for kernel in print_routine(RoutineCall("convolution", (), sizes, (wanted,)), [dtype] * 3):
-            yield with_name(kernel.text, f"convolution__{kernel.name}_{dtype}")
+    for dtype, wanted, last in product(FLOATS, range(3), range(2)):
+        for kernel in print_routine(RoutineCall("convolution", (), sizes, (wanted, last)), [dtype] * 3):
+            yield with_name(kernel.text, f"convolution__{kernel.name}_{dtype}{'_last' * last}")
     yield from ordering_kernels()
 
 

@@ -76,12 +76,14 @@ def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKe
     pixels, taps, outs = (math.prod(axes[place::6]) for place in range(3))
     sizes = f"const Convolution sizes = {{s0, s1, s2, s3, {{{', '.join(map(_axis, range(3)))}}}}};"
     wanted = ("images", "filters", "output")[call.flags[0]]
+    kind = f"<{CUDA.types[dtype]}, {'true' if call.flags[1] else 'false'}>"
     if wanted == "filters":
-        return _convolution_by_filters(call, dtype, sizes, batch * outs, groups * filters * channels * taps)
+        return _convolution_by_filters(call, dtype, f"{sizes} convolve_filters{kind}", batch * outs,
+                                       groups * filters * channels * taps)
     rows, columns = (outs, filters) if wanted == "output" else (pixels, channels)
     units = groups * _ceiling(batch * rows, SMALL) * _ceiling(columns, SMALL)
     function = "convolve" if wanted == "output" else "convolve_images"
-    lines = [sizes, f"{function}<{CUDA.types[dtype]}>(b0, b1, b2, sizes);"]
+    lines = [sizes, f"{function}{kind}(b0, b1, b2, sizes);"]
     return [_kernel(function, "convolution.cuh", dtypes, 1, call.sizes, units, lines)]
 
 
@@ -90,7 +92,7 @@ def _axis(number: int) -> str:
     return f"{{{', '.join(f'(int)s{4 + 6 * number + place}' for place in range(6))}}}"
 
 
-def _convolution_by_filters(call: RoutineCall, dtype: str, sizes: str, steps: Size,
+def _convolution_by_filters(call: RoutineCall, dtype: str, function: str, steps: Size,
                             elements: Size) -> Sequence[PrintedKernel]:
     """Two kernels: parts of the long sum, computed side by side, and their sum, always in the same order."""
     _, groups, channels, filters, *axes = call.sizes
@@ -98,7 +100,7 @@ def _convolution_by_filters(call: RoutineCall, dtype: str, sizes: str, steps: Si
     part = _ceiling(steps, parts)
     tiles = groups * _ceiling(filters, SMALL) * _ceiling(channels * math.prod(axes[1::6]), SMALL)
     number, wide = len(call.sizes), computed_in(dtype)
-    lines = [sizes, f"convolve_filters<{CUDA.types[dtype]}>(b0, b1, b2, sizes, s{number});"]
+    lines = [f"{function}(b0, b1, b2, sizes, s{number});"]
     first = _kernel("convolve_filters", "convolution.cuh", [dtype, dtype, wide], 1, (*call.sizes, part),
                     parts * tiles, lines)
     partial = Partial(wide, parts * elements)
