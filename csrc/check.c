@@ -90,7 +90,7 @@ static int check_launch(const Checker *checker, const Launch *launch)
 static int check_routine(const Checker *checker, const Routine *routine)
 {
     for (int i = 0; i < routine->inputs.count; i++)
-        if (check_read(checker, routine->inputs.items[i]) < 0 || check_place(checker, routine->inputs.items[i], routine->device) < 0)
+        if (check_read(checker, routine->inputs.items[i]) < 0 || check_place(checker, routine->inputs.items[i], routine_device_of(routine, i)) < 0)
             return -1;
     for (int i = 0; i < routine->sizes.count; i++)
         if (check_size(checker, routine->sizes.items[i]) < 0)
@@ -99,7 +99,8 @@ static int check_routine(const Checker *checker, const Routine *routine)
         return -1;
     for (int i = 0; i < routine->outputs.count; i++)
         if (check_written(checker, routine->outputs.items[i]) < 0
-            || check_place(checker, routine->outputs.items[i], routine->device) < 0)
+            || check_place(checker, routine->outputs.items[i],
+                           routine_device_of(routine, routine->inputs.count + i)) < 0)
             return -1;
     return 0;
 }

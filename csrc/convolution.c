@@ -205,7 +205,7 @@ static int convolve_by_products(const Convolution *convolution, void *const fact
 
 /* The routine: inputs are the two factors that are given, output is the third. */
 
-static Convolution convolution_of(const Arguments *arguments)
+Convolution convolution_of(const Arguments *arguments)
 {
     Convolution convolution = {.of = arguments->flags[0], .filters_last = arguments->flags[1]};
     memcpy(&convolution.batch, arguments->sizes, sizeof(convolution) - offsetof(Convolution, batch));

@@ -21,6 +21,8 @@ typedef struct {
     Axis axes[SPATIAL_AXES];
 } Convolution;
 
+Convolution convolution_of(const Arguments *arguments);
+
 /* Memory that calls of routines take for a while; it is kept for the next. NULL if there is none. */
 char *spare_take(int64_t bytes);
 void spare_give(char *memory);

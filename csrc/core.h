@@ -107,6 +107,7 @@ typedef struct {
     int *shape;
     int first, last;             /* of the instructions that need it; -1 where that is no matter */
     int segment;                 /* the segment from which its shape is known */
+    bool told;                   /* what a routine tells on the processor: it never comes from a device */
 } Buffer;
 
 enum Opcode { LAUNCH, ROUTINE, COPY, CALL, RESIZE, LOOP, BRANCH, OPCODES };
@@ -202,11 +203,11 @@ typedef struct {
     };
 } Instruction;
 
-/* A stretch of instructions that needs no Python, a loop that calls Python, a BRANCH, or a single instruction for
- * which Python is needed. */
+/* A stretch of instructions that needs no Python, a loop that calls Python, a BRANCH that chooses among steps, or a
+ * single instruction for which Python is needed. */
 typedef struct {
     int begin, end;
-    bool python;
+    bool python, branch;
 } Step;
 
 /* What becomes known at one moment: sizes, and what follows from them. The first segment starts with the call, each
@@ -527,6 +528,7 @@ void threads_take_back(int before, int threads);
 void threads_prepare_for_forks(void);
 
 /* Routines of libraries. */
+int routine_device_of(const Routine *routine, int number); /* where a buffer is: its inputs, then its outputs */
 bool routine_fits(const Routine *routine, const Binding *binding, const LaunchPlan *plan);
 int routine_run(const Routine *routine, Workspace *workspace, const LaunchPlan *plan); /* a status, zero for success */
 PyObject *routines_describe(void);

@@ -97,8 +97,37 @@ static int find_piece(const Device *device, int64_t bytes)
     return best;
 }
 
+/* Who waits for its turn gives up the GIL meanwhile: the thread whose turn it is may need it. */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+void device_work_begin(void)
+{
+    if (pthread_mutex_trylock(&turn) == 0)
+        return;
+    PyThreadState *held = PyGILState_Check() ? PyEval_SaveThread() : NULL;
+    pthread_mutex_lock(&turn);
+    if (held != NULL)
+        PyEval_RestoreThread(held);
+}
+
+void device_work_end(void)
+{
+    pthread_mutex_unlock(&turn);
+}
+
+static void give_scratch(Device *device)
+{
+    if (device->scratch.bytes > 0)
+        device_give(device, device->scratch.address, device->scratch.bytes);
+    device->scratch = (Piece){0, 0};
+}
+
 static void release_unused(Device *device)
 {
+    if (pthread_mutex_trylock(&turn) == 0) { /* else it is in use */
+        give_scratch(device);
+        pthread_mutex_unlock(&turn);
+    }
     if (device->unused_count == 0)
         return;
     driver.cuStreamSynchronize(device->stream); /* what is queued may still use it */
@@ -157,6 +186,20 @@ void device_give(Device *device, Address address, int64_t bytes)
     }
     device->unused[device->unused_count++] = (Piece){address, bytes};
     device->unused_bytes += bytes;
+}
+
+Address device_scratch(Device *device, int64_t bytes)
+{
+    if (device->scratch.bytes >= bytes)
+        return device->scratch.address;
+    PyGILState_STATE state = PyGILState_Ensure();
+    give_scratch(device);
+    Piece piece = {.bytes = bytes};
+    piece.address = device_take(device, &piece.bytes);
+    if (piece.address != 0)
+        device->scratch = piece;
+    PyGILState_Release(state);
+    return piece.address;
 }
 
 /* Work. */

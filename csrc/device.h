@@ -66,7 +66,9 @@ typedef struct {
     PyObject *name;
     int ordinal;                 /* the driver's number of it */
     Staging *staging;            /* memory of the processor, on the way there and back */
-    void *blas;                  /* cuBLAS's handle, made when first needed */
+    void *blas, *dnn;            /* handles of cuBLAS and cuDNN, made when first needed */
+    int dnn_refusal;             /* the status with which that failed, once it has */
+    Piece scratch;               /* memory that libraries work in, kept for the next call of one */
     void *context, *stream, *event; /* the event orders its work and that of other devices */
     Piece *unused;               /* memory that nobody holds, to be used again */
     int unused_count, unused_room;
@@ -85,6 +87,13 @@ Status device_use(Device *device);
 /* Memory of a device; 0 when there is none left. */
 Address device_take(Device *device, int64_t *bytes);
 void device_give(Device *device, Address address, int64_t bytes);
+
+/* Handles of libraries, and scratch, are used by one thread at a time: this one, in between. */
+void device_work_begin(void);
+void device_work_end(void);
+/* So many bytes of scratch, with the GIL or without; 0 when there are none left. All work is done in the order in which
+ * it is queued, so that all may have the same. */
+Address device_scratch(Device *device, int64_t bytes);
 
 /* Queue a copy between places, each a device or NULL for the processor. Memory of the processor may be changed when
  * this returns, and holds what was copied there after `device_wait`. */
@@ -120,5 +129,7 @@ PyObject *dlpack_export(PyObject *array, PyObject *args, PyObject *keywords);
 PyObject *dlpack_device(PyObject *array, PyObject *unused);
 
 PyObject *driver_set(PyObject *module, PyObject *addresses);
+/* A list of what cuDNN was asked for on a device, see `told` in device_convolution.c. */
+PyObject *device_convolutions(PyObject *module, PyObject *device);
 
 #endif

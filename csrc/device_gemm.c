@@ -2,7 +2,6 @@
 #include "routines.h"
 
 #include <limits.h>
-#include <pthread.h>
 
 typedef int BlasStatus;          /* cublasStatus_t: zero for success */
 enum { NOT_TRANSPOSED, TRANSPOSED };           /* cublasOperation_t */
@@ -22,9 +21,6 @@ typedef BlasStatus (*GemmBatchOf)(void *handle, int transpose_a, int transpose_b
                                   const void *alpha, const void *a, int type_a, int row_a, long long stride_a,
                                   const void *b, int type_b, int row_b, long long stride_b, const void *beta, void *c,
                                   int type_c, int row_c, long long stride_c, int batch, int compute, int algorithm);
-
-/* A handle has one stream and one mode of pointers: who queues work has it alone. */
-static pthread_mutex_t handles = PTHREAD_MUTEX_INITIALIZER;
 
 enum GemmSize { M, N, K, BATCH };
 enum GemmFlag { TRANSPOSE_A, TRANSPOSE_B, ONE_A, ONE_B };
@@ -91,11 +87,11 @@ static int run(const Arguments *arguments)
     }
     if (m > INT_MAX || n > INT_MAX || k > INT_MAX || batch > INT_MAX)
         return 7;                /* CUBLAS_STATUS_INVALID_VALUE: it counts in int */
-    pthread_mutex_lock(&handles);
+    device_work_begin();
     BlasStatus status = open_handle(arguments->device);
     if (status == 0)
         status = multiply(arguments, m, batch);
-    pthread_mutex_unlock(&handles);
+    device_work_end();
     return status;
 }
 

@@ -70,6 +70,10 @@ static PyMethodDef methods[] = {
     {"set_driver", driver_set, METH_O,
      "set_driver(addresses)\n--\n\n"
      "Where the entry points of the driver of devices are, a dict; given None, their names."},
+    {"device_convolutions", device_convolutions, METH_O,
+     "device_convolutions(device)\n--\n\n"
+     "What cuDNN was asked for on a device: bytes of an element, the numbers of the convolution, and what was used, if"
+     " anything was: algorithm, math, bytes."},
     {"capsule_address", capsule_address, METH_O, "capsule_address(capsule)\n--\n\nThe pointer a capsule holds."},
     {NULL, NULL, 0, NULL}};
 

@@ -5,7 +5,8 @@
 static const RoutineKind *const routine_kinds[] = {
     &gemm_kind, &cholesky_kind, &solve_triangular_kind, &solve_kind, &lu_kind, &lu_solve_kind, &inverse_kind,
     &lu_inverse_kind, &slogdet_kind, &qr_kind, &eigh_kind, &svd_kind, &sparse_dot_kind, &sparse_dot_transposed_kind,
-    &sampled_dot_kind, &convolution_kind, &sort_kind, &argsort_kind, &select_kind, &cumulate_kind, &search_kind, &device_gemm_kind};
+    &sampled_dot_kind, &convolution_kind, &sort_kind, &argsort_kind, &select_kind, &cumulate_kind, &search_kind,
+    &device_gemm_kind, &device_convolution_kind};
 
 #define KINDS (int)(sizeof(routine_kinds) / sizeof(routine_kinds[0]))
 
@@ -53,6 +54,8 @@ static int read_counted(const Reader *reader, PyObject *item, const char *attrib
  * one dtype. */
 static bool is_taken(const RoutineKind *kind, int number, const Type *type, const Type **own)
 {
+    if (kind->truths >> number & 1)
+        return type->kind == 'b';
     if ((kind->positions | kind->long_positions) >> number & 1)
         return type->kind == 'i' && type->itemsize == (kind->positions >> number & 1 ? 4 : 8);
     if (*own == NULL)
@@ -71,7 +74,9 @@ static int read_types(const Reader *reader, Routine *routine)
     const Numbers *const lists[] = {&routine->inputs, &routine->outputs};
     for (int list = 0, next = 0; list < 2; list++)
         for (int i = 0; i < lists[list]->count; i++, next++) {
-            types[next] = reader->machine->buffers[lists[list]->items[i]].type;
+            Buffer *buffer = &reader->machine->buffers[lists[list]->items[i]];
+            types[next] = buffer->type;
+            buffer->told |= routine->kind->truths >> next & 1;
             if (!is_taken(routine->kind, next, &types[next], &own))
                 return refuse(reader, list == 0 ? "inputs" : "outputs", "have the wrong dtype");
         }
@@ -143,6 +148,11 @@ int routine_run(const Routine *routine, Workspace *workspace, const LaunchPlan *
     int status = open_device_routine(workspace, routine);
     arguments.device = workspace->machine->devices[routine->device - 1];
     return status != 0 ? status : routine->kind->run(&arguments);
+}
+
+int routine_device_of(const Routine *routine, int number)
+{
+    return routine->kind->truths >> number & 1 ? 0 : routine->device;
 }
 
 /* A dict: for each routine, the functions it may call as pairs (library, name), and whether it needs them. */

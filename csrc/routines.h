@@ -36,6 +36,7 @@ struct RoutineKind {
     int least_inputs, most_inputs, outputs, sizes, flags; /* how many of each it takes */
     int least_outputs;           /* 0 where that is as many as `outputs` */
     int positions, long_positions; /* a bit for each buffer that holds int32 numbers, and int64 ones */
+    int truths;                  /* the same for a bool on the processor, wherever the others are */
     const char *kinds;           /* NumPy's letters of the dtypes that the others may have */
     bool any_width;              /* and not only those of 32 bits and more */
     bool any_kind;               /* and not only one for all of them: `fits` tells which go together */
@@ -69,6 +70,6 @@ int multiply_matrices(const Matrices *given);
 extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, lu_solve_kind,
     inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, sparse_dot_kind,
     sparse_dot_transposed_kind, sampled_dot_kind, convolution_kind, sort_kind, argsort_kind, select_kind, cumulate_kind,
-    search_kind, device_gemm_kind;
+    search_kind, device_gemm_kind, device_convolution_kind;
 
 #endif

@@ -55,15 +55,20 @@ static int device_of(const Machine *machine, const Instruction *instruction)
 static int find_side(Workspace *workspace, const Branch *branch, const Part **side)
 {
     bool truth;
-    int status = workspace->expecting ? settle_devices(workspace) : 0;
-    if (status == 0)
-        status = read_truth(workspace, branch->condition, &truth);
+    int status = 0;
+    if (workspace->machine->buffers[branch->condition].told) {
+        memcpy(&truth, workspace->slots[branch->condition], sizeof(truth));
+    } else {
+        status = workspace->expecting ? settle_devices(workspace) : 0;
+        if (status == 0)
+            status = read_truth(workspace, branch->condition, &truth);
+    }
     if (status == 0)
         *side = &branch->sides[truth ? 0 : 1];
     return status;
 }
 
-/* A branch in a step of a loop, where no step of the program is chosen: a status. */
+/* A branch in a stretch, where no step of the program is chosen: a status. */
 static int run_branch(Workspace *workspace, const Branch *branch)
 {
     const Part *side;
@@ -218,7 +223,7 @@ static int run_part(Function *function, Workspace *workspace, const Part *part)
         Step step = machine->steps[s];
         const Instruction *instruction = &machine->instructions[step.begin];
         int failed;
-        if (instruction->code == BRANCH)
+        if (step.branch)
             failed = run_side(function, workspace, instruction->branch);
         else if (needs_python(machine, instruction))
             failed = run_python(function, workspace, step.begin);

@@ -217,6 +217,18 @@ bool needs_python(const Machine *machine, const Instruction *instruction)
     }
 }
 
+/* Whether what a routine told chooses between sides that are nothing but instructions without Python. */
+static bool is_plain_branch(const Machine *machine, int index)
+{
+    const Branch *branch = machine->instructions[index].branch;
+    bool plain = machine->buffers[branch->condition].told;
+    for (int i = index + 1; i < branch->sides[1].end; i++) {
+        enum Opcode code = machine->instructions[i].code;
+        plain = plain && code != LOOP && code != BRANCH && !needs_python(machine, &machine->instructions[i]);
+    }
+    return plain;
+}
+
 static void list_part(Machine *machine, Part *part)
 {
     Segment *segment = &machine->segments[part->segment];
@@ -230,9 +242,10 @@ static void list_part(Machine *machine, Part *part)
             segment->step_begin = machine->step_count;
         }
         bool python = instruction->code == LOOP && instruction->loop->python;
-        bool plain = instruction->code != BRANCH && !needs_python(machine, instruction) && !python;
+        bool plain = instruction->code == BRANCH ? is_plain_branch(machine, i)
+                                                 : !needs_python(machine, instruction) && !python;
         if (!plain || !joined)
-            machine->steps[machine->step_count++] = (Step){i, i, python};
+            machine->steps[machine->step_count++] = (Step){i, i, python, !plain && instruction->code == BRANCH};
         i = instruction_end(machine, i) - 1;
         machine->steps[machine->step_count - 1].end = i + 1;
         joined = plain;

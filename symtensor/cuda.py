@@ -12,7 +12,7 @@ from typing import Any
 from symtensor.runtime.cuda.names import canonical as get_context
 from symtensor.runtime.cuda.names import contexts, reg_context
 
-__all__ = ["array", "contexts", "count", "device", "get_context", "gpuarray", "reg_context"]
+__all__ = ["array", "contexts", "convolutions", "count", "device", "get_context", "gpuarray", "reg_context"]
 
 
 def device(name: str = "cuda") -> Any:
@@ -38,6 +38,15 @@ def array(value: Any, device: str | None = None) -> Any:
     """
     from symtensor.runtime.cuda.border import array as made
     return made(value, device)
+
+
+def convolutions(device: str = "cuda") -> Any:
+    """What cuDNN was asked for on a device so far, in this process: by which algorithm it did it, or that it did not.
+
+    Each prints as a line. The list is empty where cuDNN is not used.
+    """
+    from symtensor.runtime.cuda.convolutions import convolutions as listed
+    return listed(device)
 
 
 def gpuarray(value: Any) -> Any:

@@ -60,6 +60,10 @@ def _boolean(text: str) -> bool:
     raise ValueError("expected true or false")
 
 
+def _auto_or_boolean(text: str) -> bool | str:
+    return text if text == "auto" else _boolean(text)
+
+
 def _default_cache() -> str:
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     if not os.path.isabs(root):  # no home directory: expanduser left the tilde
@@ -95,8 +99,14 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
            " but other last bits in each run", (True, False), _boolean),
     Option("cuda_blas", "", "products of matrices on devices; empty: by cuBLAS, where it is found; own: by our own"
            " kernels; else the path of a library like cuBLAS"),
+    Option("cuda_dnn", "auto", "convolutions on devices; auto: by cuDNN where it is found and does them, else by own"
+           " kernels; True: by cuDNN, or an error; False: by our own", ("auto", True, False), _auto_or_boolean),
+    Option("cuda_dnn_megabytes", 512, "memory of a device that cuDNN may use for the work of a convolution", (), int),
+    Option("cuda_dnn_path", "", "path of cuDNN, or of a library like it; empty: it is looked for"),
     Option("cuda_driver", "", "driver of CUDA devices; empty: the system's; software: one that runs on the processor"),
     Option("cuda_synchronous", False, "wait for each kernel of a device, so that an error names the kernel",
+           (True, False), _boolean),
+    Option("cuda_tf32", False, "let cuDNN round float32 to TF32, of 10 bits, in convolutions: faster on tensor cores",
            (True, False), _boolean),
     Option("cxx", "", "C compiler to use; empty: gcc, clang or cc on the path, else the ziglang package"),
     Option("cflags", "", "flags added to the compiler's command line"),

@@ -31,7 +31,7 @@ class RoutineCall:
     says it takes. The first output begins as the value of `starts_from`, if there is one: it is computed in that
     variable's memory where nothing needs it afterwards, else in a copy. `work` is an estimate of the arithmetic
     operations, `scratch` the bytes that each thread needs. `failure` says what it means when the routine gives up,
-    `fix` how to mend that.
+    `fix` how to mend that. One that `may_refuse` has a last output more, a bool on the processor: whether it did it.
     """
 
     name: str
@@ -43,6 +43,7 @@ class RoutineCall:
     scratch: Size = 0
     failure: str = ""
     fix: str | None = None
+    may_refuse: bool = False
 
     def memory(self) -> list[Variable]:
         """The variables that must be in memory when the routine is called."""

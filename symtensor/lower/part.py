@@ -40,7 +40,8 @@ from symtensor.lower.kernel import Kernel
 from symtensor.lower.loops import plan_loop
 from symtensor.lower.memory import SharedMemory, reuse
 from symtensor.lower.order import in_order
-from symtensor.lower.program import Call, Copy, Instruction, Launch, Resize, Routine, SizeCode
+from symtensor.lower.program import Branch as BranchInstruction
+from symtensor.lower.program import Buffer, BufferKind, Call, Copy, Instruction, Launch, Resize, Routine, Side, SizeCode
 from symtensor.lower.scatter import scatter_kernel
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.ops.branch import Branch
@@ -197,20 +198,38 @@ class Part:
             self.emit(Copy(source, target), node)
 
     def _routine(self, node: Apply, call: RoutineCall, device: int) -> None:
-        of, sizes = self.buffers.of, self.sizes
         if device:
             slots = [*map(reshaped_base, call.operands), *node.outputs]
             target, dtypes = self.assembly.devices[device - 1], [v.type.dtype for v in slots]
             queued = target.library(call, dtypes)
-            if queued is None:
+            if queued is None or queued.may_refuse:
                 printed = target.print_routine(call, dtypes)
                 assert printed is not None, f"{node} was placed on a device that has nothing for it"
-                return self._launch(self.assembly.numbered(printed, device), slots, node, device)
+                kernels = self.assembly.numbered(printed, device)
+            if queued is None:
+                return self._launch(kernels, slots, node, device)
+            if queued.may_refuse:
+                return self._tried(node, queued, kernels, slots, device)
             call = queued
+        self._queue(node, call, device)
+
+    def _queue(self, node: Apply, call: RoutineCall, device: int, told: tuple[int, ...] = ()) -> None:
+        """Call a routine of a library; `told` is the buffer for whether it did it, where it may refuse."""
+        of, sizes = self.buffers.of, self.sizes
         self.emit(Routine(
-            call.name, tuple(of(reshaped_base(v), device) for v in call.operands), tuple(map(of, node.outputs)),
+            call.name, tuple(of(reshaped_base(v), device) for v in call.operands), (*map(of, node.outputs), *told),
             sizes.numbers(call.sizes), tuple(map(int, call.flags)), work=sizes.number(call.work),
             scratch=sizes.number(call.scratch), failure=call.failure, fix=call.fix), node)
+
+    def _tried(self, node: Apply, call: RoutineCall, kernels: Iterable[tuple[int, PrintedKernel]],
+               slots: Sequence[Variable], device: int) -> None:
+        """Call a routine of a library, and where it refuses launch kernels that do the same."""
+        told = self.buffers.add(Buffer(BufferKind.ARENA, 0, "bool", ()))
+        self._queue(node, call, device, (told,))
+        place = self.emit(Copy(told, told), node)  # stands for the Branch
+        self._launch(kernels, slots, node, device)
+        sides = Side(place + 1), Side(len(self.assembly.instructions))
+        self.assembly.instructions[place] = BranchInstruction(told, *sides, tuple(map(self.buffers.of, node.outputs)))
 
     def _origin(self, origin: Any) -> Origin:
         """What an instruction computes, for messages: the ops, the numbers of their places, the operands."""

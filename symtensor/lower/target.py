@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from symtensor.ir.node import Apply
+from symtensor.ir.node import Apply, Op, Variable
 from symtensor.ir.routine import RoutineCall
 from symtensor.lower.kernel import Kernel
 from symtensor.types.dim import Size
 
-__all__ = ["Body", "Device", "DeviceLibrary", "Joiner", "Partial", "PrintedKernel", "Printer", "RoutinePrinter"]
+__all__ = ["Applier", "Body", "Device", "DeviceLibrary", "Joiner", "NodeWriter", "Partial", "PrintedKernel", "Printer",
+           "RoutinePrinter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,12 @@ RoutinePrinter = Callable[[RoutineCall, Sequence[str]], Sequence[PrintedKernel] 
 """What a device runs in the place of a routine of a library, for the dtypes of its operands and then of its outputs,
 which are the slots; None where it has nothing."""
 DeviceLibrary = Callable[[RoutineCall, Sequence[str]], RoutineCall | None]
-"""The same for what a library of the device computes: the call of a routine that queues work there."""
+"""The same for what a library of the device computes: the call of a routine that queues work there. Where that may
+refuse, the device's own kernels do it then."""
+Applier = Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]
+NodeWriter = Callable[[Apply, tuple[Variable, ...], Applier], "tuple[Variable, ...] | None"]
+"""How a device would rather have an application of these inputs written: the outputs of others, made by an `Applier`;
+None where it is well as it is."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Device:
     """A device of a program: its name, how kernels are printed for it, and why it cannot run an application, if so.
 
     `lacks` is asked about applications that there is code for; `architecture` says what else kernels depend on; without
-    `join` each kernel is launched alone.
+    `join` each kernel is launched alone. Each node that runs there is `written` so as its libraries want it.
     """
 
     name: str
@@ -92,6 +98,7 @@ class Device:
     architecture: str = ""
     join: Joiner | None = None
     library: DeviceLibrary = lambda call, dtypes: None
+    written: NodeWriter = lambda node, inputs, applied: None
 
     def computes(self, call: RoutineCall, dtypes: Sequence[str]) -> bool:
         """Whether it has anything for a routine."""

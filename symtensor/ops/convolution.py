@@ -184,13 +184,12 @@ class Convolution(Op):
             work = work * kernel * out
         flags = FACTORS.index(self.of), int(self.filters_last)
         return RoutineCall("convolution", (a, b), sizes=(images[0], self.groups, filters[1], each, *axes), flags=flags,
-                           work=work, failure="there is no memory for the work",
-                           fix="use smaller batches")
+                           work=work, failure="there is no memory for the work", fix="use smaller batches")
 
     def __repr__(self) -> str:
         numbers: list[tuple[str, Sequence[int] | int, bool]] = [
             ("strides", self.strides, any(s != 1 for s in self.strides)),
-            ("dilation", self.dilation, any(d != 1 for d in self.dilation)), ("groups", self.groups, self.groups != 1)]
-        numbers.append(("filters_last", True, self.filters_last))
+            ("dilation", self.dilation, any(d != 1 for d in self.dilation)), ("groups", self.groups, self.groups != 1),
+            ("filters_last", True, self.filters_last)]
         shown = "".join(f", {name}={value}" for name, value, is_shown in numbers if is_shown)
         return f"convolution[{self.of}{shown}]"

@@ -66,7 +66,8 @@ def load_routines(names: Iterable[str]) -> None:
         missing = [function for library, function in functions if not load_library(library).get(function)]
         if needed and missing:
             raise CompileError(f"{name} needs {missing[0]}, which no library here has",
-                               fix="cuda_blas=own" if name.startswith("device_") else "pip install scipy")
+                               fix={"device_gemm": "cuda_blas=own", "device_convolution": "cuda_dnn=False"}.get(
+                                   name, "pip install scipy"))
 
 
 @cache
@@ -75,9 +76,9 @@ def load_library(library: str) -> dict[str, int]:
     if core is None:
         return {}
     wanted = {function for functions, _ in core.routines().values() for own, function in functions if own == library}
-    if library == "cublas":
+    if library in ("cublas", "cudnn"):
         from symtensor.runtime.cuda.libraries import library_addresses
-        found = library_addresses(wanted)
+        found = library_addresses(library, wanted)
     else:
         found = _onednn(wanted) if library == "onednn" else _scipy(library, wanted)
     for function, address in found.items():

@@ -87,11 +87,12 @@ class Failures:
             raise explained(data, names, where, operands)
         if kind == "kernel":
             instruction = self.instructions[number]
-            _, step, arrays = data
+            status, step, arrays = data
             during = "" if step is None else f"in step {step}: "
             if isinstance(instruction, Routine):
-                raise LinearAlgebraError(f"{during}{names}: {instruction.failure}", where=where, operands=operands,
-                                         fix=instruction.fix)
+                text = instruction.failure + _status_text(instruction.name, status)
+                error = DeviceError if instruction.name.startswith("device_") else LinearAlgebraError
+                raise error(f"{during}{names}: {text}", where=where, operands=operands, fix=instruction.fix)
             found = self._offence([self.places[place] for place in places], arrays) if step is None else None
             if isinstance(found, AssertionFailed) or (found is None and "assert[" in names):
                 raise AssertionFailed(during + (names if found is None else found.what), where=where, operands=operands)
@@ -129,6 +130,14 @@ class Failures:
     def _offence(self, places: Sequence[Lines], arrays: Sequence[np.ndarray]) -> SymtensorError | None:
         """What NumPy says of what is computed at these places; None if it finds nothing wrong with it."""
         return _found_wrong(Graph(*self.written), set(places), arrays)
+
+
+def _status_text(routine: str, status: int) -> str:
+    """What a library of devices says of a status."""
+    if not routine.startswith("device_"):
+        return ""
+    from symtensor.runtime.cuda.libraries import status_text  # which only programs for devices load
+    return status_text(routine, status)
 
 
 def _found_wrong(graph: Graph, places: set[Lines], arrays: Sequence[np.ndarray]) -> SymtensorError | None:

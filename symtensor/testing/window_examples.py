@@ -43,7 +43,8 @@ _CONVOLUTIONS: list[tuple[tuple[_SIZE, _SIZE, _SIZE], tuple[_SIZE, _SIZE, int, _
 
 @examples_for(Convolution)
 def _(rng: np.random.Generator) -> Iterator[Example]:
-    for (shapes, (strides, dilation, groups, low)), of, last in itertools.product(_CONVOLUTIONS, range(3), (False, True)):
+    cases = itertools.product(_CONVOLUTIONS, range(3), (False, True))
+    for (shapes, (strides, dilation, groups, low)), of, last in cases:
         # Whole numbers: their sums are exact in any order.
         given = [rng.integers(-4, 5, shape) * 1.0 for shape in shapes]
         given[1] = np.moveaxis(given[1], 1, -1).copy() if last else given[1]

@@ -11,7 +11,7 @@ from symtensor.ir.node import Variable
 from symtensor.lower.placement import Placement, place
 from symtensor.ops.transfer import PROCESSOR, Transfer
 from symtensor.runtime.cuda.devices import OpenDevice, open_device
-from symtensor.runtime.cuda.libraries import blas_path
+from symtensor.runtime.cuda.libraries import library_key
 from symtensor.runtime.cuda.names import canonical
 from symtensor.runtime.shared import SharedVariable, is_movable
 
@@ -45,7 +45,7 @@ class Setting:
         """What of this a program depends on."""
         return {"devices": " ".join(f"{device.name}:{device.architecture}" for device in self.devices),
                 "device names": repr(sorted(self.numbers.items())), "default device": str(self.default),
-                "atomics": str(config.cuda_atomics), "device library": str(blas_path()),
+                "atomics": str(config.cuda_atomics), "device libraries": library_key(),
                 "shared on devices": f"{dict(self.pinned)!r} {list(self.movable)!r}"}
 
 
