@@ -21,36 +21,42 @@ from symtensor.base.config import config
 
 __all__ = ["ADDRESSES", "Address", "install"]
 
+_OWN, _SCALARS = "compat.ops", "compat.scalars"
 _ERRORS, _NODES, _GRAPHS, _NAMES = "base.errors", "ir.node", "graph", "compat.names"
 _MODES, _SHARED, _OPS = "runtime.modes", "runtime.shared", "ops.elementwise ops.shape ops.index ops.effects ops.size"
 
 ADDRESSES = {
-    "": f"{_NAMES} . gradient {_MODES}",
+    **dict.fromkeys(("", "theano"), f"{_NAMES} {_OWN} . gradient {_MODES}"),
+    **dict.fromkeys(("compat", "compat.python2x"), "compat.python2"),
     "compile": f"{_NAMES} {_MODES} . {_SHARED} {_ERRORS}", "compile.builders": "control.from_graph",
     "compile.debugmode": f"{_MODES} {_ERRORS}",
     "compile.function": "runtime.function", "compile.function_module": f"runtime.function {_ERRORS}",
     "compile.io": "runtime.function", "compile.mode": _MODES,
     "compile.monitormode": _MODES, "compile.nanguardmode": _MODES,
-    "compile.ops": f"ops.python {_OPS} {_NAMES}", "compile.pfunc": "runtime.function runtime.shared",
-    "compile.profiling": _NAMES, "compile.sharedvalue": _SHARED, "configdefaults": _NAMES, "configparser": _NAMES,
-    "gof": f"{_NODES} {_GRAPHS} control.c_op {_ERRORS} {_NAMES}", "gof.fg": f"ir.graph {_ERRORS} {_NAMES}",
-    "gof.graph": f"{_GRAPHS} {_NODES} cloning", "gof.null_type": _ERRORS, "gof.op": f"{_NODES} control.c_op {_NAMES}",
+    "compile.ops": f"ops.python {_OPS} {_OWN} {_NAMES}", "compile.pfunc": "runtime.function runtime.shared",
+    "compile.profiling": _NAMES, "compile.sharedvalue": _SHARED, "configdefaults": _NAMES,
+    "configparser": f"{_NAMES} compat.settings",
+    "gof": f"{_OWN} {_NODES} {_GRAPHS} control.c_op {_ERRORS} {_NAMES}", "gof.fg": f"ir.graph {_ERRORS} {_NAMES}",
+    "gof.graph": f"{_OWN} {_GRAPHS} {_NODES} cloning", "gof.null_type": f"{_OWN} {_ERRORS}",
+    "gof.op": f"{_OWN} {_NODES} control.c_op {_NAMES}",
     "gof.toolbox": _NAMES, "gof.type": "types.tensor", "gof.utils": f"{_ERRORS} {_NAMES}",
     "gpuarray": _NAMES, "gpuarray.basic_ops": _NAMES, "gpuarray.dnn": _NAMES,
-    "gradient": f"gradient {_ERRORS} {_NAMES}", "ifelse": "control.branches", "misc": ".",
+    "gradient": f"{_OWN} gradient {_ERRORS} {_NAMES}", "ifelse": "control.branches", "misc": ".",
     "misc.pkl_utils": "saving", "printing": "printing",
     "sandbox": ".", "sandbox.cuda": _NAMES, "sandbox.cuda.basic_ops": _NAMES, "sandbox.cuda.dnn": _NAMES,
     "sandbox.gpuarray": _NAMES, "sandbox.gpuarray.dnn": _NAMES, "sandbox.linalg": "tensor.nlinalg tensor.slinalg",
     "sandbox.rng_mrg": "sandbox.rng_mrg", "sandbox.softsign": "tensor.nnet",
-    "scalar": f"{_NAMES} ops.scalar tensor", "scalar.basic": f"{_NAMES} ops.scalar tensor",
-    "scalar.basic_scipy": f"{_NAMES} ops.special tensor",
+    "scalar": f"{_NAMES} {_SCALARS} ops.scalar tensor", "scalar.basic": f"{_NAMES} {_SCALARS} ops.scalar tensor",
+    "scalar.basic_scipy": f"{_NAMES} {_SCALARS} ops.special tensor",
     "scan_module": "control.scan control.views", "scan_module.scan": "control.scan",
+    "scan_module.scan_op": "ops.control",
     "scan_module.scan_checkpoints": "control.views", "scan_module.scan_utils": f"{_GRAPHS} cloning control.scan",
     "scan_module.scan_views": "control.views",
     "sparse": "sparse", "sparse.basic": f"sparse {_NAMES}",
-    "tensor": f"compat.tensor tensor tensor.io types.tensor {_SHARED} {_OPS} {_NAMES}",
-    "tensor.basic": f"compat.tensor tensor types.tensor {_OPS} {_NAMES}",
-    "tensor.elemwise": f"{_OPS} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor", "tensor.fft": "tensor.fft",
+    "tensor": f"compat.tensor tensor {_OWN} tensor.io types.tensor {_SHARED} {_OPS} {_NAMES}",
+    "tensor.basic": f"compat.tensor tensor {_OWN} types.tensor {_OPS} {_NAMES}",
+    "tensor.elemwise": f"{_OPS} {_OWN} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor",
+    "tensor.fft": "tensor.fft",
     "tensor.io": "tensor.io", "tensor.nlinalg": "tensor.nlinalg tensor",
     "tensor.nnet": "compat.nnet tensor.nnet", "tensor.nnet.nnet": "compat.nnet tensor.nnet",
     "tensor.nnet.basic": "compat.nnet tensor.nnet", "tensor.nnet.sigm": "tensor.nnet", "tensor.opt": _NAMES,
@@ -75,13 +81,14 @@ class Address(ModuleType):
     def __init__(self, name: str) -> None:
         super().__init__(name, f"{name}, as symtensor has it.")
         below = name.partition(".")[2]
+        self._address = name.replace("theano.theano", "theano")  # which Theano has in itself
         self.__path__ = []
         self._homes = [f"symtensor.{home}".rstrip(".") for home in ADDRESSES.get(below, below).split()]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__version__":
             raise AttributeError(f"{self.__name__} has no {name!r}")
-        below = f"{self.__name__}.{name}"
+        below = f"{self._address}.{name}"
         if below.partition(".")[2] in ADDRESSES.keys() - _SHADOWED:
             return import_module(below)
         for home in self._homes:

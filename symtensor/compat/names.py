@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import DeviceError, GradientError, GraphError, MissingInputError
+from symtensor.compat.scalars import Elemwise
 from symtensor.compat.settings import Settings, change_flags
 from symtensor.ir.graph import leaves
 from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ir.trial import trial_value
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
-from symtensor.ops.elementwise import Elementwise
 from symtensor.runtime.arguments import In
 from symtensor.runtime.shared import SharedVariable
 from symtensor.sparse.variable import is_sparse
@@ -26,13 +26,13 @@ from symtensor.tensor.indexing import getitem, inc_subtensor, set_subtensor
 from symtensor.types.dtype import promote
 from symtensor.types.tensor import TensorType
 
-__all__ = ["OrderedUpdates", "advanced_inc_subtensor1", "advanced_set_subtensor1", "advanced_subtensor1",
+__all__ = ["Elemwise", "OrderedUpdates", "advanced_inc_subtensor1", "advanced_set_subtensor1", "advanced_subtensor1",
            "assert_allclose", "change_flags", "config", "dnn_available", "dnn_present", "fetch_seed",
            "get_scalar_constant_value", "get_test_value",
            "get_vector_length", "gpu_contiguous", "seed_rng", "upcast", "use"]
 
 config = Settings()
-Tensor, Elemwise, Param, upcast, view_op = TensorType, Elementwise, In, promote, scalar.identity
+Tensor, Param, upcast, view_op = TensorType, In, promote, scalar.identity
 tensor_copy = deep_copy_op = view_op
 TensorSharedVariable = ScalarSharedVariable = RandomStateSharedVariable = SharedVariable
 NullTypeGradError = GradientError
@@ -69,17 +69,17 @@ def _asarray(a: Any, dtype: Any, order: Any = None) -> np.ndarray:
 
 def advanced_subtensor1(x: Any, places: Any) -> Variable:
     """`x[places]`."""
-    return getitem(x, places)
+    return getitem(as_variable(x), places)
 
 
 def advanced_set_subtensor1(x: Any, y: Any, places: Any) -> Variable:
     """`set_subtensor(x[places], y)`."""
-    return set_subtensor(getitem(x, places), y)
+    return set_subtensor(getitem(as_variable(x), places), y)
 
 
 def advanced_inc_subtensor1(x: Any, y: Any, places: Any) -> Variable:
     """`inc_subtensor(x[places], y)`."""
-    return inc_subtensor(getitem(x, places), y)
+    return inc_subtensor(getitem(as_variable(x), places), y)
 
 
 class NotScalarConstantError(GraphError):

@@ -100,6 +100,22 @@ class Settings:
         _write(self._group + name, value)
 
 
+class ConfigVar:
+    """One option, as Theano lists them: `__get__` reads it and `__set__` sets it."""
+
+    def __init__(self, fullname: str) -> None:
+        self.fullname = fullname
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return _read(self.fullname)
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        _write(self.fullname, value)
+
+
+_config_var_list = [ConfigVar(name) for name in (*OPTIONS, *SAME, *WITHOUT_EFFECT)]
+
+
 @contextmanager
 def change_flags(flags: Mapping[str, Any] | None = None, **more: Any) -> Iterator[None]:
     """Options changed for the length of a `with` block, or of each call of a function that it decorates."""

@@ -20,6 +20,8 @@ __all__ = ["TensorVariable", "shared", "stack"]
 class _NeitherSharedNorConstant(type):
 
     def __instancecheck__(cls, value: object) -> bool:
+        if cls is not TensorVariable:  # a class of the user's, below it
+            return type.__instancecheck__(cls, value)
         return isinstance(value, Variable) and not isinstance(value, (SharedVariable, Constant))
 
 

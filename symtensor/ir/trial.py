@@ -68,8 +68,9 @@ def _frontier(variable: Variable) -> list[Variable]:
 
 
 def note(variable: Variable) -> None:
-    """Put the trial value of an expression in its tag, if it can be computed."""
-    if variable.owner is not None and "test_value" not in vars(variable.known_tag):
+    """Put the trial value of an expression in its tag, if it can be computed; that of a constant is its own."""
+    computed = variable.owner is not None or isinstance(variable, Constant)  # a shape may be known, and is a constant
+    if computed and "test_value" not in vars(variable.known_tag):
         try:
             vars(variable.known_tag)["test_value"] = trial_value(variable)
         except MissingInputError:

@@ -167,9 +167,9 @@ class Elementwise(Op):
         return False
 
     def __call__(self, *arguments: Any) -> Any:
-        """The op applied; an associative one takes any number of arguments from two up: add(a, b, c)."""
-        if len(arguments) > 2 and self.definition.associative:
-            return reduce(super().__call__, arguments)
+        """The op applied; an associative one takes any number of arguments from one up: add(a, b, c)."""
+        if arguments and len(arguments) != 2 and self.definition.associative:
+            return reduce(super().__call__, arguments) if len(arguments) > 2 else together(arguments)[0]
         return super().__call__(*arguments)
 
     def infer(self, *inputs: Variable) -> TensorType:

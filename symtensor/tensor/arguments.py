@@ -36,6 +36,8 @@ def axis_of(x: Variable, axis: Any, function: str, extra: int = 0) -> int:
     """
     if isinstance(axis, Constant) and not axis.type.ndim and axis.type.dtype in INTEGERS:
         axis = int(axis.data)
+    if isinstance(axis, np.ndarray) and not axis.ndim and axis.dtype.name in INTEGERS:
+        axis = int(axis)
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise complaint(TypeMismatch, f"{function}: an axis must be a fixed integer, not {axis!r}", x,
                         fix="give a Python int")
@@ -53,7 +55,7 @@ def axes_of(x: Variable, axis: Any, function: str) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(x.type.ndim))
-    several = axis if isinstance(axis, (list, tuple, np.ndarray)) else [axis]
+    several = axis if isinstance(axis, (list, tuple, range)) or np.ndim(axis) == 1 else [axis]
     axes = sorted(axis_of(x, one, function) for one in several)
     if len(set(axes)) != len(axes):
         raise complaint(ShapeError, f"{function}: an axis is named twice in {tuple(several)}", x,

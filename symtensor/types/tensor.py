@@ -52,10 +52,10 @@ copyreg.pickle(Symbol, _pickled)
 
 
 def _size(entry: Any) -> Size | None:
-    if entry is None or entry is False:
+    if entry is None:
         return None
-    if entry is True:
-        return 1
+    if isinstance(entry, (bool, np.bool_)):
+        return 1 if entry else None
     if isinstance(entry, Dim):
         return entry
     if isinstance(entry, str):
