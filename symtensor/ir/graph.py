@@ -431,6 +431,10 @@ class Graph:
         """All the places in the user's program that this node stands for."""
         return list(self._lines.get(node, {})) or ([node.lines] if node.lines else [])
 
+    def place_of(self, node: Apply) -> Lines:
+        """The first of these places, which stands for all; () if none is known."""
+        return next(iter(self.lines_of(node)), ())
+
     def roots(self) -> list[Variable]:
         """What keeps nodes alive: the values that sizes are made of, those known sooner first, and the outputs."""
         return [self.sources[symbol] for symbol in sorted(self.sources, key=attrgetter("order"))] + self.outputs
@@ -438,22 +442,6 @@ class Graph:
     def nodes(self) -> list[Apply]:
         """The live applications, each after those it needs."""
         return applications(self.roots(), set(self.inputs))
-
-    def constants(self) -> Iterator[Constant]:
-        """The live constants."""
-        for variable in leaves(self.roots(), set(self.inputs)):
-            if isinstance(variable, Constant):
-                yield variable
-
-    def users(self) -> dict[Variable, int]:
-        """For each live variable, how many times nodes use it, or the graph returns it."""
-        count: dict[Variable, int] = {}
-        for node in self.nodes():
-            for variable in node.inputs:
-                count[variable] = count.get(variable, 0) + 1
-        for variable in self.roots():
-            count[variable] = count.get(variable, 0) + 1
-        return count
 
     # -- changing ---------------------------------------------------------------------------------
 

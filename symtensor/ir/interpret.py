@@ -22,12 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import (
-    MissingInputError,
-    ShapeError,
-    TypeMismatch,
-    VerifyError,
-)
+from symtensor.base.errors import MissingInputError, ShapeError, TypeMismatch, VerifyError
 from symtensor.ir import provenance
 from symtensor.ir.disagreement import declaration_error, equation_error, explained
 from symtensor.ir.graph import Graph
@@ -51,7 +46,7 @@ class Step:
 
     def operands(self) -> list[str]:
         """The inputs with their shapes, for a message."""
-        return list(_Operands(self.node, self.inputs))
+        return [f"{describe(v)}, here of shape {array.shape}" for v, array in zip(self.node.inputs, self.inputs)]
 
 
 class Watch:
@@ -135,8 +130,7 @@ def evaluation(graph: Graph, arrays: Sequence[Any]) -> Callable[[Sequence[Variab
 
 
 def _run(graph: Graph, arrays: Sequence[Any]) -> _Run:
-    run = _Run(dict(zip(graph.inputs, arrays)), dict(graph.sources),
-               lambda node: next(iter(graph.lines_of(node)), ()))
+    run = _Run(dict(zip(graph.inputs, arrays)), dict(graph.sources), graph.place_of)
     for variable in graph.inputs:  # the user's own symbols first: equations have put others in the place of some
         run.learn(variable, graph.origin[variable].type, run.known[variable].shape)
     run.expect(graph.equations)
@@ -243,22 +237,19 @@ class _Run:
         return needed
 
     def _apply(self, node: Apply) -> None:
-        arrays = [self.known[v] for v in node.inputs]
-        operands = _Operands(node, arrays)
         if self.expected is None:
             for equation in node.equations:
                 self.check(equation, node.lines)
-        lines = self.lines_of(node)
-        watch, step = _watching.watch, Step(node, lines, arrays)
+        watch, step = _watching.watch, Step(node, self.lines_of(node), [self.known[v] for v in node.inputs])
         if watch is not None:
             watch.before(step)
-        results = _call(node, [*arrays, *(self.size(size) for size in node.op.sizes())], lines, operands)
-        for variable, result in zip(node.outputs, results):
+        for variable, result in zip(node.outputs, _results(step, [self.size(size) for size in node.op.sizes()])):
             array = np.asarray(result)
             if not (variable.type.accepts(array) and self._sizes_fit(variable.type, array.shape)):
                 raise VerifyError(f"{node.op} announced {variable.type.describe()} and its evaluate gave"
-                                  f" {array.dtype} {array.shape}", where=provenance.describe(lines),
-                                  operands=operands, fix=f"correct infer or evaluate of {type(node.op).__name__}")
+                                  f" {array.dtype} {array.shape}", where=provenance.describe(step.lines),
+                                  operands=step.operands(),
+                                  fix=f"correct infer or evaluate of {type(node.op).__name__}")
             self.known[variable] = array
             for equation, lines in (self.expected or {}).get(variable, ()):
                 self.check(equation, lines)
@@ -269,16 +260,6 @@ class _Run:
     def _sizes_fit(self, type: TensorType, shape: Sequence[int]) -> bool:
         """Whether no size known so far contradicts a shape."""
         return all(self.size(size) in (None, actual) for size, actual in zip(type.shape, shape))
-
-
-class _Operands:
-    """Descriptions of a node's operands with the shapes of this run, made only if they are read."""
-
-    def __init__(self, node: Apply, arrays: Sequence[np.ndarray]) -> None:
-        self.pairs = list(zip(node.inputs, arrays))
-
-    def __iter__(self) -> Any:
-        return (f"{describe(v)}, here of shape {array.shape}" for v, array in self.pairs)
 
 
 def _admitted(variable: Variable, value: Any) -> np.ndarray:
@@ -301,17 +282,18 @@ def _data(variable: Variable) -> np.ndarray:
                             operands=[describe(variable)], fix="give it one")
 
 
-def _call(node: Apply, values: Sequence[Any], lines: Lines, operands: _Operands) -> Sequence[Any]:
-    """The op's results for values; errors say where the user wrote it and what it was applied to."""
+def _results(step: Step, sizes: Sequence[int | None]) -> Sequence[Any]:
+    """The op's results; errors say where the user wrote it and what it was applied to."""
+    node = step.node
     try:
-        result = node.op.evaluate(*values)
+        result = node.op.evaluate(*step.inputs, *sizes)  # type: ignore[arg-type]
     except Exception as error:
-        better = explained(error, str(node.op), provenance.describe(lines), operands)
+        better = explained(error, str(node.op), provenance.describe(step.lines), step.operands())
         if better is error:
             raise
         raise better from error
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(node.outputs):
         raise VerifyError(f"{node.op} announced {len(node.outputs)} results and its evaluate gave {len(results)}",
-                          where=provenance.describe(lines), operands=operands)
+                          where=provenance.describe(step.lines), operands=step.operands())
     return results

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -248,48 +248,14 @@ class Apply:
         return output
 
     def __getstate__(self) -> tuple[Any, ...]:
-        before = None if getattr(_Chain.running, "now", False) else _Chain(self)
-        return before, self.op, self.inputs, self.outputs, self.lines, self.equations
+        from symtensor.ir.pickling import Before  # which walks graphs, and so knows nodes
+        return Before.of(self), self.op, self.inputs, self.outputs, self.lines, self.equations
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.op, self.inputs, self.outputs, self.lines, self.equations = state
 
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(repr, self.inputs))})"
-
-
-class _Chain:
-    """The applications before one, handed to pickle one by one, so that it need not follow their inputs inwards."""
-
-    running = threading.local()
-
-    def __init__(self, last: Apply) -> None:
-        self.last = last
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return list, (), None, self._applications()
-
-    def _applications(self) -> Iterator[Apply]:
-        self.running.now = True
-        try:
-            yield from _before(self.last)
-        finally:
-            self.running.now = False
-
-
-def _before(last: Apply) -> list[Apply]:
-    """The applications that a node needs, each after those that it needs itself."""
-    order: dict[Apply, None] = {}
-    pending = [last]
-    while pending:
-        node = pending[-1]
-        missing = [v.owner for v in node.inputs if v.owner is not None and v.owner not in order]
-        if missing and node not in order:
-            pending += missing
-        else:
-            order[pending.pop()] = None
-    del order[last]
-    return list(order)
 
 
 if TYPE_CHECKING:

@@ -89,7 +89,7 @@ class _Side:
 
     def _check_result(self, own: Variable, outside: Variable) -> None:
         """Have checked that a result has the sizes that are known, or that equations say, of the branch's output."""
-        place, = self.around.graph.lines_of(self.node)[:1] or [()]
+        place = self.around.graph.place_of(self.node)
         for axis, (size, expected) in enumerate(zip(own.type.shape, outside.type.shape)):
             if self.around.sizes.is_known(expected):
                 self.sizes.check(self.sizes.number(size), self.around.sizes.number(expected), (

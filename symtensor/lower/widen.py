@@ -35,8 +35,7 @@ def widen(graph: Graph, device_of: Callable[[Variable], int] = on_processor) -> 
     made: dict[Variable, Variable] = {}
     for node in graph.nodes():
         inputs = tuple(made.get(v, v) for v in node.inputs)
-        lines = graph.lines_of(node)
-        first = lines[0] if lines else ()
+        first = graph.place_of(node)
         if _is_by_library(node) and not device_of(node.outputs[0]):
             wide = graph.apply(node.op, tuple(_wide(graph, v, first) for v in inputs), first)
             outputs = tuple(graph.apply(Cast("cast", v.type.dtype), (w,), first)[0]
@@ -45,7 +44,7 @@ def widen(graph: Graph, device_of: Callable[[Variable], int] = on_processor) -> 
             outputs = graph.apply(node.op, inputs, first)
         else:
             continue
-        graph.credit(outputs[0].owner, lines)  # type: ignore[arg-type]
+        graph.credit(outputs[0].owner, graph.lines_of(node))  # type: ignore[arg-type]
         for old, new in zip(node.outputs, outputs):
             made[old] = new
             new.name = new.name or old.name

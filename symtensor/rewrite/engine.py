@@ -332,16 +332,13 @@ class _Normalisation:
         results = self.given.pop(node, None)
         if results is None:
             return None
-        places = self.graph.lines_of(node)
-        with provenance.attributed(places[0] if places else ()):
+        with provenance.attributed(self.graph.place_of(node)):
             made = [old if new is None else self._member(old, new, False) for old, new in zip(node.outputs, results)]
             self.context.added([v for v in made if v.owner is not node])
         for old, new in zip(node.outputs, made):
             self.context.stands_for(new, old)
         self.context.removed(node)
-        for variable in made:
-            if variable.owner is not None:
-                self.graph.credit(variable.owner, places)
+        self._credit(made, node)
         return made
 
     def _rebuilt(self, node: Apply) -> Sequence[Variable] | None:
@@ -352,7 +349,7 @@ class _Normalisation:
             return None
         places = self.graph.lines_of(node)
         existed = self.graph.find(op, inputs)
-        outputs = self.graph.apply(op, inputs, places[0] if places else ())
+        outputs = self.graph.apply(op, inputs, self.graph.place_of(node))
         if op is not node.op and self.history.record:
             self.history.note(Step("", self.graph, node.op.make(*inputs), outputs))
         owner = outputs[0].owner
@@ -381,8 +378,7 @@ class _Normalisation:
         candidates = self.index.candidates(node, early)
         if not candidates:
             return None
-        places = self.graph.lines_of(node)
-        with provenance.attributed(places[0] if places else ()):
+        with provenance.attributed(self.graph.place_of(node)):
             for one, apply in candidates:
                 results = self._applied(one, apply, node)
                 if results is not None:
@@ -447,14 +443,18 @@ class _Normalisation:
         self.history.fired[one.name] += 1
         self.history.note(Step(one.name, self.graph, node.outputs, results, one.keeps, one.place))
         self.history.reasons.update(dict.fromkeys(made, (self.history.reasons.get(node, ()), one.name)))
+        self._credit(results, node)
+        if config.debug >= 2:
+            where = next(iter(self.graph.place_of(node)), "no line known")
+            print(f"  {one.name} at {where}: {node!r} -> {results}", file=sys.stderr)
+        return results
+
+    def _credit(self, results: Sequence[Variable], node: Apply) -> None:
+        """What is put for a node stands for the places that it stood for."""
         places = self.graph.lines_of(node)
         for variable in results:
             if variable.owner is not None:
                 self.graph.credit(variable.owner, places)
-        if config.debug >= 2:
-            where = places[0][0] if places and places[0] else "no line known"
-            print(f"  {one.name} at {where}: {node!r} -> {results}", file=sys.stderr)
-        return results
 
     # -- trouble ----------------------------------------------------------------------------------
 
@@ -476,8 +476,7 @@ class _Normalisation:
         self._complain(failure)
 
     def _where(self, node: Apply) -> list[str]:
-        places = self.graph.lines_of(node)
-        return provenance.describe(places[0]) if places else []
+        return provenance.describe(self.graph.place_of(node))
 
     @staticmethod
     def _complain(error: RewriteError) -> None:

@@ -137,8 +137,7 @@ def _users_expressions(graph: Graph) -> list[Variable]:
     users = {variable: _as_known(variable, user) for variable, user in graph.origin.items()}
     sizes = _Sizes(graph, users)
     for node in graph.nodes():
-        places = graph.lines_of(node)
-        with provenance.attributed(places[0] if places else ()):
+        with provenance.attributed(graph.place_of(node)):
             if isinstance(node.op, SizeValue):
                 made: Sequence[Variable] = [sizes(node.op.size)]
             else:

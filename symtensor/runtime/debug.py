@@ -76,7 +76,7 @@ class Check:
             first = names.split(" or ")[0]
             raise BadOptimization(
                 f"the rule {names} changes a value: {old!r} becomes {new!r}",
-                where=[*provenance.describe(next(iter(self.graph.lines_of(old.owner)), ()) if old.owner else ()),
+                where=[*provenance.describe(self.graph.place_of(old.owner) if old.owner else ()),
                        *([f"the rule: {step.place}"] if step.place else [])],
                 operands=[*map(describe, old.owner.inputs if old.owner else ()),
                           f"it was {before[place]} at {place}, and is {after[place]}"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from symtensor.base.errors import VerifyError
-from symtensor.ir.graph import Graph
-from symtensor.ir.node import Apply
+from symtensor.ir.graph import Graph, leaves
+from symtensor.ir.node import Apply, Constant
 from symtensor.ir.text import from_text, to_text
 from symtensor.ir.verify import verify
 from symtensor.ops import scalar, size
@@ -80,13 +80,17 @@ def break_operands(graph):
     graph._table[(node.op, node.inputs)] = node.outputs
 
 
+def a_constant(graph):
+    return next(v for v in leaves(graph.outputs) if isinstance(v, Constant))
+
+
 def break_constant(graph):
-    constant = next(graph.constants())
+    constant = a_constant(graph)
     constant.data = np.float32(2)
 
 
 def break_writeable(graph):
-    constant = next(graph.constants())
+    constant = a_constant(graph)
     constant.data = constant.data.copy()
 
 
