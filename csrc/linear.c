@@ -62,6 +62,43 @@ Task task_of(const Arguments *arguments, int64_t m, int64_t n)
                   .itemsize = arguments->types->itemsize, .m = (int)m, .n = (int)n};
 }
 
+bool is_single(const Task *task)
+{
+    return task->element == FLOAT || task->element == COMPLEX_FLOAT;
+}
+
+int parts_of(const Task *task)
+{
+    return task->element > DOUBLE ? 2 : 1;
+}
+
+int part_size(const Task *task)
+{
+    return task->itemsize / parts_of(task);
+}
+
+bool is_part_of(const Type *part, const Type *type)
+{
+    return part->kind == 'f' && part->itemsize == (type->kind == 'c' ? type->itemsize / 2 : type->itemsize);
+}
+
+bool are_alike(const Type *one, const Type *other)
+{
+    return one->kind == other->kind && one->itemsize == other->itemsize;
+}
+
+void set_identity(const Task *task, char *matrix, int64_t rows, int64_t columns)
+{
+    memset(matrix, 0, rows * columns * task->itemsize);
+    for (int64_t i = 0; i < smaller(rows, columns); i++) {
+        int64_t place = i * (columns + 1) * parts_of(task);
+        if (is_single(task))
+            ((float *)matrix)[place] = 1;
+        else
+            ((double *)matrix)[place] = 1;
+    }
+}
+
 bool counts_in_int(int64_t m, int64_t n)
 {
     return m <= INT_MAX && n <= INT_MAX;
@@ -100,13 +137,20 @@ bool scratch_holds(const Arguments *arguments, const Type *type, int64_t items, 
                     }                                                                                  \
     }
 
+typedef struct {
+    double parts[2];
+} Pair;
+
 EXCHANGES(exchange_float, float)
 EXCHANGES(exchange_double, double)
+EXCHANGES(exchange_pair, Pair)
 
 void exchange_axes(const char *from, char *to, int64_t rows, int64_t columns, int itemsize)
 {
     if (itemsize == sizeof(float))
         exchange_float((const float *)from, (float *)to, rows, columns);
+    else if (itemsize == sizeof(Pair))
+        exchange_pair((const Pair *)from, (Pair *)to, rows, columns);
     else
         exchange_double((const double *)from, (double *)to, rows, columns);
 }
@@ -115,32 +159,36 @@ void exchange_in_place(char *matrix, int64_t n, int itemsize)
 {
     if (itemsize == sizeof(float))
         exchange_float_in_place((float *)matrix, n);
+    else if (itemsize == sizeof(Pair))
+        exchange_pair_in_place((Pair *)matrix, n);
     else
         exchange_double_in_place((double *)matrix, n);
 }
 
 /* Cholesky factors, in the place of the matrices; sizes n, batch. What is above the diagonal (below, for an upper
  * factor) is not read, and becomes zero. A matrix that is not positive definite is a failure, or NaN if so wished; so
- * is one that is not finite, of which LAPACK says nothing: then neither is the diagonal of what it makes. */
+ * is one that is not finite, of which LAPACK says nothing: then neither is the diagonal of what it makes.
+ *
+ * Of complex numbers LAPACK sees the conjugate of a Hermitian matrix, and its factor u is the transpose of l. */
 
 enum { CHOLESKY_LOWER, CHOLESKY_NAN };
 
 typedef void (*Potrf)(const char *, const int *, void *, const int *, int *);
 
 #define FACTOR_FINISHED(name, type)                                              \
-    static bool name##_is_finite(const type *matrix, int n)                      \
+    static bool name##_is_finite(const type *matrix, int64_t n, int parts)       \
     {                                                                            \
         for (int64_t i = 0; i < n; i++)                                          \
-            if (!isfinite(matrix[i * (n + 1)]))                                  \
+            if (!isfinite(matrix[i * (n + 1) * parts]))                          \
                 return false;                                                    \
         return true;                                                             \
     }                                                                            \
-    static void name(type *matrix, int n, bool lower, bool failed)               \
+    static void name(type *matrix, int64_t n, int parts, bool lower, bool failed) \
     {                                                                            \
         for (int64_t i = 0; i < n; i++) {                                        \
             int64_t begin = failed ? 0 : lower ? i + 1 : 0, end = failed || lower ? n : i; \
-            for (int64_t j = begin; j < end; j++)                                \
-                matrix[i * n + j] = failed ? NAN : 0;                            \
+            for (int64_t j = begin * parts; j < end * parts; j++)                \
+                matrix[i * n * parts + j] = failed ? NAN : 0;                    \
         }                                                                        \
     }
 
@@ -151,18 +199,17 @@ static int factor(const Task *task, char *const *at, void *scratch)
 {
     (void)scratch;
     char *result = at[0];
-    bool lower = task->flags[CHOLESKY_LOWER];
-    int info = 0;
+    bool lower = task->flags[CHOLESKY_LOWER], single = is_single(task);
+    int info = 0, parts = parts_of(task);
     ((Potrf)library[SPOTRF + task->element])(lower ? "U" : "L", &task->n, result, &task->n, &info);
-    bool is_float = task->element == FLOAT;
-    bool failed = info != 0 || !(is_float ? finish_float_is_finite((float *)result, task->n)
-                                          : finish_double_is_finite((double *)result, task->n));
+    bool failed = info != 0 || !(single ? finish_float_is_finite((float *)result, task->n, parts)
+                                        : finish_double_is_finite((double *)result, task->n, parts));
     if (failed && !task->flags[CHOLESKY_NAN])
         return 1;
-    if (is_float)
-        finish_float((float *)result, task->n, lower, failed);
+    if (single)
+        finish_float((float *)result, task->n, parts, lower, failed);
     else
-        finish_double((double *)result, task->n, lower, failed);
+        finish_double((double *)result, task->n, parts, lower, failed);
     return 0;
 }
 
@@ -190,10 +237,10 @@ static bool cholesky_fits(const Arguments *arguments)
     return counts_in_int(n, n) && matrices_fit(arguments->bytes[0], arguments->types, arguments->sizes[1], n, n);
 }
 
-static const enum LibraryFunction cholesky_functions[] = {SPOTRF, DPOTRF, NO_FUNCTION};
+static const enum LibraryFunction cholesky_functions[] = {SPOTRF, DPOTRF, CPOTRF, ZPOTRF, NO_FUNCTION};
 
 const RoutineKind cholesky_kind = {
-    .name = "cholesky", .least_inputs = 0, .most_inputs = 0, .outputs = 1, .sizes = 2, .flags = 2, .kinds = "f",
+    .name = "cholesky", .least_inputs = 0, .most_inputs = 0, .outputs = 1, .sizes = 2, .flags = 2, .kinds = "fc",
     .functions = cholesky_functions, .needs_them = true, .fits = cholesky_fits, .run = run_cholesky};
 
 /* Solutions x of op(a) x = b with a triangle a, in the place of b; sizes n, columns, batch. With the flag ONE,
@@ -206,8 +253,8 @@ typedef void (*Trsm)(const char *, const char *, const char *, const char *, con
 
 bool has_zero(const Task *task, const char *matrix)
 {
-    bool single = task->element == FLOAT || task->element == COMPLEX_FLOAT;
-    int parts = task->element > DOUBLE ? 2 : 1;
+    bool single = is_single(task);
+    int parts = parts_of(task);
     for (int64_t i = 0, step = task->m + 1; i < task->m; i++) {
         bool zero = true;
         for (int64_t part = i * step * parts; zero && part < (i * step + 1) * parts; part++)
@@ -223,7 +270,7 @@ void solve_triangle(const Task *task, const char *matrix, char *right, struct Tr
 {
     static const float one_float[2] = {1};    /* as a real number and as a complex one */
     static const double one_double[2] = {1};
-    bool single = task->element == FLOAT || task->element == COMPLEX_FLOAT;
+    bool single = is_single(task);
     ((Trsm)library[STRSM + task->element])(
         "R", triangle.lower ? "U" : "L", triangle.transposed ? "T" : "N", triangle.unit ? "U" : "N", &task->n, &task->m,
         single ? (const void *)one_float : one_double, matrix, &task->m, right, &task->n);

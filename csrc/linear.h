@@ -46,6 +46,16 @@ void solve_triangle(const Task *task, const char *matrix, char *right, struct Tr
 /* Whether one of the m elements on the diagonal is zero. */
 bool has_zero(const Task *task, const char *matrix);
 
+/* Whether numbers are of 32 bits, or of two parts of 32 bits each; how many parts a number has, and the bytes of one. */
+bool is_single(const Task *task);
+int parts_of(const Task *task);
+int part_size(const Task *task);
+/* Zeros, and ones on the diagonal. */
+void set_identity(const Task *task, char *matrix, int64_t rows, int64_t columns);
+/* Whether a type is that of the parts of another: itself, unless that is complex. */
+bool is_part_of(const Type *part, const Type *type);
+bool are_alike(const Type *one, const Type *other);
+
 /* A row-major matrix as a column-major one, or back with rows and columns exchanged. */
 void exchange_axes(const char *from, char *to, int64_t rows, int64_t columns, int itemsize);
 void exchange_in_place(char *matrix, int64_t n, int itemsize);

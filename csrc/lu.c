@@ -1,5 +1,5 @@
 /* What LAPACK computes from a factorisation with exchanges: factors, solutions, inverses and determinants, each for a
- * batch of square matrices.
+ * batch of matrices, square but for the factors themselves.
  *
  * LAPACK sees the transpose, a' = p l u, so that a = u' l' p' for a row-major matrix: a lower triangle, an upper one
  * with ones on its diagonal, and exchanged columns. The right sides need not be transposed for it.
@@ -127,40 +127,82 @@ const RoutineKind solve_kind = {
     .name = "solve", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 2, .kinds = "fc",
     .functions = solve_functions, .needs_them = true, .fits = solve_fits, .run = run_solve};
 
-/* Factors in the place of the matrices, and which columns were exchanged, counted from 0; sizes n, batch. */
+/* Factors in the place of m by n matrices, and which columns were exchanged, counted from 0; sizes m, n, batch. */
 
 static int factor_one(const Task *task, char *const *at, void *scratch)
 {
     (void)scratch;
-    int *exchanged = (int *)at[1];
-    factor(task, at[0], exchanged);
-    for (int64_t i = 0; i < task->m; i++)
+    int info = 0, *exchanged = (int *)at[1];
+    ((Getrf)library[SGETRF + task->element])(&task->n, &task->m, at[0], &task->n, exchanged, &info);
+    for (int64_t i = 0; i < smaller(task->m, task->n); i++)
         exchanged[i] -= 1;
     return 0;
 }
 
 static int run_lu(const Arguments *arguments)
 {
-    int64_t n = arguments->sizes[0], batch = arguments->sizes[1];
-    if (n == 0 || batch == 0)
+    int64_t m = arguments->sizes[0], n = arguments->sizes[1], inner = smaller(m, n), batch = arguments->sizes[2];
+    if (inner == 0 || batch == 0)
         return 0;
-    Task task = task_of(arguments, n, n);
+    Task task = task_of(arguments, m, n);
     task.work = factor_one;
-    task.strides[0] = n * n * task.itemsize;
-    task.strides[1] = n * sizeof(int);
-    return run_batch(&task, batch, multiply_saturating(n * n, n));
+    task.strides[0] = m * n * task.itemsize;
+    task.strides[1] = inner * sizeof(int);
+    return run_batch(&task, batch, multiply_saturating(m * n, inner));
 }
 
 static bool lu_fits(const Arguments *arguments)
 {
-    int64_t n = arguments->sizes[0], batch = arguments->sizes[1];
-    return counts_in_int(n, n) && matrices_fit(arguments->bytes[0], arguments->types, batch, n, n)
-        && matrices_fit(arguments->bytes[1], arguments->types + 1, batch, n, 1);
+    int64_t m = arguments->sizes[0], n = arguments->sizes[1], batch = arguments->sizes[2];
+    return counts_in_int(m, n) && matrices_fit(arguments->bytes[0], arguments->types, batch, m, n)
+        && matrices_fit(arguments->bytes[1], arguments->types + 1, batch, smaller(m, n), 1);
 }
 
 const RoutineKind lu_kind = {
-    .name = "lu", .least_inputs = 0, .most_inputs = 0, .outputs = 2, .sizes = 2, .flags = 0, .kinds = "fc",
+    .name = "lu", .least_inputs = 0, .most_inputs = 0, .outputs = 2, .sizes = 3, .flags = 0, .kinds = "fc",
     .positions = 1 << 1, .functions = factor_functions, .needs_them = true, .fits = lu_fits, .run = run_lu};
+
+/* Rows of right sides exchanged as factors say, from the last exchange on, or with FORWARD from the first, in their
+ * place; sizes m, columns, exchanges, batch. */
+
+enum { EXCHANGE_FORWARD };
+
+static int exchange_one(const Task *task, char *const *at, void *scratch)
+{
+    (void)scratch;
+    const int *exchanged = (const int *)at[0];
+    int64_t count = task->arguments->sizes[2];
+    for (int64_t step = 0; step < count; step++) {
+        int64_t i = task->flags[EXCHANGE_FORWARD] ? step : count - 1 - step;
+        if (exchanged[i] >= 0 && exchanged[i] < task->m)
+            exchange_rows(task, at[1], i, exchanged[i]);
+    }
+    return 0;
+}
+
+static int run_exchange(const Arguments *arguments)
+{
+    int64_t m = arguments->sizes[0], n = arguments->sizes[1], count = arguments->sizes[2];
+    Task task = task_of(arguments, m, n);
+    task.itemsize = arguments->types[1].itemsize;
+    task.work = exchange_one;
+    task.strides[0] = count * sizeof(int);
+    task.strides[1] = m * n * task.itemsize;
+    return run_batch(&task, arguments->sizes[3], multiply_saturating(count, n));
+}
+
+static bool exchange_fits(const Arguments *arguments)
+{
+    int64_t m = arguments->sizes[0], n = arguments->sizes[1], count = arguments->sizes[2], batch = arguments->sizes[3];
+    return counts_in_int(m, n) && count <= m && matrices_fit(arguments->bytes[0], arguments->types, batch, count, 1)
+        && matrices_fit(arguments->bytes[1], arguments->types + 1, batch, m, n);
+}
+
+static const enum LibraryFunction no_functions[] = {NO_FUNCTION};
+
+const RoutineKind exchange_kind = {
+    .name = "exchange", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 4, .flags = 1, .kinds = "biufc",
+    .any_width = true, .positions = 1 << 0, .functions = no_functions, .fits = exchange_fits, .run = run_exchange};
 
 /* Solutions from factors and exchanges, in the place of the right sides; sizes n, columns, batch. A zero on the
  * diagonal is a failure. */

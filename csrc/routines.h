@@ -67,8 +67,8 @@ typedef struct {
 
 int multiply_matrices(const Matrices *given);
 
-extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, lu_solve_kind,
-    inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, sparse_dot_kind,
+extern const RoutineKind gemm_kind, cholesky_kind, solve_triangular_kind, solve_kind, lu_kind, exchange_kind, lu_solve_kind,
+    inverse_kind, lu_inverse_kind, slogdet_kind, qr_kind, eigh_kind, svd_kind, eig_kind, sparse_dot_kind,
     sparse_dot_transposed_kind, sampled_dot_kind, convolution_kind, sort_kind, argsort_kind, select_kind, cumulate_kind,
     search_kind, device_gemm_kind, device_convolution_kind;
 

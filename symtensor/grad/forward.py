@@ -25,7 +25,7 @@ from symtensor.grad.reverse import Simplify, pullback
 from symtensor.ir import provenance
 from symtensor.ir.graph import applications, substitute
 from symtensor.ir.node import Apply, Masked, Variable
-from symtensor.ops.elementwise import Elementwise, cast
+from symtensor.ops.elementwise import Elementwise, cast, zeros_like
 from symtensor.ops.shape import unbroadcast
 from symtensor.types.dtype import COMPLEX, CONTINUOUS
 
@@ -143,8 +143,8 @@ def _transposed(node: Apply, tangents: Sequence[Variable | None]) -> list[Variab
             seeds.append(tangent)
     unknown = [v for v in cotangents if v is not None]
     found = dict(zip(unknown, pullback(images, seeds, unknown, {*node.inputs, *node.outputs})))
-    # Only the shape of a cotangent can still be in the result, and the output has that shape too.
-    stand_in = {v: output for v, output in zip(cotangents, node.outputs) if v is not None}
+    # Only the shape of a cotangent can still be in the result, beside checks of it, which zeros pass.
+    stand_in = {v: full(zeros_like(output), output) for v, output in zip(cotangents, node.outputs) if v is not None}
     return [_replaced(found.get(v), stand_in) if v is not None else None for v in cotangents]
 
 

@@ -98,12 +98,13 @@ class _Builder:
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable: computed in this group, computed on the way, or loaded."""
-        if variable in self.values:
+        free = self.accesses.is_free(variable)
+        if variable in self.values and not (free and index != self._index(self.unit.places[variable])):
             return self.values[variable]
         if isinstance(variable, Constant) and (not variable.type.ndim or is_uniform(variable)):
             return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
         base = reshaped_base(variable)
-        if self.accesses.is_free(variable) and (base in self.values or self.accesses.is_free(base)):
+        if free and (base in self.values or self.accesses.is_free(base)):
             return apply_element(self, variable.owner, index, guard)  # type: ignore[arg-type]
         offset = flat_offset(index, variable.type.shape)
         return self.scope.load(self._slot(self.places.of(base)), offset, base.type.dtype, guard).computed()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import ShapeError, TypeMismatch
+from symtensor.ir import text
 from symtensor.ir.formula import Piece, separated
 from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
 from symtensor.ir.puts import Puts
@@ -67,6 +68,7 @@ class Entry:
         return f"{'i' if self.start else ''}:{'i' if self.stop else ''}{step}"
 
 
+text.register("Entry", Entry)
 FULL = Entry()
 
 

@@ -15,20 +15,23 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import LinearAlgebraError, TypeMismatch
-from symtensor.ir.node import Op, Variable, equal_sizes
+from symtensor.ir.node import Op, Variable, at_most, equal_sizes
 from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
+from symtensor.ops.complex_parts import complex_, conjugate, imag
 from symtensor.ops.contract import batch_of, matmul, matrices_behind, swap_last
-from symtensor.ops.elementwise import cast
-from symtensor.ops.index import Iota, gather
-from symtensor.ops.linalg import REGULAR, SINGULAR, SolveTriangular, floats_only, square_size, triangle
+from symtensor.ops.elementwise import cast, zeros_like
+from symtensor.ops.index import Iota, gather, join, subtensor
+from symtensor.ops.linalg import REGULAR, SINGULAR, SolveTriangular, adjoint, floats_only, square_size, triangle
 from symtensor.ops.reduce import reduce_axes, sum_axes
-from symtensor.ops.shape import broadcast_to, expand_dims
-from symtensor.ops.size import dimension, shape_of
+from symtensor.ops.shape import expand_dims
+from symtensor.ops.size import dimension, size_value
+from symtensor.types import dim as dims
 from symtensor.types.dim import Size
+from symtensor.types.dtype import COMPLEX, real_of
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Inverse", "Pinv", "SlogDet", "Lu", "LuSolve", "LuInverse", "factored_determinant"]
+__all__ = ["Exchange", "Inverse", "Pinv", "SlogDet", "Lu", "LuSolve", "LuInverse", "factored_determinant"]
 
 _BLOCK = 64
 """Rows that LAPACK works on at once, at most (csrc/lu.c)."""
@@ -49,7 +52,7 @@ class Inverse(Op):
     """The inverse of square matrices."""
 
     def infer(self, a: Variable) -> TensorType:
-        square_size(a, or_complex=True)
+        square_size(a)
         return a.type
 
     def evaluate(self, a: np.ndarray) -> Any:
@@ -93,12 +96,16 @@ class Pinv(Op):
             raise LinearAlgebraError(f"{self}: the iteration did not converge") from error
 
     def pullback(self, a: Variable, y: Variable, dy: Variable) -> Any:
-        """Golub and Pereyra, The differentiation of pseudo-inverses (1973), for matrices of constant rank."""
-        across, dacross = swap_last(y), swap_last(dy)
+        """Golub and Pereyra, The differentiation of pseudo-inverses (1973), for matrices of constant rank.
+
+        In terms of derivatives, which cotangents are the conjugates of.
+        """
+        dy = conjugate(dy)
+        across, dacross = adjoint(y), adjoint(dy)
         left, right = matmul(y, across), matmul(across, y)
         beside = matmul(dacross, left) - matmul(a, matmul(y, matmul(dacross, left)))
         below = matmul(right, dacross) - matmul(matmul(matmul(right, dacross), y), a)
-        return beside + below - matmul(matmul(across, dy), across)
+        return conjugate(beside + below - matmul(matmul(across, dy), across))
 
     def __repr__(self) -> str:
         return "pinv"
@@ -107,24 +114,31 @@ class Pinv(Op):
 class SlogDet(Op):
     """The sign of the determinant of square matrices, and the logarithm of its absolute value.
 
-    Of a singular matrix, 0 and minus infinity.
+    Of a singular matrix, 0 and minus infinity. The sign of a complex number is a number of size 1.
     """
 
     def infer(self, a: Variable) -> list[TensorType]:
         square_size(a)
-        return [TensorType(a.type.dtype, a.type.shape[:-2])] * 2
+        return [TensorType(dtype, a.type.shape[:-2]) for dtype in (a.type.dtype, real_of(a.type.dtype))]
 
     def evaluate(self, a: np.ndarray) -> Any:
         with np.errstate(all="ignore"):
             return tuple(np.linalg.slogdet(a))
 
     def pullback(self, a: Variable, sign: Variable, value: Variable, dsign: Any, dvalue: Any) -> Any:
-        if dvalue is None:
+        """log(det(a)) changes by the trace of the inverse times da; its imaginary part is the angle of the sign."""
+        scale = dvalue
+        if dsign is not None and a.type.dtype in COMPLEX:
+            turn = imag(dsign * sign)
+            scale = complex_(zeros_like(turn) if dvalue is None else dvalue, turn)
+        if scale is None:
             return None
-        return expand_dims(dvalue, [dvalue.type.ndim, dvalue.type.ndim + 1]) * swap_last(Inverse()(a))
+        return expand_dims(scale, [scale.type.ndim, scale.type.ndim + 1]) * swap_last(Inverse()(a))
 
-    def routine(self, a: Variable, sign: Variable, value: Variable) -> RoutineCall:
-        """LAPACK's getrf."""
+    def routine(self, a: Variable, sign: Variable, value: Variable) -> RoutineCall | None:
+        """LAPACK's getrf. Rules make determinants of complex matrices of the factors themselves."""
+        if a.type.dtype in COMPLEX:
+            return None
         matrices = matrices_behind(a)
         n, batch = a.type.shape[-1], batch_of(a)
         return RoutineCall("slogdet", (matrices.variable,), sizes=(n, batch), flags=(matrices.one,),
@@ -135,7 +149,7 @@ class SlogDet(Op):
 
 
 class Lu(Op):
-    """Factors of square matrices: a lower triangle times an upper one with ones on its diagonal, columns exchanged.
+    """Factors of matrices: a lower triangle times an upper one with ones on its diagonal, columns exchanged.
 
     Both triangles in one matrix; and for each position from the first on the one it was exchanged with, a right side's
     rows from the last on. It is LAPACK's factorisation of the transpose, which a row-major matrix is to LAPACK. Rules
@@ -143,32 +157,102 @@ class Lu(Op):
     """
 
     def infer(self, a: Variable) -> list[TensorType]:
-        square_size(a, or_complex=True)
-        return [a.type, TensorType("int32", a.type.shape[:-1])]
+        floats_only(a)
+        *batch, m, n = a.type.shape
+        return [a.type, TensorType("int32", (*batch, dims.minimum(m, n)))]
 
     def evaluate(self, a: np.ndarray) -> Any:
-        packed, exchanges = np.empty(a.shape, a.dtype), np.empty(a.shape[:-1], "int32")
+        packed, exchanges = np.empty(a.shape, a.dtype), np.empty((*a.shape[:-2], min(a.shape[-2:])), "int32")
         getrf = _lapack("getrf", a)
-        for index in np.ndindex(a.shape[:-2]) if a.shape[-1] else ():
+        for index in np.ndindex(a.shape[:-2]) if a.size else ():
             factors, exchanges[index], _ = getrf(a[index].T)
             packed[index] = factors.T
         return packed, exchanges
 
     def pullback(self, a: Variable, packed: Variable, exchanges: Variable, dpacked: Any, dexchanges: Any) -> Any:
-        """For b = l u, db = l'^-1 (lower triangle of l' dl + upper one of du u') u'^-1; then columns are exchanged."""
+        """For b = l u, db = l'^-1 (lower triangle of l' dl + upper one of du u') u'^-1; then columns are exchanged.
+
+        Columns beyond those of l are l times the rest of u; rows beyond those of u the rest of l times u.
+        """
         if dpacked is None:
             return None
-        left = SolveTriangular(True, True, False)(packed, _within(packed, dpacked))
-        across = SolveTriangular(False, False, True)(packed, swap_last(left))
-        return swap_last(_exchanged(exchanges, across, False))
+        m, n = a.type.shape[-2:]
+        inner = dims.minimum(m, n)
+        whole = _by_square(packed, dpacked) if m == n else _by_rectangle(packed, dpacked, size_value(inner))
+        return swap_last(Exchange(False)(exchanges, swap_last(whole)))
 
     def routine(self, a: Variable, packed: Variable, exchanges: Variable) -> RoutineCall:
         """LAPACK's getrf."""
-        n, batch = a.type.shape[-1], batch_of(a)
-        return RoutineCall("lu", (), sizes=(n, batch), starts_from=a, work=n * n * n * batch)
+        m, n = a.type.shape[-2:]
+        return RoutineCall("lu", (), sizes=(m, n, batch_of(a)), starts_from=a,
+                           work=m * n * dims.minimum(m, n) * batch_of(a))
 
     def __repr__(self) -> str:
         return "lu"
+
+
+def _by_square(packed: Variable, dpacked: Variable) -> Variable:
+    """The cotangent of l u from that of both in one matrix."""
+    return _between(packed, _within(packed, dpacked))
+
+
+def _between(packed: Variable, inner: Variable) -> Variable:
+    """l'^-1 inner u'^-1."""
+    left = SolveTriangular(True, True, False)(packed, inner)
+    return swap_last(SolveTriangular(False, False, True)(packed, swap_last(left)))
+
+
+def _by_rectangle(packed: Variable, dpacked: Variable, k: Variable) -> Variable:
+    """The same, of k by k matrices in the corner of larger ones."""
+    (corner, right), (below, nothing) = _blocks(packed, k)
+    (dcorner, dright), (dbelow, _) = _blocks(dpacked, k)
+    by_right, by_below = matmul(dright, swap_last(right)), matmul(swap_last(below), dbelow)
+    inner = _within(corner, dcorner) - triangle(by_right, True) - triangle(by_below, False, diagonal=False)
+    last = packed.type.ndim - 1
+    above = join(last, [_between(corner, inner), SolveTriangular(True, True, False)(corner, dright)])
+    beneath = join(last, [swap_last(SolveTriangular(False, False, True)(corner, swap_last(dbelow))), nothing])
+    return join(last - 1, [above, beneath])
+
+
+def _blocks(x: Variable, k: Variable) -> list[list[Variable]]:
+    """The first k rows and columns of matrices, and the others."""
+    halves, batch = (slice(None, k), slice(k, None)), [slice(None)] * (x.type.ndim - 2)
+    return [[subtensor(x, [*batch, rows, columns]) for columns in halves] for rows in halves]
+
+
+class Exchange(Op):
+    """The rows of matrices exchanged as `Lu` says: from the last exchange on, or `forward` from the first."""
+
+    forward: bool
+
+    def infer(self, exchanges: Variable, b: Variable) -> TensorType:
+        if exchanges.type.dtype != "int32" or exchanges.type.ndim != b.type.ndim - 1 or not exchanges.type.ndim:
+            raise TypeMismatch("the exchanges are those of factors")
+        for axis, (x, y) in enumerate(zip(exchanges.type.shape[:-1], b.type.shape[:-2])):
+            equal_sizes(x, y, f"sizes of batch axis {axis}")
+        at_most(exchanges.type.shape[-1], b.type.shape[-2], "there are as many rows as exchanges")
+        return b.type
+
+    def evaluate(self, exchanges: np.ndarray, b: np.ndarray) -> Any:
+        result, count = b.copy(), exchanges.shape[-1]
+        for index in np.ndindex(exchanges.shape[:-1]):
+            for i in range(count) if self.forward else range(count - 1, -1, -1):
+                pair = [i, exchanges[index][i]]
+                result[index][pair] = result[index][pair[::-1]]
+        return result
+
+    def pullback(self, exchanges: Variable, b: Variable, y: Variable, dy: Variable) -> Any:
+        return None, Exchange(not self.forward)(exchanges, dy)
+
+    def routine(self, exchanges: Variable, b: Variable, y: Variable) -> RoutineCall:
+        """A loop over the exchanges."""
+        rows, columns = b.type.shape[-2:]
+        count, batch = exchanges.type.shape[-1], batch_of(b)
+        return RoutineCall("exchange", (exchanges,), sizes=(rows, columns, count, batch), flags=(self.forward,),
+                           starts_from=b, work=count * columns * batch)
+
+    def __repr__(self) -> str:
+        return "exchange[forward]" if self.forward else "exchange"
 
 
 def factored_determinant(packed: Variable, exchanges: Variable) -> list[Variable]:
@@ -176,7 +260,9 @@ def factored_determinant(packed: Variable, exchanges: Variable) -> list[Variable
     last = packed.type.ndim - 1
     places = Iota()(dimension(packed, last))
     diagonal = gather(packed, {last - 1: places, last: places})
-    signs = scalar.switch(scalar.isnan(diagonal), 1.0, scalar.sign(diagonal))
+    signs = scalar.sign(diagonal)
+    if packed.type.dtype not in COMPLEX:  # as NumPy has it
+        signs = scalar.switch(scalar.isnan(diagonal), 1.0, signs)
     exchanged = cast(scalar.switch(scalar.eq(exchanges, places), 1, -1), packed.type.dtype)
     return [reduce_axes("prod", signs * exchanged, [last - 1]), sum_axes(scalar.log(scalar.abs_(diagonal)), [last - 1])]
 
@@ -207,7 +293,7 @@ class LuSolve(Op):
     def pullback(self, packed: Variable, exchanges: Variable, b: Variable, x: Variable, dx: Variable) -> Any:
         db = LuSolve(not self.transposed)(packed, exchanges, dx)
         left, right = (x, db) if self.transposed else (db, x)
-        return _by_factors(packed, -matmul(left, swap_last(_exchanged(exchanges, right, True)))), None, db
+        return _by_factors(packed, -matmul(left, swap_last(Exchange(True)(exchanges, right)))), None, db
 
     def routine(self, packed: Variable, exchanges: Variable, b: Variable, x: Variable) -> RoutineCall:
         """BLAS's trsm, twice."""
@@ -237,7 +323,7 @@ class LuInverse(Op):
     def pullback(self, packed: Variable, exchanges: Variable, y: Variable, dy: Variable) -> Any:
         across = swap_last(y)
         da = -matmul(matmul(across, dy), across)
-        return _by_factors(packed, swap_last(_exchanged(exchanges, swap_last(da), True))), None
+        return _by_factors(packed, swap_last(Exchange(True)(exchanges, swap_last(da)))), None
 
     def routine(self, packed: Variable, exchanges: Variable, y: Variable) -> RoutineCall:
         """LAPACK's getri."""
@@ -251,20 +337,12 @@ class LuInverse(Op):
 
 
 def _factored_size(packed: Variable, exchanges: Variable) -> Size:
-    n = square_size(packed, or_complex=True)
+    n = square_size(packed)
     if exchanges.type.dtype != "int32" or exchanges.type.ndim != packed.type.ndim - 1:
         raise TypeMismatch("the exchanges are those of the factors")
     for own, other in zip(exchanges.type.shape, packed.type.shape[:-1]):
         equal_sizes(own, other, "sizes of factors and exchanges")
     return n
-
-
-def _exchanged(exchanges: Variable, right: Variable, forward: bool) -> Variable:
-    """`right` with its rows exchanged, from the last exchange on, or `forward` from the first: p' right, or p right."""
-    sizes = shape_of(exchanges)
-    places = Iota()(sizes[-1])
-    identity = cast(scalar.eq(expand_dims(places, [1]), places), right.type.dtype)
-    return LuSolve(forward)(broadcast_to(identity, [*sizes, sizes[-1]]), exchanges, right)  # type: ignore[no-any-return]
 
 
 def _within(packed: Variable, dpacked: Variable) -> Variable:

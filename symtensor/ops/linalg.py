@@ -20,6 +20,7 @@ from symtensor.base.errors import LinearAlgebraError, ShapeError, TypeMismatch
 from symtensor.ir.node import Op, Variable, equal_sizes
 from symtensor.ir.routine import RoutineCall
 from symtensor.ops import scalar
+from symtensor.ops.complex_parts import complex_, conjugate, real
 from symtensor.ops.contract import batch_of, matmul, matrices_behind, swap_last
 from symtensor.ops.elementwise import cast, zeros_like
 from symtensor.ops.index import Iota
@@ -29,8 +30,8 @@ from symtensor.types.dim import Size
 from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Cholesky", "Solve", "SolveTriangular", "adjoint_triangle", "diagonal_only", "each_matrix", "floats_only",
-           "identity_like", "on_diagonal", "square_size", "triangle"]
+__all__ = ["Cholesky", "Solve", "SolveTriangular", "adjoint", "adjoint_triangle", "diagonal_only", "each_matrix",
+           "floats_only", "identity_like", "on_diagonal", "real_diagonal", "square_size", "triangle"]
 
 NOT_DEFINITE = "a matrix is not positive definite"
 SINGULAR = "a matrix is singular"
@@ -70,31 +71,43 @@ def diagonal_only(x: Variable) -> Variable:
     return scalar.switch(scalar.eq(expand_dims(places, [1]), places), expand_dims(x, [x.type.ndim]), zeros_like(x))
 
 
+def adjoint(x: Variable) -> Variable:
+    """The conjugates of `x` with its last two axes exchanged."""
+    return conjugate(swap_last(x))  # type: ignore[no-any-return]
+
+
+def real_diagonal(x: Variable) -> Variable:
+    """`x` without what is imaginary on its diagonal."""
+    if x.type.dtype not in COMPLEX:
+        return x
+    return scalar.switch(on_diagonal(x), complex_(real(x), 0.0), x)
+
+
 def adjoint_triangle(whole: Variable, lower: bool) -> Variable:
-    """The cotangent of a symmetric matrix of which one triangle is read, which so stands for both."""
-    both = triangle(whole, True) + triangle(swap_last(whole), True, diagonal=False)
-    return both if lower else swap_last(both)
+    """The derivative by a Hermitian matrix of which one triangle is read, which so stands for both."""
+    both = real_diagonal(triangle(whole, True) + triangle(adjoint(whole), True, diagonal=False))
+    return both if lower else adjoint(both)
 
 
-def floats_only(a: Variable, or_complex: bool = False) -> None:
+def floats_only(a: Variable) -> None:
     """Raise TypeMismatch for what LAPACK does not work on, ShapeError for what has no matrices."""
     if a.type.ndim < 2:
         raise ShapeError("matrices are needed")
-    if a.type.dtype not in ("float32", "float64", *(COMPLEX if or_complex else ())):
-        raise TypeMismatch(f"LAPACK works on float32 and float64, not {a.type.dtype}", fix="cast the matrices")
+    if a.type.dtype not in ("float32", "float64", *COMPLEX):
+        raise TypeMismatch(f"LAPACK works on numbers of 32 and 64 bits, not {a.type.dtype}", fix="cast the matrices")
 
 
-def square_size(a: Variable, or_complex: bool = False) -> Size:
-    """The size of square matrices, of floats `or_complex` numbers. Raises ShapeError, TypeMismatch."""
+def square_size(a: Variable) -> Size:
+    """The size of square matrices. Raises ShapeError, TypeMismatch."""
     if a.type.ndim < 2:
         raise ShapeError("square matrices are needed")
-    floats_only(a, or_complex)
+    floats_only(a)
     return equal_sizes(a.type.shape[-2], a.type.shape[-1], "rows and columns of a square matrix")
 
 
 def _solution_type(a: Variable, b: Variable) -> TensorType:
     """The type of x where a x = b."""
-    n = square_size(a, or_complex=True)
+    n = square_size(a)
     if b.type.ndim != a.type.ndim or b.type.dtype != a.type.dtype:
         raise TypeMismatch("the right side must have the rank and dtype of the matrices")
     for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2])):
@@ -106,8 +119,8 @@ def _solution_type(a: Variable, b: Variable) -> TensorType:
 class Cholesky(Op):
     """The triangle l with l l' = a (u with u' u = a unless `lower`), for positive definite matrices a.
 
-    Only that triangle of a is read. Where a is not positive definite, or not finite, the result is NaN if `nan`, else
-    that is an error.
+    l' is the conjugate transpose, and of complex matrices a Hermitian ones are meant. Only that triangle of a is read.
+    Where a is not positive definite, or not finite, the result is NaN if `nan`, else that is an error.
     """
 
     lower: bool
@@ -122,23 +135,26 @@ class Cholesky(Op):
 
     def _factor(self, a: np.ndarray) -> np.ndarray:
         try:
-            factor = np.linalg.cholesky(a if self.lower else a.T)
+            factor = np.linalg.cholesky(a if self.lower else a.conj().T)
         except np.linalg.LinAlgError:
-            factor = np.full_like(a, np.nan)
+            factor = np.ones_like(a) * np.nan
         if not np.isfinite(np.diagonal(factor)).all():  # LAPACK says nothing of what is not finite
             if not self.nan:
                 raise LinearAlgebraError(f"{self}: {NOT_DEFINITE}", fix=JITTER)
-            factor = np.full_like(a, np.nan)
-        return factor if self.lower else factor.T
+            factor = np.ones_like(a) * np.nan
+        return factor if self.lower else factor.conj().T
 
     def pullback(self, a: Variable, factor: Variable, cotangent: Variable) -> Any:
-        """Murray, Differentiation of the Cholesky decomposition (2016), for the triangle that is read."""
-        lower, dl = (v if self.lower else swap_last(v) for v in (factor, cotangent))
-        inner = triangle(matmul(swap_last(lower), dl), True)
+        """Murray, Differentiation of the Cholesky decomposition (2016), for the triangle that is read.
+
+        In terms of derivatives, which cotangents are the conjugates of.
+        """
+        lower, dl = (v if self.lower else adjoint(v) for v in (factor, conjugate(cotangent)))
+        inner = triangle(matmul(adjoint(lower), dl), True)
         half = inner - triangle(triangle(inner, False), True) * np.asarray(0.5, a.type.dtype)
-        transposed = SolveTriangular(True, True, False)
-        both = transposed(lower, swap_last(transposed(lower, swap_last(half))))
-        return adjoint_triangle(both, self.lower)
+        transposed, across = SolveTriangular(True, True, False), conjugate(lower)
+        both = transposed(across, adjoint(transposed(across, adjoint(half))))
+        return conjugate(adjoint_triangle(both, self.lower))
 
     def routine(self, a: Variable, factor: Variable) -> RoutineCall:
         """LAPACK's potrf."""

@@ -31,6 +31,7 @@ from symtensor.tensor import reduction
 from symtensor.tensor.arguments import axes_of
 from symtensor.tensor.manipulation import flatten, moveaxis
 from symtensor.tensor.systems import in_floats, inv
+from symtensor.types.dtype import real_of
 from symtensor.types.tensor import TensorType
 
 __all__ = ["matrix_power", "expm", "norm", "assume"]
@@ -79,13 +80,14 @@ def expm(a: Any) -> Variable:
     (a,) = in_floats(as_variable(a))
     if a.type.ndim < 2:
         raise complaint(ShapeError, "expm: square matrices are needed", a, fix="use exp for elements")
-    degree, limit = _PADE[a.type.dtype]
+    real = real_of(a.type.dtype)
+    degree, limit = _PADE[real]
     last = a.type.ndim - 2
     size = _largest_or_zero(sum_axes(scalar.abs_(a), [last]))
     ratio = scalar.ceil(scalar.log2(scalar.stop_gradient(size) / limit))
     within = scalar.and_(scalar.gt(ratio, 0), scalar.lt(ratio, 2000))  # not so for what is no number
     halvings = cast(scalar.switch(within, ratio, zeros_like(ratio)), "int64")
-    scale = cast(scalar.exp2(-cast(halvings, "float64")), a.type.dtype)
+    scale = cast(scalar.exp2(-cast(halvings, "float64")), real)
     scaled = a * expand_dims(scale, [last, last + 1])
     return _squared(_approximant(scaled, degree), halvings)
 
@@ -151,7 +153,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> V
 
 def _of_vectors(x: Variable, order: Any, axis: int, keepdims: bool) -> Variable:
     if order == 0:
-        return reduction.sum(cast(scalar.neq(x, 0), x.type.dtype), axis, keepdims=keepdims)
+        return reduction.sum(cast(scalar.neq(x, 0), real_of(x.type.dtype)), axis, keepdims=keepdims)
     if order == -math.inf:
         return reduction.min(scalar.abs_(x), axis, keepdims)
     return reduction.norm(x, order, axis, keepdims)

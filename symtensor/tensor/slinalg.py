@@ -13,8 +13,10 @@ from functools import partial
 from typing import Any
 
 from symtensor.base.errors import ConfigError
+from symtensor.grad.conventions import outside
 from symtensor.ir.node import complaint
 from symtensor.ops import linalg
+from symtensor.ops.complex_parts import conjugate
 from symtensor.ops.convert import as_variable
 from symtensor.tensor.decompositions import eigvalsh
 from symtensor.tensor.linear import kron
@@ -51,7 +53,8 @@ def CholeskyGrad(lower: bool = True) -> Function:
     array([[0.25]])
     """
     def slope(x: Any, factor: Any, cotangent: Any) -> Any:
-        return linalg.Cholesky(bool(lower), False).pullback(*map(as_variable, (x, factor, cotangent)))
+        x, factor, cotangent = map(as_variable, (x, factor, cotangent))
+        return outside(linalg.Cholesky(bool(lower), False).pullback(x, factor, conjugate(cotangent)))
     return slope
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from symtensor.base.errors import ConfigError, ShapeError, TypeMismatch
 from symtensor.ir.node import Op, Variable, complaint
 from symtensor.ops import inverses, linalg, scalar, spectra
-from symtensor.ops.contract import matmul, swap_last
+from symtensor.ops.contract import matmul
 from symtensor.ops.convert import as_variable, constant, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import subtensor
@@ -25,6 +25,7 @@ from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import broadcast_to, drop_axes, expand_dims, pad_left, reshape
 from symtensor.ops.size import dimension, shape_of
 from symtensor.tensor.arguments import axis_of, product, settled
+from symtensor.tensor.complex_parts import conj, imag, real
 from symtensor.tensor.linear import batch_sizes
 from symtensor.tensor.manipulation import flatten, transpose
 from symtensor.types.dtype import COMPLEX, promote
@@ -33,22 +34,18 @@ __all__ = ["cholesky", "cho_solve", "solve", "solve_triangular", "solve_lower_tr
            "solve_symmetric", "inv", "pinv", "det", "slogdet", "lstsq", "tensorinv", "tensorsolve"]
 
 
-def in_floats(*values: Variable, or_complex: bool = False) -> list[Variable]:
-    """Variables in one dtype that LAPACK works on. Raises TypeMismatch for complex numbers, unless they may be."""
+def in_floats(*values: Variable) -> list[Variable]:
+    """Variables in one dtype that LAPACK works on."""
     dtype = promote(*(v.type.dtype for v in values))
-    if dtype in COMPLEX and or_complex:
-        return [cast(v, dtype) for v in values]
-    if dtype in COMPLEX:
-        raise complaint(TypeMismatch, "no such factors of complex matrices", *values,
-                        fix="write the real and the imaginary part as one real matrix of twice the size")
-    return [cast(v, dtype if dtype in ("float32", "float64") else promote(dtype, "float32")) for v in values]
+    return [cast(v, dtype if dtype in ("float32", "float64", *COMPLEX) else promote(dtype, "float32")) for v in values]
 
 
 def cholesky(a: Any, lower: bool = True, on_error: str = "raise") -> Variable:
     """The triangle `l` with `l @ l.T == a`, or the upper one `u` with `u.T @ u == a`, of positive definite matrices.
 
-    Only that triangle of `a` is read. Where `a` is not positive definite, running the function raises
-    LinearAlgebraError, or with `on_error="nan"` the result is NaN. Raises ShapeError, TypeMismatch.
+    Complex ones are Hermitian, and the transposes conjugate ones. Only that triangle of `a` is read. Where `a` is not
+    positive definite, running the function raises LinearAlgebraError, or with `on_error="nan"` the result is NaN.
+    Raises ShapeError, TypeMismatch.
 
     >>> cholesky([[4.0, 2.0], [2.0, 5.0]]).eval()
     array([[2., 0.],
@@ -65,17 +62,20 @@ def solve_triangular(a: Any, b: Any, lower: bool = False, trans: int | str = 0,
                      unit_diagonal: bool = False) -> Variable:
     """The solution x of `a @ x == b` with the upper (`lower`: lower) triangle of `a`, the only part that is read.
 
-    `trans` is 0 or "N", or 1 or "T" for `a.T @ x == b`; with `unit_diagonal` the diagonal counts as ones. `b` is a
-    vector or holds matrices; batches broadcast. A zero on the diagonal is a LinearAlgebraError when the function runs.
-    Raises ShapeError, TypeMismatch.
+    `trans` is 0 or "N", 1 or "T" for `a.T @ x == b`, or 2 or "C" for the conjugate of `a.T`; with `unit_diagonal` the
+    diagonal counts as ones. `b` is a vector or holds matrices; batches broadcast. A zero on the diagonal is a
+    LinearAlgebraError when the function runs. Raises ShapeError, TypeMismatch.
 
     >>> solve_triangular([[2.0, 1.0], [0.0, 4.0]], [4.0, 8.0]).eval()
     array([1., 2.])
     """
-    if trans not in (0, 1, "N", "T"):
-        raise complaint(TypeMismatch, f"solve_triangular: trans is 0, 1, 'N' or 'T', not {trans!r}",
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise complaint(TypeMismatch, f"solve_triangular: trans is 0, 1, 2, 'N', 'T' or 'C', not {trans!r}",
                         fix="trans='T' for the transposed matrix")
-    return _solved(linalg.SolveTriangular(bool(lower), trans in (1, "T"), bool(unit_diagonal)), a, b)
+    op = linalg.SolveTriangular(bool(lower), trans not in (0, "N"), bool(unit_diagonal))
+    if trans in (2, "C"):  # the conjugate of the equation has the matrix as it is
+        return conj(_solved(op, a, conj(b)))
+    return _solved(op, a, b)
 
 
 def solve_lower_triangular(a: Any, b: Any) -> Variable:
@@ -99,9 +99,9 @@ def solve_upper_triangular(a: Any, b: Any) -> Variable:
 def solve(a: Any, b: Any, assume_a: str = "gen", lower: bool = False) -> Variable:
     """The solution x of `a @ x == b` for square matrices `a`; `b` is a vector or holds matrices; batches broadcast.
 
-    `assume_a` says what `a` is known to be: "gen", nothing; "sym", symmetric; "pos", positive definite, which is solved
-    by Cholesky factors of the triangle that `lower` names. A singular matrix is a LinearAlgebraError when the function
-    runs. Raises ConfigError, ShapeError, TypeMismatch.
+    `assume_a` says what `a` is known to be: "gen", nothing; "sym", symmetric; "pos", positive definite (Hermitian if it
+    is complex), which is solved by Cholesky factors of the triangle that `lower` names. A singular matrix is a
+    LinearAlgebraError when the function runs. Raises ConfigError, ShapeError, TypeMismatch.
 
     >>> solve([[0.0, 1.0], [2.0, 0.0]], [[1.0, 2.0], [4.0, 6.0]]).eval()
     array([[2., 3.],
@@ -131,8 +131,8 @@ def cho_solve(c_and_lower: Any, b: Any) -> Variable:
     array([1., 1.])
     """
     factor, lower = c_and_lower
-    inner = solve_triangular(factor, b, lower, trans=0 if lower else 1)
-    return solve_triangular(factor, inner, lower, trans=1 if lower else 0)
+    inner = solve_triangular(factor, b, lower, trans="N" if lower else "C")
+    return solve_triangular(factor, inner, lower, trans="C" if lower else "N")
 
 
 def inv(a: Any) -> Variable:
@@ -144,7 +144,7 @@ def inv(a: Any) -> Variable:
     array([[0. , 1. ],
            [0.5, 0. ]])
     """
-    (a,) = in_floats(as_variable(a), or_complex=True)
+    (a,) = in_floats(as_variable(a))
     return inverses.Inverse()(a)
 
 
@@ -164,16 +164,13 @@ def pinv(a: Any, rcond: float = 1e-15) -> Variable:
 def slogdet(a: Any) -> list[Variable]:
     """The signs of the determinants of square matrices, and the logarithms of their absolute values.
 
-    The sign of a complex number z is z / abs(z).
-    Of a singular matrix these are 0 and minus infinity; its derivative is a LinearAlgebraError when the function runs.
-    Raises ShapeError, TypeMismatch.
+    The sign of a complex number z is z / abs(z). Of a singular matrix these are 0 and minus infinity; its derivative is
+    a LinearAlgebraError when the function runs. Raises ShapeError, TypeMismatch.
 
     >>> [value.eval() for value in slogdet([[0.0, 2.0], [1.0, 0.0]])]
     [array(-1.), array(0.69314718)]
     """
-    (a,) = in_floats(as_variable(a), or_complex=True)
-    if a.type.dtype in COMPLEX:
-        return inverses.factored_determinant(*inverses.Lu()(a))
+    (a,) = in_floats(as_variable(a))
     return inverses.SlogDet()(a)
 
 
@@ -206,16 +203,22 @@ def lstsq(a: Any, b: Any, rcond: Any = -1) -> list[Variable]:
         x, *others = lstsq(a, expand_dims(b, [1]), rcond)
         return [drop_axes(x, [1]), *others]
     u, values, across = spectra.Svd(False, True)(a)
-    eps = constant(np.finfo(a.type.dtype).eps, dtype=a.type.dtype)
-    rcond = cast(as_variable(rcond), a.type.dtype)
+    eps = constant(np.finfo(a.type.dtype).eps, dtype=values.type.dtype)
+    rcond = cast(as_variable(rcond), values.type.dtype)
     counts, over = spectra.over_singular(values, scalar.switch(scalar.lt(rcond, 0), eps, rcond))
-    x = matmul(swap_last(across), expand_dims(over, [1]) * matmul(swap_last(u), b))
+    x = matmul(linalg.adjoint(across), expand_dims(over, [1]) * matmul(linalg.adjoint(u), b))
     rank = sum_axes(cast(counts, "int64"), [0])
     rows, columns = shape_of(a)
     has_residuals = scalar.and_(scalar.eq(rank, columns), scalar.gt(rows, columns))
     number = scalar.switch(has_residuals, dimension(b, 1), 0)
-    residuals = subtensor(sum_axes(scalar.square(b - matmul(a, x)), [0]), [slice(None, settled(number))])
+    squares = _squared_sizes(b - matmul(a, x))
+    residuals = subtensor(sum_axes(squares, [0]), [slice(None, settled(number))])
     return [x, residuals, rank, values]
+
+
+def _squared_sizes(x: Variable) -> Variable:
+    parts = [real(x), imag(x)] if x.type.dtype in COMPLEX else [x]
+    return sum(scalar.square(part) for part in parts)  # type: ignore[return-value]
 
 
 def tensorinv(a: Any, ind: int = 2) -> Variable:
@@ -239,7 +242,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
     array([[1., 2.],
            [3., 4.]])
     """
-    a, b = in_floats(*together([a, b]), or_complex=True)
+    a, b = in_floats(*together([a, b]))
     moved = [axis_of(a, axis, "tensorsolve") for axis in axes or ()]
     a = transpose(a, [axis for axis in range(a.type.ndim) if axis not in moved] + moved)
     if b.type.ndim >= a.type.ndim:
@@ -251,7 +254,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
 
 
 def _solved(op: Op, a: Any, b: Any) -> Variable:
-    a, b = in_floats(*together([a, b]), or_complex=True)
+    a, b = in_floats(*together([a, b]))
     if a.type.ndim < 2 or not b.type.ndim:
         raise complaint(TypeMismatch, f"{op}: matrices, and vectors or matrices as right sides, are needed", a, b,
                         fix="add axes with shape_padleft")

@@ -189,3 +189,12 @@ def test_what_follows_from_one_array_and_vectors_is_computed_where_it_is_read():
     y = T.nnet.relu((x - mean) * scale * gamma + beta)
     f = st.function([x, *vectors], [T.signal.pool.pool_2d(y.dimshuffle(0, 3, 1, 2), (2, 2), True), y.sum((0, 1, 2))])
     assert kinds(f)[0].startswith("window_max") and not any(kind.startswith("sub") for kind in kinds(f))
+
+
+def test_a_part_and_its_transpose_are_read_at_their_own_places():
+    x = T.TensorType("float64", (None, 4))("x")
+    k = T.minimum(x.shape[0], 4)
+    own = np.arange(12.0).reshape(3, 4)
+    corner, across = st.function([x], [x[:k, :k], x[:k, :k].T])(own)
+    np.testing.assert_array_equal(corner, own[:, :3])
+    np.testing.assert_array_equal(across, own[:, :3].T)

@@ -1,4 +1,4 @@
-"""Convolution, pooling and batch normalization, and their gradients, beside PyTorch's."""
+"""Convolution, pooling, batch normalization and complex matrices, and their gradients, beside PyTorch's."""
 
 import numpy as np
 import pytest
@@ -116,3 +116,50 @@ def test_ctc():
     compare(lambda x: T.nnet.ctc(x, labels, np.array([7, 6])).sum(),
             lambda x: functional.ctc_loss(torch.log_softmax(x, 2), torch.from_numpy(labels), torch.tensor([7, 6]),
                                           torch.tensor([3, 3]), reduction="sum"), numbers(7, 2, 4))
+
+
+def adjoint(a):
+    return a.swapaxes(-1, -2).conj()
+
+
+def hermitian(a):
+    """By both triangles, of which we read one and PyTorch means both."""
+    return a + (a.mH if isinstance(a, torch.Tensor) else T.conj(a.T))
+
+
+SQUARE, TALL = (numbers(*shape, dtype="float64") + 1j * numbers(*shape, dtype="float64", seed=1)
+                for shape in ((3, 3), (4, 3)))
+def turned(u, s, v):
+    return (u * s ** 0.5) @ v
+
+
+COMPLEX = {
+    "cholesky": (lambda a: T.linalg.cholesky(hermitian(a)), lambda a: torch.linalg.cholesky(hermitian(a)),
+                 SQUARE @ adjoint(SQUARE) + np.eye(3)),
+    "qr": (lambda a: T.linalg.qr(a)[0], lambda a: torch.linalg.qr(a)[0], TALL),
+    "r of wide ones": (lambda a: T.linalg.qr(a)[1], lambda a: torch.linalg.qr(a)[1], TALL.T),
+    "eigh": (lambda a: abs(T.linalg.eigh(hermitian(a))[1]), lambda a: abs(torch.linalg.eigh(hermitian(a))[1]), SQUARE),
+    "eigvalsh": (lambda a: T.linalg.eigvalsh(hermitian(a)), lambda a: torch.linalg.eigvalsh(hermitian(a)), SQUARE),
+    "svd": (lambda a: turned(*T.linalg.svd(a, False)), lambda a: turned(*torch.linalg.svd(a, False)), TALL),
+    "svdvals": (T.linalg.svdvals, torch.linalg.svdvals, TALL.T),
+    "sizes of eig": (lambda a: abs(T.linalg.eig(a)[1]).sum(0), lambda a: abs(torch.linalg.eig(a)[1]).sum(0), SQUARE),
+    "exponentials": (lambda a: T.exp(T.linalg.eigvals(a)).sum(), lambda a: torch.linalg.eigvals(a).exp().sum(), SQUARE),
+    "pinv": (T.linalg.pinv, torch.linalg.pinv, TALL),
+    "signs of determinants": (lambda a: T.linalg.slogdet(a)[0], lambda a: torch.linalg.slogdet(a)[0], SQUARE),
+    "expm": (T.linalg.expm, torch.linalg.matrix_exp, SQUARE),
+    "u of wide ones": (lambda a: T.linalg.lu(a)[2], lambda a: torch.linalg.lu(a)[2], TALL.T),
+    "l of tall ones": (lambda a: T.linalg.lu(a)[1], lambda a: torch.linalg.lu(a)[1], TALL),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_matrices(name):
+    ours, theirs, a = COMPLEX[name]
+    made = theirs(torch.tensor(a))
+    weights = np.cos(np.arange(made.numel()) + 1.0).reshape(tuple(made.shape))
+
+    def real_cost(y):
+        return (torch.real(y) * torch.tensor(weights)).sum() + (y.imag.sum() if y.is_complex() else 0)
+
+    compare(lambda x: (T.real(ours(x)) * weights).sum() + T.imag(ours(x)).sum(), lambda x: real_cost(theirs(x)),
+            np.ascontiguousarray(a))

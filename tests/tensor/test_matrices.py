@@ -17,6 +17,7 @@ BATCH = rng.normal(size=(3, 4, 4)) + 2 * np.eye(4)
 TALL, WIDE = rng.normal(size=(5, 3)), rng.normal(size=(3, 5))
 DEFINITE = SQUARE @ SQUARE.T + np.eye(4)
 SYMMETRIC = BATCH + BATCH.swapaxes(1, 2)
+WIDES = rng.normal(size=(2, 3, 5))
 FOUR = rng.normal(size=(4, 6, 8, 3))
 
 
@@ -42,7 +43,11 @@ FUNCTIONS = {
                         [[SQUARE, DEFINITE]]),
     "upper eigvalsh of two": (T.slinalg.Eigvalsh(lower=False), lambda a, b: scipy.linalg.eigvalsh(both(a.T), b),
                               [[SQUARE, DEFINITE]]),
-    "lu": (T.linalg.lu, scipy.linalg.lu, [[SQUARE], [np.eye(3)[[2, 0, 1]]]]),
+    "lu": (T.linalg.lu, scipy.linalg.lu, [[SQUARE], [np.eye(3)[[2, 0, 1]]], [TALL], [WIDE], [BATCH], [WIDES]]),
+    "permuted lu": (lambda a: T.linalg.lu(a, permute_l=True), lambda a: scipy.linalg.lu(a, permute_l=True),
+                    [[SQUARE], [TALL], [WIDES]]),
+    "places of lu": (lambda a: T.linalg.lu(a, p_indices=True), lambda a: scipy.linalg.lu(a, p_indices=True),
+                     [[SQUARE], [TALL], [WIDES]]),
     "lstsq": (lambda a, b: T.nlinalg.lstsq()(a, b, -1), lambda a, b: np.linalg.lstsq(a, b, -1),
               [[TALL, TALL[:, :2]], [TALL, TALL[:, 0] ** 2], [WIDE, TALL[:3]]]),
     "lstsq of low rank": (lambda a, b: T.nlinalg.lstsq(a, b, 1e-6), lambda a, b: np.linalg.lstsq(a, b, 1e-6),
@@ -86,6 +91,14 @@ def test_values(name, dtype):
         assert not [i for i in f.program.instructions if isinstance(i, Call)]  # no Python while it runs
 
 
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (0, 0), (0, 2, 3), (2, 0, 3)])
+def test_factors_of_nothing(shape):
+    *batch, m, n = shape
+    p, lower, upper = st.function([], T.linalg.lu(np.zeros(shape)))()
+    assert (lower.shape, upper.shape) == ((*batch, m, min(m, n)), (*batch, min(m, n), n))
+    np.testing.assert_array_equal(p, np.broadcast_to(np.eye(m), (*batch, m, m)))
+
+
 SLOPES = {
     "inverse": (T.linalg.inv, [BATCH]), "pinv": (T.linalg.pinv, [TALL]),
     "pinv of equal values": (T.linalg.pinv, [np.eye(3)]),
@@ -94,6 +107,9 @@ SLOPES = {
     "wide qr": (lambda a: T.linalg.qr(a)[1], [WIDE]), "svd": (lambda a: T.linalg.svd(a, False)[2], [TALL]),
     "eigh": (lambda a: T.linalg.eigh(a)[1] ** 2, [DEFINITE]), "eigvalsh": (T.linalg.eigvalsh, [SQUARE, DEFINITE]),
     "l": (lambda a: T.linalg.lu(a)[1], [SQUARE]), "u": (lambda a: T.linalg.lu(a)[2], [SQUARE]),
+    "tall l and u": (lambda a: T.linalg.lu(a)[1] @ T.linalg.lu(a)[2] ** 2, [TALL]),
+    "wide l and u": (lambda a: T.linalg.lu(a)[1] ** 2 @ T.linalg.lu(a)[2], [WIDES]),
+    "permuted l": (lambda a: T.linalg.lu(a, permute_l=True)[0], [TALL]),
     "lstsq": (lambda a, b: T.linalg.lstsq(a, b)[0], [TALL, TALL[:, :2] ** 2]), "expm": (T.linalg.expm, [SQUARE]),
     "expm of a batch": (T.linalg.expm, [BATCH]), "power": (lambda a: T.linalg.matrix_power(a, -3), [SQUARE]),
     "kron": (T.linalg.kron, [TALL, WIDE]), "nuclear norm": (lambda a: T.linalg.norm(a, "nuc"), [TALL]),
@@ -204,7 +220,7 @@ MISUSES = [
     (lambda: T.linalg.det(T.dvector("v")), ShapeError, "square matrices are needed"),
     (lambda: T.linalg.svd(T.dvector("v")), ShapeError, "matrices are needed"),
     (lambda: T.linalg.expm(T.dvector("v")), ShapeError, "expm: square matrices are needed"),
-    (lambda: T.linalg.pinv(T.zmatrix("z")), TypeMismatch, "no such factors of complex matrices"),
+    (lambda: T.linalg.lu(T.dvector("v")), ShapeError, "matrices are needed"),
     (lambda: T.linalg.qr(SQUARE, "raw"), ConfigError, "qr: there is no mode 'raw'"),
     (lambda: T.linalg.eigh(SQUARE, "X"), ConfigError, "eigh: UPLO is 'L' or 'U', not 'X'"),
     (lambda: T.linalg.norm(SQUARE, 3), ConfigError, "norm: there is no norm of matrices with ord=3"),
@@ -229,8 +245,7 @@ def test_misuse_says_what_is_wrong(make, kind, message):
 
 @pytest.mark.parametrize("build, message", [
     (lambda a: T.linalg.svd(a)[0], "those of the others are svd(a, full_matrices=False)"),
-    (lambda a: T.linalg.qr(a, "complete")[0], "qr(a) has the rest"),
-    (lambda a: T.linalg.eig(a)[0].real, "eig has no derivative")])
+    (lambda a: T.linalg.qr(a, "complete")[0], "qr(a) has the rest")])
 def test_what_has_no_derivative(build, message):
     a = T.dmatrix("a")
     with pytest.raises(GradientError) as caught:

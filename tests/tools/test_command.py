@@ -118,3 +118,12 @@ def test_as_a_process(file):
     command = [sys.executable, "-m", "symtensor.tools.command", "groups", file]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("kernel ")
+
+
+def test_a_process_reads_slices_that_it_has_not_made(tmp_path):
+    path = tmp_path / "slice.txt"
+    x = T.dvector("x")
+    path.write_text(to_text(Graph([x], [x[1:] * 2])))
+    command = [sys.executable, "-m", "symtensor.tools.command", "groups", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("kernel mul")

@@ -20,7 +20,7 @@ from symtensor.ops.shape import broadcast_to, dimshuffle, reshape
 from symtensor.ops.size import dimension
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite, rule
-from symtensor.rewrite.rules import canonicalize, specialize
+from symtensor.rewrite.rules import canonicalize, contract, specialize
 from symtensor.types.dtype import COMPLEX
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
@@ -88,7 +88,7 @@ def complex_power(node: Apply, context: Context) -> Variable | None:
     return product if value.real > 0 else reciprocal(product)
 
 
-@rewrite(specialize, ops=[Reduce], keeps="real", dtypes=COMPLEX)
+@rewrite(contract, ops=[Reduce], keeps="real", dtypes=COMPLEX)
 def complex_product(node: Apply, context: Context) -> Variable | None:
     """A product is the last of the running products, which the runtime has; a one before them is that of nothing."""
     if node.op.kind != "prod":  # type: ignore[attr-defined]

@@ -23,12 +23,13 @@ from symtensor.ir.node import Apply, Variable
 from symtensor.ops.assume import Assume
 from symtensor.ops.contract import Kron, blocks_of, is_swap, matmul, swap_last
 from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet, factored_determinant
-from symtensor.ops.linalg import Solve
+from symtensor.ops.linalg import Solve, adjoint
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.spectra import Svd, over_singular
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import Replacements, rewrite, rewrite_graph
 from symtensor.rewrite.rules import contract
+from symtensor.types.dtype import COMPLEX
 
 __all__: list[str] = []
 
@@ -50,18 +51,26 @@ def pseudo_inverse_by_singular_values(node: Apply, context: Context) -> Variable
     """pinv(u diag(s) v') is v diag(1/s) u', where s counts."""
     assert isinstance(node.op, Pinv)
     u, values, across = Svd(False, True)(node.inputs[0])
-    _, over = over_singular(values, np.asarray(node.op.rcond, u.type.dtype))
-    return matmul(swap_last(across), expand_dims(over, [over.type.ndim]) * swap_last(u))
+    _, over = over_singular(values, np.asarray(node.op.rcond, values.type.dtype))
+    return matmul(adjoint(across), expand_dims(over, [over.type.ndim]) * adjoint(u))
 
 
 @rewrite_graph(contract)
 def one_factorization(graph: Graph) -> Replacements:
-    """Solutions, the inverse and the determinant of one matrix, or of its transpose, come from one factorization."""
+    """Solutions, the inverse and the determinant of one matrix, or of its transpose, come from one factorization.
+
+    So does the determinant of complex matrices always, for which there is no routine.
+    """
     users: dict[Variable, list[Apply]] = {}
     for node in graph.nodes():
         if isinstance(node.op, (Solve, Inverse, SlogDet)):
             users.setdefault(_untransposed(node.inputs[0]), []).append(node)
-    return {node: _from_factors(node, matrix) for matrix, nodes in users.items() if len(nodes) > 1 for node in nodes}
+    return {node: _from_factors(node, matrix) for matrix, nodes in users.items()
+            if len(nodes) > 1 or _is_complex_determinant(nodes[0]) for node in nodes}
+
+
+def _is_complex_determinant(node: Apply) -> bool:
+    return isinstance(node.op, SlogDet) and node.inputs[0].type.dtype in COMPLEX
 
 
 def _untransposed(x: Variable) -> Variable:
