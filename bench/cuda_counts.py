@@ -62,23 +62,25 @@ class Traffic:
         return "".join(f"{f'{passes / least:.2f}' if least else '-':>9}" for passes, least in pairs)
 
 
-def calls() -> Iterator[Call]:
-    """One call for each family of kernels, then training steps."""
+def calls(only: str) -> Iterator[Call]:
+    """One call for each family of kernels, then training steps: those that have `only` in their name."""
     random = np.random.default_rng(0)
     matrix, side = (random.standard_normal(shape).astype("float32") for shape in ((96, 256), (256, 128)))
     x, w, i = T.fmatrix("x"), T.fmatrix("w"), T.lvector("i")
-    families = {"chain": T.tanh(x) * x + 0.5, "softmax": T.nnet.softmax(x),
-                "layer norm": T.nnet.layer_normalization(x), "sum": x.sum(), "sum of rows": x.sum(axis=1),
-                "sum of columns": x.sum(axis=0), "argmax": T.argmax(x, axis=1), "transposed": x.T * 2}
-    for name, value in families.items():
-        yield Call(name, st.function([x], value.transfer("cuda"), device="cuda"), (matrix,))
-    gathered = st.function([x, i], (x[i] * 2).transfer("cuda"), device="cuda")
-    yield Call("gather", gathered, (matrix, random.integers(0, 96, 96)))
-    yield Call("product", st.function([x, w], T.dot(x, w).transfer("cuda"), device="cuda"), (matrix, side))
+    of_matrix = {"chain": T.tanh(x) * x + 0.5, "softmax": T.nnet.softmax(x),
+                 "layer norm": T.nnet.layer_normalization(x), "sum": x.sum(), "sum of rows": x.sum(axis=1),
+                 "sum of columns": x.sum(axis=0), "argmax": T.argmax(x, axis=1), "transposed": x.T * 2}
+    families = {name: ([x], value, (matrix,)) for name, value in of_matrix.items()}
+    families["gather"] = [x, i], x[i] * 2, (matrix, random.integers(0, 96, 96))
+    families["product"] = [x, w], T.dot(x, w), (matrix, side)
+    for name, (inputs, value, arrays) in families.items():
+        if only in name:
+            yield Call(name, st.function(inputs, value.transfer("cuda"), device="cuda"), arrays)
     images, labels = random.random((BATCH, 128), "float32"), random.integers(0, 10, BATCH).astype("int32")
     for method in METHODS:
-        step = Perceptron(method, (128, 64, 64, 10)).step(device="cuda")
-        yield Call(f"MLP step, {method}", step, (images, labels))
+        if only in f"MLP step, {method}":
+            step = Perceptron(method, (128, 64, 64, 10)).step(device="cuda")
+            yield Call(f"MLP step, {method}", step, (images, labels))
 
 
 def traffic_of(call: Call) -> dict[str, Traffic]:
@@ -139,9 +141,7 @@ def main() -> None:
     st.config.cuda_driver = "software"
     software.load("check")
     print(f"{'':<54}{'global':>9}{'shared':>9}{'registers':>11}{'occupancy':>11}  ({architecture})")
-    for call in calls():
-        if options.only not in call.name:
-            continue
+    for call in calls(options.only):
         print("\n".join(described(call, architecture)), flush=True)
 
 

@@ -17,15 +17,20 @@ struct Product {
   template <class T> T operator()(T x, T y) const { return x * y; }
 };
 
+/* The total of what the lanes of a warp have up to a thread's, with its own. */
+template <class Combine, class T> T upto_in_warp(T value, Combine combine) {
+  for (int distance = 1; distance < 32; distance *= 2) {
+    const T other = __shfl_up_sync(0xffffffffu, value, distance);
+    if (int(threadIdx.x % 32) >= distance) value = combine(other, value);
+  }
+  return value;
+}
+
 /* What is before a thread's value in its block, and the total of all. */
 template <class Combine, class T> T before_in_block(T value, T &total, Combine combine) {
   __shared__ T warps[SCAN_BLOCK / 32];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  T upto = value;
-  for (int distance = 1; distance < 32; distance *= 2) {
-    const T other = __shfl_up_sync(0xffffffffu, upto, distance);
-    if (lane >= distance) upto = combine(other, upto);
-  }
+  const T upto = upto_in_warp(value, combine);
   T before = __shfl_up_sync(0xffffffffu, upto, 1), warps_before = Combine::template none<T>();
   if (lane == 0) before = Combine::template none<T>();
   __syncthreads(); /* what was there before may still be read */

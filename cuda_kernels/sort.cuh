@@ -139,17 +139,19 @@ template <class Key> void count_digits(const Key *keys, unsigned *counts, long n
   counts[(row * 256 + threadIdx.x) * tiles + tile] = own[threadIdx.x];
 }
 
-/* For each digit of a row how many there are in the tiles before; and in all. A block for each. */
+/* For each digit of a row how many there are in the tiles before; and in all. A warp for each. */
 inline void add_counts(unsigned *counts, unsigned *totals, long tiles) {
-  unsigned before = 0, total;
-  for (long first = 0; first < tiles; first += SORT_BLOCK) {
-    unsigned *place = counts + blockIdx.x * tiles + first + threadIdx.x;
-    const bool is_own = first + threadIdx.x < tiles;
-    const unsigned own = is_own ? *place : 0, others = before_in_block(own, total, Sum());
-    if (is_own) *place = before + others;
-    before += total;
+  const int lane = threadIdx.x % 32;
+  const long digit = blockIdx.x * (long)SORT_WARPS + threadIdx.x / 32;
+  unsigned *own = counts + digit * tiles, before = 0;
+#pragma unroll 4
+  for (long first = 0; first < tiles; first += 32) {
+    const bool is_own = first + lane < tiles;
+    const unsigned count = is_own ? own[first + lane] : 0, upto = upto_in_warp(count, Sum());
+    if (is_own) own[first + lane] = before + upto - count;
+    before += __shfl_sync(0xffffffffu, upto, 31);
   }
-  if (threadIdx.x == 0) totals[blockIdx.x] = before;
+  if (lane == 0) totals[digit] = before;
 }
 
 /* Put a block's tile where its digits go. Elements of a warp lie behind each other; equal digits keep their order. */

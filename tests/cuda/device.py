@@ -28,15 +28,19 @@ software.load()
 import pycuda.driver as cuda  # noqa: E402  (it looks for a driver)
 
 Array = np.ndarray
-_QUICK = ("-O0", "-g0")  # these kernels are small, and each runs once
+
+
+def options_for(text: str) -> Sequence[str]:
+    """What compiles soonest, since each kernel runs once: for -O0 g++ does not take the header compiled beforehand."""
+    return ("-O0", "-g0") if text.count("SYMTENSOR_KERNEL(") > 8 else ("-O1",)
 
 
 class Device:
     """A context, and the kernels loaded into it."""
 
     def __init__(self, mode: str) -> None:
-        self.compiler = Compiler(f"software {mode} {_QUICK}",
-                                 lambda text: software.module(text, mode=mode, options=_QUICK))
+        self.compiler = Compiler(f"software {'checked' if mode == 'check' else 'plain'}, compiled soon",
+                                 lambda text: software.module(text, mode=mode, options=options_for(text)))
         self.modules: dict[int, Any] = {}
 
     def put(self, pointer: Any, array: Any) -> None:
@@ -106,8 +110,6 @@ class _Call:
     def __init__(self, function: OnDevice, arrays: Sequence[Array]) -> None:
         self.program, self.arrays = function.program, arrays
         self.device = function.device
-        self.kernels = compile_kernels([(one.name, one.text) for one in self.program.kernels],
-                                       self.device.compiler)
         self.printed = [function.printed[one.text] for one in self.program.kernels]
         self.sizes: list[int] = []
         self.offset, self.most_blocks = function.offset, function.most_blocks
@@ -119,9 +121,18 @@ class _Call:
     def results(self) -> list[Array]:
         segments = [one.begin for one in self.program.instructions if isinstance(one, Resize)]
         self._evaluate(segments[0] if segments else len(self.program.sizes))
+        self.kernels = self._compile()
         for instruction in self.program.instructions:
             self._run(instruction)
         return [self._array(number) for number in self.program.results[:self.program.returned]]
+
+    def _compile(self) -> list[CompiledKernel]:
+        """The kernels, compiled together with those of the routines whose sizes are known by now."""
+        texts = [(one.name, one.text) for one in self.program.kernels]
+        for one in self.program.instructions:
+            if isinstance(one, Routine) and max(one.sizes, default=0) < len(self.sizes):
+                texts += [(printed.name, printed.text) for printed in _printed(*self._call_of(one))]
+        return compile_kernels(texts, self.device.compiler)[:len(self.program.kernels)]
 
     # -- sizes and buffers ------------------------------------------------------------------------
 
@@ -192,9 +203,11 @@ class _Call:
 
     def _routine(self, routine: Routine) -> None:
         buffers = [self._pointer(number) for number in (*routine.inputs, *routine.outputs)]
+        self.memory += run_routine(self.device, *self._call_of(routine), buffers)
+
+    def _call_of(self, routine: Routine) -> tuple[RoutineCall, list[str]]:
         dtypes = [self.program.buffers[number].dtype for number in (*routine.inputs, *routine.outputs)]
-        call = RoutineCall(routine.name, (), [self.sizes[number] for number in routine.sizes], routine.flags)
-        self.memory += run_routine(self.device, call, dtypes, buffers)
+        return RoutineCall(routine.name, (), [self.sizes[number] for number in routine.sizes], routine.flags), dtypes
 
     def _host(self, call: Call) -> None:
         results = self.program.callables[call.callable](*(self._array(n) for n in call.inputs))
@@ -204,11 +217,15 @@ class _Call:
             self.device.put(self._pointer(number), result)
 
 
-def run_routine(here: Device, call: RoutineCall, dtypes: Sequence[str], buffers: Sequence[int]) -> list[Any]:
-    """Run a routine whose sizes are numbers on operands, then outputs; the memory of partial results."""
+def _printed(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel]:
     printed = print_routine(call, dtypes)
     assert printed is not None, call.name
-    memory = []
+    return printed
+
+
+def run_routine(here: Device, call: RoutineCall, dtypes: Sequence[str], buffers: Sequence[int]) -> list[Any]:
+    """Run a routine whose sizes are numbers on operands, then outputs; the memory of partial results."""
+    printed, memory = _printed(call, dtypes), []
     places: dict[int | Partial, int] = dict(enumerate(buffers))
     for one, kernel in zip(printed, compile_kernels([(p.name, p.text) for p in printed], here.compiler)):
         for partial in one.buffers:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from symtensor.codegen.cuda.grid import BLOCK, kernel_text, units
+from symtensor.codegen.cuda.grid import BLOCK, WARP, kernel_text, units
 from symtensor.codegen.cuda.preamble import kernel_source
 from symtensor.codegen.dialect import CUDA
 from symtensor.ir.routine import RoutineCall
@@ -103,7 +103,7 @@ def _print_order(call: RoutineCall, dtypes: Sequence[str], rows: Size, n: Size, 
     for shift in range(0, 8 * itemsize(dtypes[0]), 8):
         blocks = rows * sorted_tiles * long
         kernels.add("count_digits", [keys, counts], [length, shift], blocks)
-        kernels.add("add_counts", [counts, totals], [sorted_tiles], 256 * rows * long, 2)
+        kernels.add("add_counts", [counts, totals], [sorted_tiles], 256 // (BLOCK // WARP) * rows * long, 2)
         kernels.add("move_keys", [keys, places, counts, totals, *others], [length, shift], blocks, 2)
         (keys, places), others = others, (keys, places)
     kernels.add("put_rows", [0, places, 1], [rows * wanted, length, n, inner, wanted], units(rows * wanted) * long,
