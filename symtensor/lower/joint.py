@@ -82,14 +82,21 @@ class _Pass:
     def run(self) -> None:
         instructions = self.assembly.instructions
         bounds = set(self._bounds())
-        for number, instruction in enumerate(instructions):
+        aside: list[_Waiting] = []
+        end = -1  # of the branch past which those aside wait
+        for number, instruction in enumerate([*instructions, None]):
+            if number == end:
+                self._launch(self.waiting)
+                self.waiting, aside = aside, []
             alone = isinstance(instruction, (Loop, Branch, Resize))
-            if number in bounds or alone:
+            if isinstance(instruction, Branch) and self._is_passed(number, instruction):
+                self._launch([one for one in self.waiting if self._conflicts(one, number, instruction.end)])
+                self.waiting, aside, end = [], self.waiting, instruction.end
+            elif number in bounds or alone or instruction is None:
                 self._launch(self.waiting)
             self.starts[number] = len(self.order)
-            self._next(number, alone)
-        self._launch(self.waiting)
-        self.starts[len(instructions)] = len(self.order)
+            if instruction is not None:
+                self._next(number, alone)
         if any(len(numbers) > 1 for numbers in self.order):
             self._rebuild()
 
@@ -99,7 +106,17 @@ class _Pass:
             if isinstance(one, Loop):
                 yield from (number + 1, one.end)
             elif isinstance(one, Branch):
-                yield from (number + 1, one.then.end, one.otherwise.end)
+                yield from (number + 1, one.then.end)
+                if not self._is_passed(number, one):
+                    yield one.otherwise.end
+
+    def _is_passed(self, number: int, branch: Branch) -> bool:
+        """Whether launches may wait past a branch: in its sides there are launches alone."""
+        return all(isinstance(one, Launch) for one in self.assembly.instructions[number + 1:branch.end])
+
+    def _conflicts(self, one: _Waiting, begin: int, end: int) -> bool:
+        """Whether any of a stretch of instructions must keep its order to launches that wait."""
+        return any(one.conflicts(*self._effects(number)) for number in range(begin, end))
 
     # -- what waits -------------------------------------------------------------------------------
 
