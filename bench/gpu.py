@@ -6,6 +6,7 @@
 Calls queue work. What is timed is a stretch of them between two events on the framework's own stream, after
 others have warmed it up; JAX does not tell its stream, so there it is the wall clock between two moments at which the
 device has nothing to do. All arrays are on the device before and stay there, and results are checked against NumPy.
+Below the table stands what computed each case in symtensor: its own kernels, or a library with its algorithm.
 
 >>> [case.name for case in cases(dry=True)][:3]
 ['chain, n = 1000', 'softmax, 64x32', 'layer norm, 64x32']
@@ -52,10 +53,20 @@ def cases(dry: bool) -> list[Case]:
     made += [Case(f"sum, {axes}, {side}x{side}", (f"sum {axes}", side, side)) for axes in ("axis 0", "axis 1", "all")]
     made += [Case(f"product, {n}x{n}", ("product", n, n)) for n in sides]
     made += [Case(f"MLP step, batch {size}", ("MLP", size)) for size in batches]
-    return [Case(case.name, case.arguments, bar=1.0, frameworks=FRAMEWORKS) for case in made]
+    made = [Case(case.name, case.arguments, bar=1.0, frameworks=FRAMEWORKS) for case in made]
+    without_cupy = tuple(name for name in FRAMEWORKS if name != "cupy")  # it has no convolution
+    sizes_of = {"convolution": "", "slopes of images": ", by images", "slopes of filters": ", by filters"}
+    batch, channels, width, filters = (2, 3, 6, 4) if dry else (32, 64, 56, 128)
+    made += [Case(f"convolution{words}, {batch}x{channels}x{width}x{width}, {filters} filters",
+                  (name, batch, channels, width, filters), bar=1.0, frameworks=without_cupy)
+             for name, words in sizes_of.items()]
+    return made
 
 
 CASES = cases(bool(os.environ.get(DRY)))
+CONVOLUTIONS = {"convolution": ("images", "filters"), "slopes of images": ("filters", "slopes"),
+                "slopes of filters": ("images", "slopes")}
+"""What convolutions and their gradients are computed from."""
 
 
 @cache
@@ -67,6 +78,11 @@ def inputs(name: str, *shape: int) -> Arrays:
         shapes = [shape, shape]
     elif name == "layer norm":
         shapes = [shape, shape[1:], shape[1:]]
+    elif name in CONVOLUTIONS:
+        batch, channels, width, filters = shape
+        images, slopes = (batch, channels, width, width), (batch, filters, width, width)
+        factors = {"images": images, "filters": (filters, channels, 3, 3), "slopes": slopes}
+        shapes = [factors[factor] for factor in CONVOLUTIONS[name]]
     draw = random.random if name.startswith("sum") else random.standard_normal
     return [draw(own, "float32") for own in shapes]
 
@@ -77,9 +93,21 @@ def by_hand(name: str, library: Any, x: Any, y: Any = None, z: Any = None) -> An
         return chain.chain(x, y, library)
     if name == "product":
         return x @ y
+    if name in CONVOLUTIONS:
+        return convolved(name, x, y)
     if name.startswith("sum"):
         return x.sum(**{"sum axis 0": {"axis": 0}, "sum axis 1": {"axis": 1}, "sum all": {}}[name])
     return rows.by_hand(name, library, x, y, z)
+
+
+def convolved(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A convolution with 3 x 3 filters on images with a border of zeros, or a gradient of one, in NumPy."""
+    if name == "slopes of images":  # a convolution of the slopes with filters the other way round
+        return convolved("convolution", y, x[:, :, ::-1, ::-1].swapaxes(0, 1))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), (2, 3))
+    if name == "convolution":
+        return np.tensordot(windows, y, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
+    return np.tensordot(y, windows, ((0, 2, 3), (0, 2, 3)))
 
 
 def reference(name: str, *shape: int) -> list[Any]:
@@ -113,27 +141,52 @@ def in_symtensor(name: str, *shape: int) -> Queued:
     else:
         arrays = tuple(inputs(name, *shape))
         given = [T.TensorType("float32", (None,) * array.ndim)() for array in arrays]
-        value = T.dot(*given) if name == "product" else by_hand(name, T, *given)
+        if name in CONVOLUTIONS:
+            value = convolution_in_symtensor(name, *given, *shape)
+        else:
+            value = T.dot(*given) if name == "product" else by_hand(name, T, *given)
     f = st.function(given, value.transfer("cuda"), updates=updates, device="cuda")
     device = st.cuda.device("cuda")
     return Queued(partial(f, *map(st.cuda.array, arrays)), lambda value: value.get(),
                   lambda value: device.synchronize(), device.stream)
 
 
+def convolution_in_symtensor(name: str, x: Any, y: Any, batch: int, channels: int, width: int, filters: int) -> Any:
+    import symtensor.tensor as T
+    nnet = T.nnet.abstract_conv
+    images, weights = (batch, channels, width, width), (filters, channels, 3, 3)
+    options = {"border_mode": "half", "filter_flip": False}
+    if name == "convolution":
+        return T.nnet.conv2d(x, y, **options)
+    if name == "slopes of images":
+        return nnet.conv2d_grad_wrt_inputs(y, x, images, weights, **options)
+    return nnet.conv2d_grad_wrt_weights(x, y, weights, images, **options)
+
+
 def in_torch(name: str, *shape: int, compiled: bool = False) -> Queued:
     import torch
-    torch.backends.cuda.matmul.allow_tf32 = False  # full float32, as the others
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # full float32, as the others
     torch.set_grad_enabled(name == "MLP")
     if name == "MLP":
         call = mlp.in_torch(*shape, compiled=compiled, device="cuda")
     else:
         special = {"softmax": lambda x: torch.softmax(x, 1),
-                   "layer norm": lambda x, *more: torch.nn.functional.layer_norm(x, x.shape[1:], *more, rows.EPSILON)}
+                   "layer norm": lambda x, *more: torch.nn.functional.layer_norm(x, x.shape[1:], *more, rows.EPSILON),
+                   **{name: partial(convolution_in_torch, name) for name in CONVOLUTIONS}}
         function = special.get(name, partial(by_hand, name, torch))
         arrays = [torch.from_numpy(array).to("cuda") for array in inputs(name, *shape)]
         call = partial(torch.compile(function) if compiled else function, *arrays)
     return Queued(call, lambda value: value.cpu().numpy(), lambda value: torch.cuda.synchronize(),
                   torch.cuda.current_stream().cuda_stream)
+
+
+def convolution_in_torch(name: str, x: Any, y: Any) -> Any:
+    import torch
+    if name == "convolution":
+        return torch.nn.functional.conv2d(x, y, padding=1)
+    if name == "slopes of images":
+        return torch.nn.grad.conv2d_input((y.shape[0], x.shape[1], *y.shape[2:]), x, y, padding=1)
+    return torch.nn.grad.conv2d_weight(x, (y.shape[1], x.shape[1], 3, 3), y, padding=1)
 
 
 def in_jax(name: str, *shape: int) -> Queued:
@@ -143,8 +196,23 @@ def in_jax(name: str, *shape: int) -> Queued:
         call = mlp.in_jax(*shape, waits=False)
     else:
         arrays = [jax.numpy.asarray(array) for array in inputs(name, *shape)]
-        call = partial(jax.jit(partial(by_hand, name, jax.numpy)), *arrays)
+        function = partial(convolution_in_jax, name) if name in CONVOLUTIONS else partial(by_hand, name, jax.numpy)
+        call = partial(jax.jit(function), *arrays)
     return Queued(call, np.asarray, lambda value: value.block_until_ready())
+
+
+def convolution_in_jax(name: str, x: Any, y: Any) -> Any:
+    import jax
+
+    def convolve(images: Any, filters: Any) -> Any:
+        return jax.lax.conv_general_dilated(images, filters, (1, 1), "SAME")
+    if name == "convolution":
+        return convolve(x, y)
+    if name == "slopes of images":
+        images = jax.ShapeDtypeStruct((y.shape[0], x.shape[1], *y.shape[2:]), x.dtype)
+        return jax.linear_transpose(lambda images: convolve(images, x), images)(y)[0]
+    filters = jax.ShapeDtypeStruct((y.shape[1], x.shape[1], 3, 3), x.dtype)
+    return jax.linear_transpose(lambda filters: convolve(x, filters), filters)(y)[0]
 
 
 def in_cupy(name: str, *shape: int) -> Queued:
@@ -259,12 +327,25 @@ def measured(frameworks: Sequence[str], rounds: int, only: str, dry: bool) -> li
         variables |= {DRY: "1", "SYMTENSOR_CUDA_DRIVER": "software"}
     workers = {framework: Worker("gpu", framework, variables) for framework in frameworks}
     try:
-        return [collect(case, frameworks, rounds, lambda c, f: workers[f].measure(c.name))
-                for case in cases(dry) if only in case.name]
+        return [collect(case, [name for name in frameworks if name in case.frameworks], rounds,
+                        lambda c, f: workers[f].measure(c.name)) for case in cases(dry) if only in case.name]
     finally:
         for worker in workers.values():
             with suppress(OSError):
                 worker.close()
+
+
+def implementation(case: Case) -> str:
+    """What computes a case in symtensor: libraries, of cuDNN with its algorithms, or nothing but our own kernels."""
+    import symtensor as st
+    queued = in_symtensor(*case.arguments)
+    asked = len(st.cuda.convolutions())
+    queued.wait(queued.call())
+    libraries = dict(queued.call.func.placement.libraries)  # type: ignore[attr-defined]
+    algorithms = [one.algorithm or "our own kernels" for one in st.cuda.convolutions()[asked:]]
+    if algorithms:
+        libraries[f"cuDNN ({', '.join(algorithms)})"] = libraries.pop("cuDNN")
+    return ", ".join(libraries) or "our own kernels"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -284,10 +365,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = measured(taking_part, 1 if options.dry else options.rounds, options.only, options.dry)
     failures = [line for line in summary(results) if line.startswith("failed")]
     if options.dry:
-        print("\n".join([*(f"{result.case.name}: ran and is right" for result in results if not result.failures),
+        import symtensor as st
+        st.config.cuda_driver = "software"
+    by = {result.case: implementation(result.case) for result in results if OURS not in result.failures}
+    if options.dry:
+        print("\n".join([*(f"{case.name}: ran and is right, by {names}" for case, names in by.items()),
                          *failures, "on the software driver: nothing here says how fast a GPU is"]))
     else:
-        print("\n".join([text_table(results, taking_part), "", *summary(results)]))
+        print("\n".join([text_table(results, taking_part), "", *summary(results), "",
+                         *(f"{case.name}: {OURS} by {names}" for case, names in by.items())]))
     return 1 if failures else 0
 
 
