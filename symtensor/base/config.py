@@ -102,7 +102,7 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("cuda_dnn", "auto", "convolutions on devices; auto: by cuDNN where it is found and does them, else by own"
            " kernels; True: by cuDNN, or an error; False: by our own", ("auto", True, False), _auto_or_boolean),
     Option("cuda_dnn_megabytes", 512, "memory of a device that cuDNN may use for the work of a convolution", (), int),
-    Option("cuda_dnn_path", "", "path of cuDNN, or of a library like it; empty: it is looked for"),
+    Option("cuda_dnn_path", "", "path of cuDNN or of its folder; empty: it is looked for"),
     Option("cuda_driver", "", "driver of CUDA devices; empty: the system's; software: one that runs on the processor"),
     Option("cuda_synchronous", False, "wait for each kernel of a device, so that an error names the kernel",
            (True, False), _boolean),

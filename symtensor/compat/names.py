@@ -114,7 +114,7 @@ def get_vector_length(v: Any) -> int:
 # -- devices, and helps for tests -------------------------------------------------------------------------
 
 def dnn_available(context: Any = None) -> bool:
-    """False: cuDNN is not used."""
+    """False: no op here is cuDNN's alone. What `conv2d` and its gradients are computed by, `config.cuda_dnn` says."""
     return False
 
 

@@ -26,7 +26,7 @@ SAME = {
     "gcc.cxxflags": "cflags", "base_compiledir": "cache_dir", "compiledir": "cache_dir",
     "NanGuardMode.nan_is_error": "nan_is_error", "NanGuardMode.inf_is_error": "inf_is_error",
     "NanGuardMode.big_is_error": "big_is_error", "NanGuardMode.action": "nan_guard_action",
-    "DebugMode.check_finite": "check_finite",
+    "DebugMode.check_finite": "check_finite", "dnn.enabled": "cuda_dnn", "dnn.library_path": "cuda_dnn_path",
 }
 """Options of Theano's that have another name here."""
 
@@ -47,7 +47,7 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "numpy.seterr_all": "ignore", "experimental.local_alloc_elemwise": False, "warn.ignore_bug_before": "0.9",
     "DebugMode.patience": 10, "DebugMode.check_c": True, "DebugMode.check_py": True,
     "DebugMode.check_strides": 0, "DebugMode.check_preallocated_output": "",
-    "DebugMode.warn_input_not_reused": True, "dnn.enabled": "auto", "dnn.include_path": "", "dnn.library_path": "",
+    "DebugMode.warn_input_not_reused": True, "dnn.include_path": "",
     "dnn.conv.algo_fwd": "small", "dnn.conv.algo_bwd_filter": "none", "dnn.conv.algo_bwd_data": "none",
     "dnn.conv.precision": "as_input_f32", "cuda.root": "", "cuda.include_path": "", "gpuarray.preallocate": 0.0,
     "gpuarray.sched": "default", "gpuarray.single_stream": True, "gpuarray.cache_path": "", "gpuelemwise.sync": True,

@@ -14,13 +14,14 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from symtensor.base.config import config
-from symtensor.base.errors import SymtensorError
+from symtensor.base.errors import DeviceError, SymtensorError
 from symtensor.codegen import cache
 from symtensor.codegen.store import current
 from symtensor.codegen.toolchain import probe_reports, toolchain
@@ -69,6 +70,7 @@ def probes() -> Iterator[Probe]:
     yield probe_blas()
     yield probe_lapack()
     yield probe_onednn()
+    yield from device_probes()
     yield probe_cache()
     yield probe_threads()
 
@@ -143,6 +145,21 @@ def probe_onednn() -> Probe:
         return Probe("oneDNN", True, "dnnl_sgemm")
     return Probe("oneDNN", False, "not found: BLAS multiplies float32 matrices", f"pip install {ONEDNN}==2023.2.0",
                  needed=False)
+
+
+def device_probes() -> Iterator[Probe]:
+    """cuBLAS and cuDNN, where there is NVIDIA's driver, or an option names one of them."""
+    from symtensor.runtime.cuda.libraries import blas_path, dnn_path
+    for name, option, find, work in (("cuBLAS", "cuda_blas", blas_path, "multiply matrices"),
+                                     ("cuDNN", "cuda_dnn_path", dnn_path, "convolve")):
+        if not getattr(config, option) and find_library("cuda") is None:
+            continue
+        try:
+            path, lacks = find(), "not used"
+        except DeviceError as error:
+            path, lacks = None, error.what
+        yield Probe(name, path is not None, path or f"{lacks}: our own kernels {work} on devices",
+                    f"pip install nvidia-{name.lower()}-cu12", needed=False)
 
 
 def probe_cache() -> Probe:

@@ -131,6 +131,9 @@ def test_options():
     theano.config.exception_verbosity = "high"
     theano.config.dnn.conv.algo_fwd = "time_once"
     assert theano.config.exception_verbosity == "high" and theano.config.dnn.conv.algo_fwd == "time_once"
+    assert theano.config.dnn.enabled == "auto"
+    with theano.change_flags({"dnn.enabled": "False", "dnn.library_path": "/opt/cudnn/lib"}):
+        assert st.config.cuda_dnn is False and st.config.cuda_dnn_path == "/opt/cudnn/lib"
     with theano.change_flags({"gcc.cxxflags": "-DX"}, floatX="float32"):
         assert st.config.cflags == "-DX" and theano.tensor.vector().dtype == "float32"
     assert st.config.cflags == "" and st.config.floatX == "float64"

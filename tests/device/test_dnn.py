@@ -19,6 +19,7 @@ import symtensor.tensor as T
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError
 from symtensor.lower.program import Routine
+from symtensor.tools import doctor
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import mnist_cnn  # noqa: E402
@@ -175,6 +176,17 @@ def test_filters_of_one_place_or_channel_are_not_turned(standin: StandIn, shape:
     assert len(standin.calls()) == 3
 
 
+def test_the_doctor_says_which_libraries_devices_use() -> None:
+    with config.change(cuda_blas="own"):
+        blas, dnn = doctor.device_probes()
+    assert (blas.found, blas.result) == (False, "not used: our own kernels multiply matrices on devices")
+    assert (dnn.found, dnn.result) == (True, config.cuda_dnn_path)
+    with config.change(cuda_dnn_path="/nowhere/libcudnn.so"):
+        dnn = list(doctor.device_probes())[-1]
+    assert str(dnn).startswith("slower   cuDNN        the option cuda_dnn_path names")
+    assert dnn.command == "pip install nvidia-cudnn-cu12"
+
+
 # -- what cuDNN does not do ------------------------------------------------------------------------
 
 def refused(x: Any, w: Any, y: Any, *arrays: np.ndarray) -> Any:
@@ -266,6 +278,8 @@ def test_a_library_that_must_be_there() -> None:
     assert "pip install nvidia-cudnn-cu12" in str(caught.value.fix)
     with config.change(cuda_dnn_path="/nowhere/libcudnn.so"), pytest.raises(DeviceError, match="is not there"):
         st.function([x, w], T.nnet.conv2d(x, w), device="cuda")
+    with config.change(cuda_dnn_path=str(Path(config.cuda_dnn_path).parent)):
+        assert st.function([x, w], T.nnet.conv2d(x, w), device="cuda").library_calls == 1
     with config.change(cuda_dnn_path="", cuda_dnn="auto"):
         assert st.function([x, w], T.nnet.conv2d(x, w), device="cuda").library_calls == 0
     with config.change(cuda_dnn_path="", cuda_dnn=True):
@@ -400,4 +414,5 @@ def test_the_network_of_the_examples(standin: StandIn, mode: Any, monkeypatch: p
     placement = on_device.step.placement
     assert placement.libraries == {"cuDNN": 5} and not placement.on_processor  # images need no gradient
     assert "cuDNN: 5 of the library calls" in str(placement)
+    assert placement.launches["cuda0"] == 18  # also where kernels for what cuDNN refuses stand between them
     assert len(standin.calls()) == 15

@@ -65,8 +65,7 @@ class _Library:
 
 _LIBRARIES = {
     "cublas": _Library("libcublas.so", ("cublas", "cu*"), (13, 12, 11), ("libcublasLt.so.*",), "cublasGetStatusString"),
-    "cudnn": _Library("libcudnn.so", ("cudnn",), (9, 8),
-                      ("../../cublas/lib/libcublasLt.so.*", "../../cublas/lib/libcublas.so.*"), "cudnnGetErrorString")}
+    "cudnn": _Library("libcudnn.so", ("cudnn",), (9, 8), (), "cudnnGetErrorString")}
 
 
 @cache
@@ -93,7 +92,8 @@ def blas_path() -> str | None:
 def dnn_path() -> str | None:
     """The library that convolves on devices; None where our own kernels do.
 
-    Raises DeviceError for a path in the option at which there is none, and where there must be one and is none.
+    Raises DeviceError for a path in the option at which there is none, and where there must be one and is none. The
+    path may be that of its folder.
     """
     if config.cuda_dnn is False:
         return None
@@ -110,9 +110,10 @@ def _path(name: str, option: str, fix: str) -> str | None:
     given = str(getattr(config, option))
     if not given:
         return None if config.cuda_driver == "software" else _found(name)
-    if not os.path.exists(given):
+    inside = sorted(glob.glob(os.path.join(given, f"{_LIBRARIES[name].file}*"))) if os.path.isdir(given) else [given]
+    if not inside or not os.path.exists(given):
         raise DeviceError(f"the option {option} names {given!r}, which is not there", fix=fix)
-    return given
+    return inside[-1]
 
 
 def library_key() -> str:
