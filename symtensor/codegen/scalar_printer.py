@@ -93,6 +93,11 @@ class ScalarPrinter:
             self.parameters, self.lines, self._depth, self._defined)
         return other
 
+    def functions(self) -> str:
+        """The texts of the functions that its ops are calls of."""
+        values = self.kernel.values()
+        return "".join(dict.fromkeys(v.op.definition.c_functions for v in values if isinstance(v, Compute)))
+
     # -- lines and blocks -------------------------------------------------------------------------
 
     def emit(self, text: str) -> None:
@@ -153,7 +158,7 @@ class ScalarPrinter:
 
         What another thread has written must not be read later, even where the value is not used.
         """
-        written = {store.slot for store in self.kernel.all_stores}
+        written = self.kernel.written
         changed: set[Value] = set()
         for value in self.schedule.order:
             if isinstance(value, Load) and value.slot in written or any(v in changed for v in operands(value)):

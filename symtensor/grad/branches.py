@@ -23,8 +23,7 @@ from symtensor.grad.reverse import pullback
 from symtensor.ir.function import Function
 from symtensor.ir.node import Apply, Op, Variable
 from symtensor.ops.branch import Branch
-from symtensor.ops.elementwise import zeros_like
-from symtensor.ops.shape import broadcast_like
+from symtensor.ops.shape import zeros_as
 from symtensor.types.dtype import CONTINUOUS
 
 __all__ = ["RULES"]
@@ -61,15 +60,12 @@ def _derived(node: Apply, given: Derivatives, derive: Derive, of: str, into: str
     if not wanted:
         return [None] * len(sides[0][2])
     functions = [Function.of([*function.parameters, *seeds],
-                             [_filled(found[number], getattr(function, into)[number]) for number in wanted])
+                             [zeros_as(getattr(function, into)[number]) if (one := found[number]) is None else one
+                              for number in wanted])
                  for function, seeds, found in sides]
     made = Branch(*functions).make(*node.inputs, *(one for one in given if one is not None))
     places = dict(zip(wanted, made))
     return [places.get(number) for number in range(len(sides[0][2]))]
-
-
-def _filled(found: Variable | None, template: Variable) -> Variable:
-    return broadcast_like(zeros_like(template), template) if found is None else found
 
 
 RULES: dict[tuple[type[Op], str], Rule] = {(Branch, "pullback"): _pullback, (Branch, "pushforward"): _pushforward}

@@ -30,7 +30,7 @@ from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise, zeros_like
 from symtensor.ops.index import set_subtensor, subtensor
 from symtensor.ops.loop import Carry, Loop, Stack
-from symtensor.ops.shape import broadcast_like
+from symtensor.ops.shape import zeros_as
 from symtensor.ops.size import Dimension, computed_size
 from symtensor.types import dim as dims
 from symtensor.types.dtype import CONTINUOUS
@@ -43,10 +43,6 @@ DEAR = 8
 
 def _is_continuous(variable: Variable) -> bool:
     return variable.type.dtype in CONTINUOUS
-
-
-def _zeros(template: Variable) -> Variable:
-    return broadcast_like(zeros_like(template), template)
 
 
 # -- reverse mode -----------------------------------------------------------------------------------------
@@ -75,7 +71,7 @@ class _Reverse:
             if own in self.forward.others:
                 slot.new = scalar.add(slot.own, found)
             else:
-                slot.new = _zeros(own) if found is None else found
+                slot.new = zeros_as(own) if found is None else found
         by_row = {own: self.loop.stack(slope) for own in self.forward.rows if (slope := slopes.get(own)) is not None}
         self.loop.replace(self._sizes(self.loop.results))
         self._keep()
@@ -95,7 +91,7 @@ class _Reverse:
             seed = Variable(carry.own.type) if _is_continuous(carry.own) else None
             seeds.append(seed)
             if seed is not None:
-                self.slots[carry.own] = self.loop.carry(seed, _zeros(carry.first) if final is None else final)
+                self.slots[carry.own] = self.loop.carry(seed, zeros_as(carry.first) if final is None else final)
         for stack, cotangent in zip(self.forward.stacks, self.stacked):
             seed = None if cotangent is None else Variable(stack.value.type)
             seeds.append(seed)
@@ -106,7 +102,7 @@ class _Reverse:
         slopes = dict(zip(wrt, pullback(results, [*seeds, None][:len(results)], wrt)))
         for own, given in self.forward.others.items():
             if slopes.get(own) is not None:
-                self.slots[own] = self.loop.carry(Variable(own.type), _zeros(given))
+                self.slots[own] = self.loop.carry(Variable(own.type), zeros_as(given))
         return slopes
 
     def _sizes(self, results: Sequence[Variable]) -> dict[Variable, Variable]:
@@ -159,7 +155,7 @@ class _Reverse:
         sequence = self.forward.rows[own]
         if found.type.shape == sequence.type.shape:
             return found
-        return set_subtensor(_zeros(sequence), self._region(), found)
+        return set_subtensor(zeros_as(sequence), self._region(), found)
 
 
 def kept_values(loop: Loop, results: Sequence[Variable], given: set[Variable],
@@ -197,7 +193,7 @@ def _pushforward(node: Apply, tangents: Sequence[Variable | None]) -> list[Varia
     loop = Loop.of(node)
     carries, stacks = list(loop.carries), list(loop.stacks)
     given = dict(zip(loop.parameters, tangents))
-    moved = {carry.own: loop.carry(Variable(carry.own.type), _zeros(carry.first) if tangent is None else tangent)
+    moved = {carry.own: loop.carry(Variable(carry.own.type), zeros_as(carry.first) if tangent is None else tangent)
              for carry in carries if _is_continuous(carry.own) for tangent in [given[carry.own]]}
     known = {own: carry.own for own, carry in moved.items()}
     for arrays in (loop.rows, loop.others):
@@ -210,7 +206,7 @@ def _pushforward(node: Apply, tangents: Sequence[Variable | None]) -> list[Varia
     pushed = pushforward(values, list(known), list(known.values()))
     for carry, found in zip(carries, pushed):
         if carry.own in moved:
-            moved[carry.own].new = _zeros(carry.own) if found is None else found
+            moved[carry.own].new = zeros_as(carry.own) if found is None else found
     pushed_stacks = [None if found is None else loop.stack(found) for found in pushed[len(carries):]]
     made = loop.make()
     return [*(made[moved[carry.own]] if carry.own in moved else None for carry in carries),

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
@@ -157,7 +157,7 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
             known = read.variable in kept or (
                 groups.home.get(read.variable) is not unit and read.variable not in found)
             (used.add if known else pending.append)(read.variable)
-        whole = [source for source in used if _long_axes(source) >= _long_axes(goal)]
+        whole = [source for source in used if _long_axes(source.type.shape) >= _long_axes(goal.type.shape)]
         if cost > CHEAP_FROM_SCALARS or (cost > CHEAP or len(whole) > MOST_SOURCES) and not all(map(_is_short, used)):
             return []
     return list(way) if cost <= CHEAP or _is_read_once(groups, goal) else []
@@ -165,18 +165,18 @@ def _way_to(groups: Groups, goal: Variable, unit: Group, kept: Container[Variabl
 
 def _is_read_once(groups: Groups, variable: Variable) -> bool:
     """Whether each reader reads each element of a variable once, along its own loops; one number is, by any loop."""
-    along = sum(size != 1 for size in variable.type.shape)
+    along = _long_axes(variable.type.shape)
     for node in groups.readers.get(variable, ()) if along else ():
-        loops = sum(size != 1 for size in iteration_shape(node))
+        loops = _long_axes(iteration_shape(node))
         for read in groups.accesses.needs(node):
             if read.variable is variable and (read.axes is None or along < loops):
                 return False
     return True
 
 
-def _long_axes(variable: Variable) -> int:
-    """How many axes a variable has, without those of size 1."""
-    return sum(size != 1 for size in variable.type.shape)
+def _long_axes(shape: Sequence[Size]) -> int:
+    """How many axes a shape has, without those of size 1."""
+    return sum(size != 1 for size in shape)
 
 
 def _is_short(variable: Variable) -> bool:

@@ -22,6 +22,7 @@ one has loops over x.0, x.1 (reduced), the other over x.0 (reduced), x.1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -242,9 +243,7 @@ def leaves_rows(loops: tuple[Size, ...], reduced: frozenset[int]) -> bool:
 
     All of a tensor is no row, unless it is known to be short: its parts are better reduced side by side.
     """
-    total: Size = 1
-    for size in loops:
-        total = total * size
+    total = math.prod(loops)
     trailing = reduced == set(range(len(loops) - len(reduced), len(loops)))
     return trailing and (len(loops) > len(reduced) or (isinstance(total, int) and total <= SHORT))
 

@@ -18,6 +18,7 @@ True
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -310,10 +311,7 @@ def needs_result(value: Value) -> bool:
 
 def product(loops: Iterable[Loop]) -> Size:
     """How many points loops have."""
-    total: Size = 1
-    for loop in loops:
-        total = total * loop.extent
-    return total
+    return math.prod((loop.extent for loop in loops), start=1)
 
 
 def loop_symbols(value: Value) -> Iterator[Symbol]:
@@ -407,6 +405,11 @@ class Kernel:
     def all_stores(self) -> list[Store]:
         """The stores of each point, and those that a recurrence makes in the end."""
         return [*self.stores, *(self.recurrence.last if self.recurrence is not None else ())]
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The slots of the buffers that are stored to."""
+        return tuple(sorted({store.slot for store in self.all_stores}))
 
     @property
     def parallel(self) -> list[Loop]:

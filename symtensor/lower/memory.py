@@ -13,6 +13,7 @@ w
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,7 +21,6 @@ from symtensor.ir.node import Constant, Variable
 from symtensor.lower.access import reshaped_base, starts_from, whole_inputs
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group
-from symtensor.types.dim import Size
 
 __all__ = ["SharedMemory", "reuse"]
 
@@ -69,14 +69,7 @@ def _is_temporary(flow: Flow, variable: Variable) -> bool:
 
 
 def _same_bytes(one: Variable, other: Variable) -> bool:
-    return one.type.dtype == other.type.dtype and _elements(one) == _elements(other)
-
-
-def _elements(variable: Variable) -> Size:
-    total: Size = 1
-    for size in variable.type.shape:
-        total = total * size
-    return total
+    return one.type.dtype == other.type.dtype and math.prod(one.type.shape) == math.prod(other.type.shape)
 
 
 def _in_place(flow: Flow, unit: Group, output: Variable, choice: Variable) -> bool:

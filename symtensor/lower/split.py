@@ -44,7 +44,7 @@ def split(kernel: Kernel, rows: Size) -> list[tuple[Kernel, tuple[int | Partial,
     computes what follows from those.
     """
     outermost, *others = kernel.loops
-    block = Loop.make("block", dims.floordiv(outermost.extent + rows - 1, rows))
+    block = Loop.make("block", dims.ceildiv(outermost.extent, rows))
     partials = [Partial(r.value.dtype, block.extent * product(kernel.parallel)) for r in kernel.reductions]
     buffers = [*range(len(kernel.dtypes)), *partials]
     dtypes = kernel.dtypes + [partial.dtype for partial in partials]

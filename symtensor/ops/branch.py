@@ -27,8 +27,7 @@ from symtensor.ir.function import Function, Sizes, captured, enclosed
 from symtensor.ir.graph import applications
 from symtensor.ir.interpret import evaluate_graph
 from symtensor.ir.node import Apply, Constant, Op, Variable, describe
-from symtensor.ops.elementwise import zeros_like
-from symtensor.ops.shape import broadcast_like
+from symtensor.ops.shape import zeros_as
 from symtensor.ops.size import SizeValue, computed_size, size_of, truth_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
@@ -94,8 +93,8 @@ class IfElse(Op):
         for number, cotangent in enumerate(cotangents):
             if cotangent is not None:
                 then, otherwise = sides[number], sides[count + number]
-                found[1 + number], = IfElse().make(condition, cotangent, _zeros(then))
-                found[1 + count + number], = IfElse().make(condition, _zeros(otherwise), cotangent)
+                found[1 + number], = IfElse().make(condition, cotangent, zeros_as(then))
+                found[1 + count + number], = IfElse().make(condition, zeros_as(otherwise), cotangent)
         return found
 
     def pushforward(self, *values: Variable | None) -> Any:  # type: ignore[override]
@@ -108,7 +107,7 @@ class IfElse(Op):
             if all(tangent is None for tangent, _ in pair):
                 found.append(None)
                 continue
-            filled = [_zeros(side) if tangent is None else tangent for tangent, side in pair if side is not None]
+            filled = [zeros_as(side) if tangent is None else tangent for tangent, side in pair if side is not None]
             found += IfElse().make(condition, *filled)
         return found
 
@@ -123,10 +122,6 @@ def _thirds(values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     """What a pullback of `IfElse` is given: the inputs, and the cotangents of the outputs."""
     count = (len(values) - 1) // 4
     return values[:1 + 2 * count], values[1 + 3 * count:]
-
-
-def _zeros(template: Variable) -> Variable:
-    return broadcast_like(zeros_like(template), template)
 
 
 class Branch(Op):

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from symtensor.ir.function import Function
 from symtensor.ir.graph import Graph, applications, leaves, remake, substitute
 from symtensor.ir.node import Apply, Variable
+from symtensor.ops import scalar
 from symtensor.ops.control import Scan
 from symtensor.ops.size import computed_size, size_value
 from symtensor.types import dim as dims
@@ -35,6 +36,14 @@ class Carry:
     own: Variable
     first: Variable
     new: Variable
+
+    @property
+    def added(self) -> Variable | None:
+        """What a step adds to the value, if it makes a sum with it."""
+        node = self.new.owner
+        if node is None or node.op != scalar.add or self.own not in node.inputs:
+            return None
+        return node.inputs[1] if node.inputs[0] is self.own else node.inputs[0]
 
 
 @dataclass(eq=False)

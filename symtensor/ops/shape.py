@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.formula import Piece, separated
 from symtensor.ir.node import Op, Variable, at_most, complaint, equal_sizes
 from symtensor.ops.convert import as_variable
-from symtensor.ops.elementwise import broadcast_index
+from symtensor.ops.elementwise import broadcast_index, zeros_like
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.size import integer, shape_of, size_of
 from symtensor.types import dim as dims
@@ -134,7 +135,7 @@ class Reshape(Op):
         shape = tuple(map(size_of, sizes))
         if len(shape) != self.ndim:
             raise TypeMismatch(f"reshape to {self.ndim} axes needs as many sizes, not {len(shape)}")
-        equal_sizes(_product(x.type.shape), _product(shape), "number of elements before and after")
+        equal_sizes(math.prod(x.type.shape), math.prod(shape), "number of elements before and after")
         return TensorType.of(x.type.dtype, shape)
 
     def evaluate(self, x: np.ndarray, *sizes: Any) -> Any:
@@ -164,13 +165,6 @@ def unravel(flat: Size, shape: Sequence[Size]) -> tuple[Size, ...]:
     return tuple(reversed(index))
 
 
-def _product(sizes: Sequence[Size]) -> Size:
-    total: Size = 1
-    for size in sizes:
-        total = total * size
-    return total
-
-
 def reshape(x: Any, shape: Sequence[Any]) -> Variable:
     """The elements of `x` in row-major order in another shape; one size may be -1."""
     x = as_variable(x)
@@ -180,8 +174,8 @@ def reshape(x: Any, shape: Sequence[Any]) -> Variable:
         raise complaint(ShapeError, f"reshape: only one size may be -1, not {len(unknown)}", x,
                         fix="give the other sizes")
     if unknown:
-        known = _product([size_of(as_size(s)) for axis, s in enumerate(sizes) if axis != unknown[0]])
-        total = _product(x.type.shape)
+        known = math.prod([size_of(as_size(s)) for axis, s in enumerate(sizes) if axis != unknown[0]])
+        total = math.prod(x.type.shape)
         if isinstance(total, int) and isinstance(known, int) and (not known or total % known):
             raise complaint(ShapeError, f"reshape: {total} elements do not fill rows of {known}", x,
                             fix="give sizes whose product is the number of elements")
@@ -253,6 +247,11 @@ def broadcast_like(x: Variable, template: Variable) -> Variable:
     if x.type.shape == template.type.shape:
         return x
     return Broadcast(template.type.ndim)(x, *shape_of(template))
+
+
+def zeros_as(template: Variable) -> Variable:
+    """Zeros of the dtype and shape of `template`."""
+    return broadcast_like(zeros_like(template), template)
 
 
 def unbroadcast(dy: Variable, x: Variable) -> Variable:

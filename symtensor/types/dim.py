@@ -50,8 +50,8 @@ from symtensor.types.polynomial import (
     written,
 )
 
-__all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "evaluate", "floordiv",
-           "indicator_negative", "is_polynomial", "joined", "known_different", "linear_in", "lone_symbol",
+__all__ = ["Atom", "Compound", "Dim", "Fold", "Monomial", "Size", "Symbol", "ceildiv", "evaluate",
+           "floordiv", "indicator_negative", "is_polynomial", "joined", "known_different", "linear_in", "lone_symbol",
            "lower_bound", "maximum", "minimum", "modulo", "of_atom", "parts", "polynomial", "positive_part_of",
            "remembering", "substitute", "symbol", "symbols_of", "upper_bound", "write", "written"]
 
@@ -75,6 +75,15 @@ def floordiv(left: Size, right: Size) -> Size:
     if _is_remainder(rest, right):
         return quotient
     return total((quotient, 1), (of_atom(Compound("floordiv", rest, right)), 1))
+
+
+def ceildiv(left: Size, right: Size) -> Size:
+    """left / right, rounded up, for a positive right: how many pieces of that size hold it all.
+
+    >>> ceildiv(10, 4), ceildiv(symbol("n"), 4)
+    (3, ((n + 3) // 4))
+    """
+    return floordiv(left + right - 1, right)
 
 
 def modulo(left: Size, right: Size) -> Size:

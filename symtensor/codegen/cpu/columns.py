@@ -34,7 +34,7 @@ ROWS = 128
 def print_column(printer: ScalarPrinter, form: Column) -> Size:
     """For each point and block of columns all of R, in it the columns of the block. The units."""
     counter, width = printer.counters[form.across.symbol], printer.size(form.across.extent)
-    blocks = dims.floordiv(form.across.extent + COLUMNS - 1, COLUMNS)
+    blocks = dims.ceildiv(form.across.extent, COLUMNS)
     printer.values_at(0)
     with printer.block("for (long unit = begin; unit < end; ++unit)"):
         count = printer.size(blocks)

@@ -16,7 +16,8 @@ statement; sizes are parameters, so one text serves all sizes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from symtensor.codegen.cpu.columns import print_column
 from symtensor.codegen.cpu.points import print_map, print_scatter
@@ -24,7 +25,7 @@ from symtensor.codegen.cpu.recurrences import print_recurrence
 from symtensor.codegen.cpu.rows import print_row, scratch_bytes
 from symtensor.codegen.dialect import C
 from symtensor.codegen.scalar_printer import ScalarPrinter
-from symtensor.lower.form import Column, Map, Row, Sequential, form_of
+from symtensor.lower.form import Column, Form, Map, Row, Scatter, Sequential, form_of
 from symtensor.lower.kernel import Compute, Kernel, product
 from symtensor.lower.split import is_divisible, split
 from symtensor.lower.target import Partial, PrintedKernel
@@ -57,36 +58,26 @@ def _rows_of_block(kernel: Kernel) -> Size:
 
 def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     printer = ScalarPrinter(kernel, C)
-    units = _realise(printer)
+    form = form_of(kernel)
+    units = _LOOPS[type(form)](printer, form)
     in_order = kernel.recurrence is not None
-    written = {store.slot for store in kernel.all_stores}
     parameters = list(printer.parameters.values()) + (["from", "to"] if in_order else [])
     header = ["int KERNEL(void *const *buffers, const long *sizes, long begin, long end, void *scratch) {"]
-    header += [f"  {C.pointer(slot, dtype, slot not in written)} = buffers[{slot}];"
+    header += [f"  {C.pointer(slot, dtype, slot not in kernel.written)} = buffers[{slot}];"
                for slot, dtype in enumerate(kernel.dtypes)]
     header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(parameters)]
     header.append("  int status = 0;")
     if printer.limits:
         header.append('  long everywhere = 9223372036854775807;\n  __asm__("" : "+r"(everywhere));')
-    functions = dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute))
-    text = "".join(functions) + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
+    text = printer.functions() + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
     rounds = (0, product(kernel.reduce)) if in_order else ()
     return PrintedKernel(kernel.name, text, (*printer.parameters, *rounds), units, _work(kernel),
-                         scratch_bytes(printer.schedule), buffers, in_order=in_order, written=tuple(sorted(written)))
+                         scratch_bytes(printer.schedule), buffers, in_order=in_order, written=kernel.written)
 
 
-def _realise(printer: ScalarPrinter) -> Size:
-    """Print the loops of a kernel by its form; the units."""
-    form = form_of(printer.kernel)
-    if isinstance(form, Map):
-        return print_map(printer, form)
-    if isinstance(form, Row):
-        return print_row(printer, form)
-    if isinstance(form, Column):
-        return print_column(printer, form)
-    if isinstance(form, Sequential):
-        return print_recurrence(printer, form)
-    return print_scatter(printer, form)
+_LOOPS: dict[type[Form], Callable[[ScalarPrinter, Any], Size]] = {
+    Map: print_map, Row: print_row, Column: print_column, Scatter: print_scatter, Sequential: print_recurrence}
+"""What prints the loops of a kernel, by its form, and says how many units they have."""
 
 
 def _work(kernel: Kernel) -> Size:

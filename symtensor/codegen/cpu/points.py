@@ -57,11 +57,7 @@ def print_scatter(printer: ScalarPrinter, form: Scatter) -> Size:
 
 
 def _units(points: Sequence[Loop]) -> Size:
-    return product(points[:-1]) * _blocks(points[-1]) if points else 1
-
-
-def _blocks(inner: Loop) -> Size:
-    return dims.floordiv(inner.extent + BLOCK - 1, BLOCK)
+    return product(points[:-1]) * dims.ceildiv(points[-1].extent, BLOCK) if points else 1
 
 
 @contextmanager
@@ -84,7 +80,7 @@ def _runs(printer: ScalarPrinter, points: Sequence[Loop], between: Sequence[Loop
 @contextmanager
 def _rows(printer: ScalarPrinter, outer: Sequence[Loop], inner: Loop) -> Iterator[None]:
     """A loop over the rows that units begin..end lie in; `inner` runs from `first` to `last` in each."""
-    width, blocks = printer.size(inner.extent), printer.size(_blocks(inner))
+    width, blocks = printer.size(inner.extent), printer.size(dims.ceildiv(inner.extent, BLOCK))
     with printer.block(f"for (long row = begin / {blocks}; row * {blocks} < end; ++row)"):
         printer.emit(f"const long start = row * {blocks}, stop = (end - start) * {BLOCK};")
         printer.emit(f"const long first = start < begin ? (begin - start) * {BLOCK} : 0;")

@@ -50,7 +50,7 @@ def print_recurrence(printer: ScalarPrinter, form: Sequential) -> Size:
 
     rounds = Rounds(printer, form.steps, most, points)
     rounds.define_fixed()
-    blocks = dims.floordiv(inner.extent + most - 1, most)
+    blocks = dims.ceildiv(inner.extent, most)
     with printer.block("for (long unit = begin; unit < end; ++unit)"):
         count, width = printer.size(blocks), printer.size(inner.extent)
         printer.emit(f"const long block = unit % {count}, first = block * {most};")

@@ -45,7 +45,7 @@ def print_tiles(printer: ScalarPrinter, form: Map, together: Tiled) -> Size:
                 printer.body(printer.kernel.stores)
         with printer.block():
             _whole_tiles(printer.beside(together.kernel), together)
-    return product(outer) if outer else dims.floordiv(inner.extent + together.base + TILE - 1, TILE)
+    return product(outer) if outer else dims.ceildiv(inner.extent + together.base, TILE)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def print_column(printer: ScalarPrinter, form: Column) -> Size:
     accumulators = Accumulators(printer)
     numbers = range(len(printer.kernel.reductions))
     counter, width = printer.counters[form.across.symbol], printer.size(form.across.extent)
-    block = Loop.make("block", dims.floordiv(form.across.extent + WARP - 1, WARP))
+    block = Loop.make("block", dims.ceildiv(form.across.extent, WARP))
     printer.counters[block.symbol] = "block"
     count = product([*form.points, block])
     printer.values_before()

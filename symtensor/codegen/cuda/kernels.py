@@ -28,7 +28,8 @@ SYMTENSOR_KERNEL(KERNEL, 0)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from symtensor.codegen.cuda import joint
 from symtensor.codegen.cuda.columns import print_column
@@ -38,8 +39,8 @@ from symtensor.codegen.cuda.recurrences import print_recurrence
 from symtensor.codegen.cuda.rows import print_row
 from symtensor.codegen.dialect import CUDA
 from symtensor.codegen.scalar_printer import ScalarPrinter
-from symtensor.lower.form import Column, Map, Row, Sequential, form_of
-from symtensor.lower.kernel import Compute, Kernel, product
+from symtensor.lower.form import Column, Form, Map, Row, Scatter, Sequential, form_of
+from symtensor.lower.kernel import Kernel, product
 from symtensor.lower.split import is_divisible, split
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
@@ -68,17 +69,17 @@ def print_whole(kernel: Kernel) -> PrintedKernel:
 
 def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     printer = ScalarPrinter(kernel, CUDA)
-    units = _realise(printer)
+    form = form_of(kernel)
+    units = _LOOPS[type(form)](printer, form)
     in_order = kernel.recurrence is not None
-    written = {store.slot for store in kernel.all_stores}
+    written = kernel.written
     parameters = [CUDA.pointer(slot, dtype, slot not in written) for slot, dtype in enumerate(kernel.dtypes)]
     parameters += [f"long {name}" for name in (*printer.parameters.values(), *(["from", "to"] if in_order else ()))]
     lines = printer.lines
     if printer.fails:
         parameters.append("int *failed")
         lines = ["  int status = 0;", *lines, "  if (status) atomicExch(failed, 1);"]
-    functions = "".join(dict.fromkeys(v.op.definition.c_functions for v in kernel.values() if isinstance(v, Compute)))
-    barriers = bool(kernel.reductions)
+    functions, barriers = printer.functions(), bool(kernel.reductions)
     body = None
     combines = any(isinstance(buffer, Partial) and slot not in written for slot, buffer in enumerate(buffers))
     if joint.may_join(printer) or (combines and not printer.fails):  # to launch what is small is all that it costs
@@ -86,18 +87,9 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
     rounds = (0, product(kernel.reduce)) if in_order else ()
     return PrintedKernel(kernel.name, functions + kernel_text(parameters, lines, barriers),
                          (*printer.parameters, *rounds), units, 0, 0, buffers, BLOCK, printer.fails, in_order,
-                         tuple(sorted(written)), body)
+                         written, body)
 
 
-def _realise(printer: ScalarPrinter) -> Size:
-    """Print the loops of a kernel by its form; the units."""
-    form = form_of(printer.kernel)
-    if isinstance(form, Map):
-        return print_map(printer, form)
-    if isinstance(form, Row):
-        return print_row(printer, form)
-    if isinstance(form, Column):
-        return print_column(printer, form)
-    if isinstance(form, Sequential):
-        return print_recurrence(printer, form)
-    return print_scatter(printer, form)
+_LOOPS: dict[type[Form], Callable[[ScalarPrinter, Any], Size]] = {
+    Map: print_map, Row: print_row, Column: print_column, Scatter: print_scatter, Sequential: print_recurrence}
+"""What prints the loops of a kernel, by its form, and says how many units they have."""

@@ -57,7 +57,7 @@ def _gemm(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] |
         return None
     large: Size = 0 if dtype == "float64" else dims.minimum(dims.floordiv(m * n * batch, ENOUGH * LARGE * LARGE), 1)
     tile = SMALL + (LARGE - SMALL) * large
-    units = batch * _ceiling(m, tile) * _ceiling(n, tile)
+    units = batch * dims.ceildiv(m, tile) * dims.ceildiv(n, tile)
     c_type, function = CUDA.types[dtype], "tensor_gemm" if dtype in NARROW else "gemm"
     kinds = ", ".join("true" if flag else "false" for flag in call.flags)
     scalars = "b2, b3" if len(dtypes) == 5 else "nullptr, nullptr"
@@ -81,7 +81,7 @@ def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKe
         return _convolution_by_filters(call, dtype, f"{sizes} convolve_filters{kind}", batch * outs,
                                        groups * filters * channels * taps)
     rows, columns = (outs, filters) if wanted == "output" else (pixels, channels)
-    units = groups * _ceiling(batch * rows, SMALL) * _ceiling(columns, SMALL)
+    units = groups * dims.ceildiv(batch * rows, SMALL) * dims.ceildiv(columns, SMALL)
     function = "convolve" if wanted == "output" else "convolve_images"
     lines = [sizes, f"{function}{kind}(b0, b1, b2, sizes);"]
     return [_kernel(function, "convolution.cuh", dtypes, 1, call.sizes, units, lines)]
@@ -97,8 +97,8 @@ def _convolution_by_filters(call: RoutineCall, dtype: str, function: str, steps:
     """Two kernels: parts of the long sum, computed side by side, and their sum, always in the same order."""
     _, groups, channels, filters, *axes = call.sizes
     parts = dims.maximum(1, dims.minimum(MOST_PARTS, dims.floordiv(steps, FEWEST_STEPS)))
-    part = _ceiling(steps, parts)
-    tiles = groups * _ceiling(filters, SMALL) * _ceiling(channels * math.prod(axes[1::6]), SMALL)
+    part = dims.ceildiv(steps, parts)
+    tiles = groups * dims.ceildiv(filters, SMALL) * dims.ceildiv(channels * math.prod(axes[1::6]), SMALL)
     number, wide = len(call.sizes), computed_in(dtype)
     lines = [f"{function}(b0, b1, b2, sizes, s{number});"]
     first = _kernel("convolve_filters", "convolution.cuh", [dtype, dtype, wide], 1, (*call.sizes, part),
@@ -116,10 +116,6 @@ def _sum_of_parts(dtype: str, parts: Size, elements: Size, partial: Partial, slo
                     [partial.dtype, dtype])
     printed = print_whole(kernel)
     return [replace(printed, buffers=tuple(partial if buffer == 0 else slot for buffer in printed.buffers))]
-
-
-def _ceiling(size: Size, step: Size) -> Size:
-    return dims.floordiv(size + step - 1, step)
 
 
 def _kernel(name: str, file: str, dtypes: Sequence[str], outputs: int, parameters: Sequence[Size], units: Size,

@@ -165,7 +165,7 @@ class _Run:
 def _print_tiles(printer: ScalarPrinter, form: Map, together: Tiled) -> Size:
     """A thread for all points of a tile that share work; where a row begins or ends inside the tile, one by one."""
     *outer, inner = form.points
-    tile = Loop(together.tile.symbol, dims.floordiv(inner.extent + together.base + TILE - 1, TILE))
+    tile = Loop(together.tile.symbol, dims.ceildiv(inner.extent + together.base, TILE))
     count = product([*outer, tile, together.lane])
     width, own = printer.size(inner.extent), printer.counters[inner.symbol]
     with printer.block(strided(printer, THREAD, count)):

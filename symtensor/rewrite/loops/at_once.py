@@ -93,10 +93,9 @@ def _plus(first: Variable, total: Callable[..., Variable], *stacks: Variable) ->
 
 def _added(loop: Loop, carry: Carry) -> Variable | None:
     """What each step adds to a carried value that it does nothing else with."""
-    node = carry.new.owner
-    if node is None or node.op != scalar.add or carry.own not in node.inputs:
+    added = carry.added
+    if added is None:
         return None
-    added = node.inputs[1] if node.inputs[0] is carry.own else node.inputs[0]
     others = [added, *(c.new for c in loop.carries if c is not carry), *(s.value for s in loop.stacks)]
     alone = carry.own not in loop.used(others) and added.type.ndim == carry.own.type.ndim
     return added if alone and added.type.broadcastable == carry.own.type.broadcastable else None

@@ -53,10 +53,9 @@ def counters(view: View) -> bool:
 
 def _added(loop: Loop, carry: Carry) -> Variable | None:
     """What each step adds to a whole number, if it is always the same."""
-    node = carry.new.owner
-    if carry.own.type.dtype not in INTEGERS or node is None or node.op != scalar.add or carry.own not in node.inputs:
+    added = carry.added
+    if added is None or carry.own.type.dtype not in INTEGERS:
         return None
-    added = node.inputs[1] if node.inputs[0] is carry.own else node.inputs[0]
     fixed = all(isinstance(v, Constant) or v in loop.others for v in loop.read([added]))
     return added if fixed else None
 

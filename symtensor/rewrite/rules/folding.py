@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from symtensor.ir.node import Apply, Constant, Op, Variable
@@ -50,15 +52,8 @@ def constant_folding(node: Apply, context: Context) -> list[Variable] | None:
 
 
 def _is_small(node: Apply, operands: int) -> bool:
-    for output in node.outputs:
-        count = 1
-        for size in output.type.shape:
-            if not isinstance(size, int):
-                return False
-            count *= size
-        if count > max(_LARGEST, operands):
-            return False
-    return True
+    counts = [math.prod(output.type.shape) for output in node.outputs]
+    return all(isinstance(count, int) and count <= max(_LARGEST, operands) for count in counts)
 
 
 _COMMUTATIVE = [op for op in primitives.values() if op.commutative]
