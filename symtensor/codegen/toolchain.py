@@ -24,7 +24,7 @@ from symtensor.base.errors import CompileError, ConfigError
 from symtensor.codegen import store
 from symtensor.codegen.seal import digest
 
-__all__ = ["Toolchain", "Job", "toolchain", "require", "probe_reports", "instruction_set"]
+__all__ = ["Toolchain", "Job", "toolchain", "require", "first_lines", "probe_reports", "instruction_set"]
 
 _INSTALL = "install gcc (`apt install gcc`, `dnf install gcc`) or the compiler on PyPI (`pip install ziglang`)"
 _PROBE_SECONDS = 120.0  # the first run of zig builds its C library: many seconds on a slow machine
@@ -128,13 +128,18 @@ class Toolchain:
                 raise self._refusal(job, status, output)
 
     def _refusal(self, job: Job, status: int, output: str) -> CompileError:
-        lines = output.splitlines()
-        if len(lines) > _SHOWN_LINES:
-            lines[_SHOWN_LINES:] = [f"... {len(lines) - _SHOWN_LINES} more lines"]
         ending = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
         what = f"the C compiler {' '.join(self.command)} ({self.identity}) {ending}"
-        return CompileError("\n    ".join([what, *lines]), where=[job.source],
+        return CompileError("\n    ".join([what, *first_lines(output)]), where=[job.source],
                             fix="the option backend=numpy does without a compiler; the source above shows the defect")
+
+
+def first_lines(output: str) -> list[str]:
+    """What a compiler said, for a message: its first lines, and how many more there are."""
+    lines = output.splitlines()
+    if len(lines) > _SHOWN_LINES:
+        lines[_SHOWN_LINES:] = [f"... {len(lines) - _SHOWN_LINES} more lines"]
+    return lines
 
 
 def _remove(paths: Iterable[str]) -> None:

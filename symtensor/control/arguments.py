@@ -23,10 +23,11 @@ from symtensor.ops.elementwise import cast
 from symtensor.ops.index import subtensor
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Recurrence", "Sequenced", "recurrences", "sequenced"]
+__all__ = ["Recurrence", "Sequenced", "entries", "recurrences", "sequenced"]
 
 
-def _entries(value: Any) -> list[Any]:
+def entries(value: Any) -> list[Any]:
+    """The entries of a list or tuple, or the one value; none for None."""
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
@@ -70,7 +71,7 @@ class Sequenced:
 
 def sequenced(sequences: Any, backwards: bool) -> list[Sequenced]:
     """What a loop iterates over. Raises TypeMismatch for what has no first axis, GraphError for wrong taps."""
-    return [_sequence(entry, backwards) for entry in _entries(sequences)]
+    return [_sequence(entry, backwards) for entry in entries(sequences)]
 
 
 def _sequence(entry: Any, backwards: bool) -> Sequenced:
@@ -139,7 +140,7 @@ def recurrences(outputs_info: Any) -> list[Recurrence] | None:
     """What outputs_info says of each result; None if it says nothing. Raises GraphError for wrong taps."""
     if outputs_info is None:
         return None
-    return [_recurrence(entry) for entry in _entries(outputs_info)] or None
+    return [_recurrence(entry) for entry in entries(outputs_info)] or None
 
 
 def _recurrence(entry: Any) -> Recurrence:

@@ -17,7 +17,7 @@ from functools import reduce
 from typing import Any
 
 from symtensor.base.errors import GraphError, MissingInputError, TypeMismatch
-from symtensor.control.arguments import Recurrence, Sequenced, recurrences, sequenced
+from symtensor.control.arguments import Recurrence, Sequenced, entries, recurrences, sequenced
 from symtensor.control.blocks import Blocks, as_blocks
 from symtensor.control.tracing import closed
 from symtensor.ir.graph import leaves
@@ -82,7 +82,7 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
     over = sequenced(sequences, go_backwards)
     steps = cast(_shortest(over) if n_steps is None else n_steps, "int64")
     infos = recurrences(outputs_info)
-    others = [as_variable(v) for v in _as_list(non_sequences)]
+    others = [as_variable(v) for v in entries(non_sequences)]
     traced = _Traced(fn, over, infos, others)
     if strict:
         _check_strict(traced, others)
@@ -90,12 +90,6 @@ def scan(fn: Callable[..., Any], sequences: Any = None, outputs_info: Any = None
     if len(outputs) == 1 and not return_list:
         return outputs[0], updates
     return (outputs or None), updates
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _number(n_steps: Any) -> Variable:

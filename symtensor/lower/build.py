@@ -31,7 +31,7 @@ from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 from symtensor.types.dtype import computed_in, real_of
 
-__all__ = ["build", "collapse", "flat_offset", "is_uniform", "named"]
+__all__ = ["build", "collapse", "flat_offset", "named", "number_in"]
 
 
 def build(graph: Graph, unit: Group, accesses: Accesses, places: SharedMemory,
@@ -101,8 +101,8 @@ class _Builder:
         free = self.accesses.is_free(variable)
         if variable in self.values and not (free and index != self._index(self.unit.places[variable])):
             return self.values[variable]
-        if isinstance(variable, Constant) and (not variable.type.ndim or is_uniform(variable)):
-            return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
+        if (number := number_in(self.scope, variable)) is not None:
+            return number
         base = reshaped_base(variable)
         if free and (base in self.values or self.accesses.is_free(base)):
             return apply_element(self, variable.owner, index, guard)  # type: ignore[arg-type]
@@ -129,10 +129,13 @@ def named(nodes: Iterable[Apply]) -> str:
     return "_".join(dict.fromkeys(names))[:60]
 
 
-def is_uniform(constant: Constant) -> bool:
-    """Whether all elements of a constant have the same bits."""
-    data = constant.data
-    return bool(data.size) and data.tobytes() == data.flat[0].tobytes() * data.size
+def number_in(scope: Scope, variable: Variable) -> Value | None:
+    """The number that all elements of a constant are, as a value of a kernel; None for any other variable."""
+    if not isinstance(variable, Constant) or not variable.data.size:
+        return None
+    data = variable.data
+    is_one = data.size == 1 or data.tobytes() == data.flat[0].tobytes() * data.size
+    return scope.literal(data.flat[0], variable.type.dtype).computed() if is_one else None
 
 
 def flat_offset(index: tuple[Size, ...], shape: tuple[Size, ...]) -> Size:

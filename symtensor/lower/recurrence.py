@@ -37,7 +37,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.lower.access import SUPPORTED, Accesses, apply_element, reshaped_base
-from symtensor.lower.build import collapse, flat_offset, is_uniform, named
+from symtensor.lower.build import collapse, flat_offset, named, number_in
 from symtensor.lower.flow import Flow
 from symtensor.lower.group import Group, Place, Refusal
 from symtensor.lower.kernel import Carry, Kernel, Loop, Recurrence, Scope, Store, Value, loop_symbols, parts, stores
@@ -189,8 +189,8 @@ class _Builder:
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable: carried or computed at this point, computed on the way, or loaded."""
-        if isinstance(variable, Constant) and (not variable.type.ndim or is_uniform(variable)):
-            return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
+        if (number := number_in(self.scope, variable)) is not None:
+            return number
         base, offset = reshaped_base(variable), flat_offset(index, variable.type.shape)
         if base in self.values:
             if offset != self.offsets[base]:
@@ -316,8 +316,8 @@ class _Around:
         for size in (*variable.type.shape, *(() if variable.owner is None else variable.owner.op.sizes())):
             self.symbols.update(dims.symbols_of(size))
         base = reshaped_base(variable)
-        if isinstance(base, Constant) and (not base.type.ndim or is_uniform(base)):
-            return self.scope.literal(base.data.flat[0], base.type.dtype).computed()
+        if (number := number_in(self.scope, base)) is not None:
+            return number
         if self.moves(variable):
             assert variable.owner is not None
             return apply_element(self, variable.owner, index, guard)

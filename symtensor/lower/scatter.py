@@ -11,9 +11,9 @@
 
 from __future__ import annotations
 
-from symtensor.ir.node import Apply, Constant, Variable
+from symtensor.ir.node import Apply, Variable
 from symtensor.lower.access import Element, reshaped_base
-from symtensor.lower.build import flat_offset, is_uniform
+from symtensor.lower.build import flat_offset, number_in
 from symtensor.lower.kernel import Kernel, Loop, Scope, Value, stores
 from symtensor.types.dim import Size
 from symtensor.types.dtype import real_of
@@ -46,8 +46,8 @@ class _Reader:
 
     def at(self, variable: Variable, index: tuple[Size, ...], guard: Value | None = None) -> Value:
         """The element of a variable at `index`."""
-        if isinstance(variable, Constant) and is_uniform(variable):
-            return self.scope.literal(variable.data.flat[0], variable.type.dtype).computed()
+        if (number := number_in(self.scope, variable)) is not None:
+            return number
         base = reshaped_base(variable)
         if base not in self.buffers:
             self.buffers.append(base)

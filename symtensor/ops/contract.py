@@ -9,6 +9,7 @@ TensorType(float32, (a.0, 5))
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -45,10 +46,7 @@ def is_swap(variable: Variable) -> bool:
 
 def batch_of(x: Variable) -> Size:
     """How many matrices the axes before the last two count."""
-    count: Size = 1
-    for size in x.type.shape[:-2]:
-        count = count * size
-    return count
+    return math.prod(x.type.shape[:-2], start=1)
 
 
 class Matrices(NamedTuple):
@@ -92,13 +90,18 @@ def _repeats_one(variable: Variable) -> bool:
     return len(inner) >= 2 and inner[-2:] == shape[-2:] and all(size == 1 for size in inner[:-2])
 
 
-def _product_shape(a: Variable, b: Variable) -> tuple[Size, ...]:
+def _common_batch(a: Variable, b: Variable) -> list[Size]:
+    """The sizes of the axes before the matrices; raises and states what must be the same of both."""
     if a.type.ndim != b.type.ndim or a.type.ndim < 2:
         raise ShapeError("matrices of one rank, at least 2, are multiplied")
     if a.type.dtype != b.type.dtype:
         raise TypeMismatch("matrices of one dtype are multiplied", fix="cast one of them")
-    batch = [equal_sizes(x, y, f"sizes of batch axis {axis}")
-             for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2]))]
+    return [equal_sizes(x, y, f"sizes of batch axis {axis}")
+            for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2]))]
+
+
+def _product_shape(a: Variable, b: Variable) -> tuple[Size, ...]:
+    batch = _common_batch(a, b)
     equal_sizes(a.type.shape[-1], b.type.shape[-2], "columns of the left and rows of the right matrix")
     return (*batch, a.type.shape[-2], b.type.shape[-1])
 
@@ -172,12 +175,7 @@ class Kron(Op):
     """
 
     def infer(self, a: Variable, b: Variable) -> TensorType:
-        if a.type.ndim != b.type.ndim or a.type.ndim < 2:
-            raise ShapeError("matrices of one rank, at least 2, are multiplied")
-        if a.type.dtype != b.type.dtype:
-            raise TypeMismatch("matrices of one dtype are multiplied", fix="cast one of them")
-        batch = [equal_sizes(x, y, f"sizes of batch axis {axis}")
-                 for axis, (x, y) in enumerate(zip(a.type.shape[:-2], b.type.shape[:-2]))]
+        batch = _common_batch(a, b)
         return TensorType.of(a.type.dtype, (*batch, *(x * y for x, y in zip(a.type.shape[-2:], b.type.shape[-2:]))))
 
     def evaluate(self, a: np.ndarray, b: np.ndarray) -> Any:

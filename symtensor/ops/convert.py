@@ -20,8 +20,6 @@ from symtensor.types import dtype as dtypes
 
 __all__ = ["constant", "as_variable", "together", "is_weak"]
 
-_LIMIT = 2**31
-
 
 def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None) -> Constant:
     """A constant tensor from a number, a nested list or an array (which is copied).
@@ -80,8 +78,6 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None) ->
     if isinstance(value, (list, tuple)) and any(isinstance(v, Variable) for v in value):
         from symtensor.ops.index import stack  # lists of variables are the one conversion that needs an op
         return stack(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return constant(value, name, ndim)
     return constant(value, name, ndim)
 
 

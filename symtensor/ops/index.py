@@ -25,7 +25,7 @@ from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import broadcast_index, broadcast_shapes, cast, zeros_like
 from symtensor.ops.reduce import sum_axes
-from symtensor.ops.shape import as_size, broadcast_like, expand_dims, unbroadcast
+from symtensor.ops.shape import as_size, expand_dims, unbroadcast, zeros_as
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
@@ -103,7 +103,7 @@ def resolve(entry: Entry, bounds: Sequence[Size], size: Size, axis: int) -> Regi
     stop = _clamped(given.pop(0), size, low, high) if entry.stop else (low if down else high)
     span = start - stop if down else stop - start
     stride = abs(entry.step)
-    return Region(start, dims.maximum(dims.floordiv(span + stride - 1, stride), 0), entry.step, False)
+    return Region(start, dims.maximum(dims.ceildiv(span, stride), 0), entry.step, False)
 
 
 def _regions(entries: Sequence[Entry], bounds: Sequence[Size], shape: Sequence[Size]) -> list[Region]:
@@ -128,6 +128,18 @@ def _numpy_index(entries: Sequence[Entry], bounds: Sequence[Any]) -> tuple[Any, 
     return tuple(index)
 
 
+def _check_put(x: Variable, y: Variable, region: tuple[Size, ...]) -> TensorType:
+    """The type of x with y put into a region, which it must fit."""
+    if x.type.dtype != y.type.dtype:
+        raise TypeMismatch("x and y must have one dtype", fix="cast y")
+    if y.type.ndim > len(region):
+        raise ShapeError(f"{y.type.ndim} axes do not broadcast to a region of {len(region)}")
+    for own, size in zip(y.type.shape[::-1], region[::-1]):
+        if own != 1:
+            equal_sizes(size, own, "sizes of the region and of the value put there")
+    return x.type
+
+
 class Subtensor(Op):
     """A basic index: one entry for each axis; picks and slice bounds are integer inputs after x."""
 
@@ -144,8 +156,7 @@ class Subtensor(Op):
 
     def pullback(self, *values: Variable) -> Any:
         x, bounds, dy = values[0], values[1:-2], values[-1]
-        zeros = broadcast_like(zeros_like(dy), x)
-        return [SetSubtensor(self.entries, True)(zeros, dy, *bounds)] + [None] * len(bounds)
+        return [SetSubtensor(self.entries, True)(zeros_as(x), dy, *bounds)] + [None] * len(bounds)
 
     def element(self, index: tuple[Size, ...], x: Any, *bounds: Any) -> Any:
         """The element at the place of the region that `index` names."""
@@ -186,16 +197,8 @@ class SetSubtensor(Op):
     sizes_from = 2
 
     def infer(self, x: Variable, y: Variable, *bounds: Variable) -> TensorType:
-        if x.type.dtype != y.type.dtype:
-            raise TypeMismatch("x and y must have one dtype", fix="cast y")
         regions = _regions(self.entries, list(map(size_of, bounds)), x.type.shape)
-        region = tuple(r.length for r in regions if not r.pick)
-        if y.type.ndim > len(region):
-            raise ShapeError(f"{y.type.ndim} axes do not broadcast to a region of {len(region)}")
-        for own, size in zip(y.type.shape[::-1], region[::-1]):
-            if own != 1:
-                equal_sizes(size, own, "sizes of the region and of the value put there")
-        return x.type
+        return _check_put(x, y, tuple(r.length for r in regions if not r.pick))
 
     def evaluate(self, x: np.ndarray, y: np.ndarray, *bounds: Any) -> Any:
         result = np.array(x)
@@ -329,15 +332,18 @@ class Gather(Op):
         return TensorType.of(x.type.dtype, (*kept[:front], *spread, *kept[front:]))
 
     def evaluate(self, x: np.ndarray, *indices: np.ndarray) -> Any:
-        index: list[Any] = [slice(None)] * x.ndim
+        return np.array(x[self.numpy_index(x.ndim, indices)])
+
+    def numpy_index(self, rank: int, indices: Sequence[np.ndarray]) -> tuple[Any, ...]:
+        """The same as an index of NumPy."""
+        index: list[Any] = [slice(None)] * rank
         for axis, own in zip(self.axes, indices):
             index[axis] = own
-        return np.array(x[tuple(index)])
+        return tuple(index)
 
     def pullback(self, *values: Variable) -> Any:
         x, indices, dy = values[0], values[1:-2], values[-1]
-        zeros = broadcast_like(zeros_like(dy), x)
-        return [Scatter(self.axes, True)(zeros, dy, *indices)] + [None] * len(indices)
+        return [Scatter(self.axes, True)(zeros_as(x), dy, *indices)] + [None] * len(indices)
 
     def place(self, index: tuple[Size, ...], rank: int, *indices: Any) -> tuple[Size, ...]:
         """Where in x the element for result index `index` lies."""
@@ -363,25 +369,14 @@ class Scatter(Op):
     add: bool
 
     def infer(self, x: Variable, y: Variable, *indices: Variable) -> TensorType:
-        region = Gather(self.axes).infer(x, *indices)
-        if y.type.dtype != x.type.dtype:
-            raise TypeMismatch("x and y must have one dtype", fix="cast y")
-        if y.type.ndim > region.ndim:
-            raise ShapeError(f"{y.type.ndim} axes do not broadcast to a region of {region.ndim}")
-        for own, size in zip(y.type.shape[::-1], region.shape[::-1]):
-            if own != 1:
-                equal_sizes(size, own, "sizes of the region and of the value put there")
-        return x.type
+        return _check_put(x, y, Gather(self.axes).infer(x, *indices).shape)
 
     def evaluate(self, x: np.ndarray, y: np.ndarray, *indices: np.ndarray) -> Any:
-        result = np.array(x)
-        index: list[Any] = [slice(None)] * x.ndim
-        for axis, own in zip(self.axes, indices):
-            index[axis] = own
+        result, index = np.array(x), Gather(self.axes).numpy_index(x.ndim, indices)
         if self.add:
-            np.add.at(result, tuple(index), y)
+            np.add.at(result, index, y)
         else:
-            result[tuple(index)] = y
+            result[index] = y
         return result
 
     def pullback(self, *values: Variable) -> Any:

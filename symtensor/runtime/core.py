@@ -22,7 +22,7 @@ from typing import Any
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
 
-__all__ = ["core", "available", "load_library", "load_routines", "apply_threads"]
+__all__ = ["core", "load_library", "load_routines", "apply_threads"]
 
 # Threads that wait for work spin for so many rounds and then sleep. libgomp's default of ages turns a busy
 # machine's step of milliseconds into one of seconds; 1000 is as fast on an idle one and bears company best.
@@ -42,11 +42,6 @@ core: Any = _import_core()
 
 ONEDNN = "onednn-cpu-gomp"
 ONEDNN_FILE = "libdnnl.so.3"
-
-
-def available() -> bool:
-    """Whether the C runtime was built."""
-    return core is not None
 
 
 def apply_threads() -> None:

@@ -10,7 +10,7 @@ sizes of axis 0: x.0 is 3 and y.0 is 4
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,21 +58,16 @@ class Failures:
 
     def __init__(self, program: Program, written: tuple[Sequence[Variable], Sequence[Variable]],
                  name: str | None = None, devices: Sequence[Any] = ()) -> None:
+        self.program = program
         self.written = written
         self.name = name or "a function"
         self.devices = devices
-        self.storages = program.storages
-        self.kernels = program.kernels
-        self.checks = program.checks
-        self.messages = program.messages
-        self.origins = program.origins
-        self.places = program.places
-        self.instructions = program.instructions
 
     def __call__(self, kind: str, number: int, data: Any) -> None:
         """Raise. `kind` is one of the virtual machine's, `number` a check, instruction or buffer."""
+        program = self.program
         if kind == "size":
-            raise size_error(self.messages[self.checks[number].message], self.places, *data)
+            raise size_error(program.messages[program.checks[number].message], program.places, *data)
         if kind == "memory":
             raise self._out_of_memory(number, data)
         if kind == "device":
@@ -80,27 +75,34 @@ class Failures:
         if kind in ("negative", "overflow"):
             raise ShapeError("a size is negative" if kind == "negative" else "an array has too many bytes",
                              operands=[f"buffer {number}: {data}"])
-        names, places, operands = self.origins[number]
-        # Each place by its innermost line: several nodes have a part in an instruction.
-        where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
+        if kind == "kernel":
+            raise self._kernel_error(number, *data)
+        names, places, operands = program.origins[number]
+        where = self._where(places)
         if kind == "exception":
             raise explained(data, names, where, operands)
-        if kind == "kernel":
-            instruction = self.instructions[number]
-            status, step, arrays = data
-            during = "" if step is None else f"in step {step}: "
-            if isinstance(instruction, Routine):
-                text = instruction.failure + _status_text(instruction.name, status)
-                error = DeviceError if instruction.name.startswith("device_") else LinearAlgebraError
-                raise error(f"{during}{names}: {text}", where=where, operands=operands, fix=instruction.fix)
-            found = self._offence([self.places[place] for place in places], arrays) if step is None else None
-            if isinstance(found, AssertionFailed) or (found is None and "assert[" in names):
-                raise AssertionFailed(during + (names if found is None else found.what), where=where, operands=operands)
-            if found is None and "wrap_index" not in names:
-                raise OpFailed(f"{during}the C function {names} says that it failed", where=where, operands=operands)
-            raise IndexOutOfRange(during + ("an index is out of range" if found is None else found.what), where=where,
-                                  operands=operands, fix="positions run from -size to size - 1")
         raise CheckFailed(f"{names} returned something else than it promised: {data}", where=where, operands=operands)
+
+    def _where(self, places: Iterable[int]) -> list[str]:
+        """Each place by its innermost line: several nodes have a part in an instruction."""
+        lines = (self.program.places[place][:1] for place in places)
+        return list(dict.fromkeys(text for line in lines for text in provenance.describe(line)))
+
+    def _kernel_error(self, number: int, status: int, step: int | None, arrays: Sequence[np.ndarray]) -> SymtensorError:
+        """The error where a kernel, or a routine of a library, says that it failed, perhaps in a step of a loop."""
+        instruction, (names, places, operands) = self.program.instructions[number], self.program.origins[number]
+        where, during = self._where(places), "" if step is None else f"in step {step}: "
+        if isinstance(instruction, Routine):
+            text = instruction.failure + _status_text(instruction.name, status)
+            error = DeviceError if instruction.name.startswith("device_") else LinearAlgebraError
+            return error(f"{during}{names}: {text}", where=where, operands=operands, fix=instruction.fix)
+        found = self._offence([self.program.places[place] for place in places], arrays) if step is None else None
+        if isinstance(found, AssertionFailed) or (found is None and "assert[" in names):
+            return AssertionFailed(during + (names if found is None else found.what), where=where, operands=operands)
+        if found is None and "wrap_index" not in names:
+            return OpFailed(f"{during}the C function {names} says that it failed", where=where, operands=operands)
+        return IndexOutOfRange(during + ("an index is out of range" if found is None else found.what), where=where,
+                               operands=operands, fix="positions run from -size to size - 1")
 
     def _out_of_memory(self, device: int, data: Any) -> Exception:
         """The error where memory is wanted on the processor, or on a device."""
@@ -114,16 +116,16 @@ class Failures:
 
         What went wrong may have been any kernel before, unless each was waited for.
         """
-        launches = {n: one for n, one in enumerate(self.instructions) if isinstance(one, Launch) and one.block}
+        program = self.program
+        launches = {n: one for n, one in enumerate(program.instructions) if isinstance(one, Launch) and one.block}
         if number in launches and all(device.synchronous for device in self.devices):
             launches = {number: launches[number]}
         concerned = [n for n in launches if number < 0 or n <= number]
-        names = dict.fromkeys(self.kernels[launches[n].kernel].name for n in concerned)
-        places = [place for n in concerned for place in self.origins[n][1]]
-        where = dict.fromkeys(text for place in places for text in provenance.describe(self.places[place][:1]))
+        names = dict.fromkeys(program.kernels[launches[n].kernel].name for n in concerned)
+        where = self._where(place for n in concerned for place in program.origins[n][1])
         what = "a kernel, one of" if len(names) > 1 else "the kernel" if concerned else "a call"
         devices = ", ".join(device.name for device in self.devices)
-        return DeviceError(f"{devices}: {error} in {what} {', '.join(names)}".rstrip(), where=list(where)[:8],
+        return DeviceError(f"{devices}: {error} in {what} {', '.join(names)}".rstrip(), where=where[:8],
                            fix="cuda_synchronous=True tells which kernel it is" if len(names) > 1 else
                            "the process must be started anew: the device does nothing more for it")
 

@@ -19,11 +19,11 @@ from typing import Any
 
 from symtensor.base.errors import CompileError
 from symtensor.codegen.cuda.resources import Resources, reported
+from symtensor.codegen.toolchain import first_lines
 
 __all__ = ["compile_text", "find", "resources", "version"]
 
 _INSTALL = "pip install nvidia-cuda-nvrtc"
-_SHOWN_LINES = 12
 _DECLARATIONS = """
 typedef struct _nvrtcProgram *nvrtcProgram;
 int nvrtcVersion(int *major, int *minor);
@@ -130,9 +130,7 @@ def _check(status: int) -> None:
 
 
 def _refusal(text: str, log: str, architecture: str) -> CompileError:
-    lines = log.splitlines()
-    if len(lines) > _SHOWN_LINES:
-        lines[_SHOWN_LINES:] = [f"... {len(lines) - _SHOWN_LINES} more lines"]
+    lines = first_lines(log)
     numbers = [int(number) for number in re.findall(r"kernels\.cu\((\d+)\)", log)[:1]]
     source = text.splitlines()
     lines += [f"line {number}: {source[number - 1].strip()}" for number in numbers if number <= len(source)]

@@ -27,6 +27,7 @@ from pathlib import Path
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError, ConfigError
 from symtensor.codegen import store
+from symtensor.codegen.cuda.preamble import source_path
 from symtensor.codegen.process import run, run_all
 from symtensor.codegen.seal import digest
 from symtensor.runtime.cuda import nvcc
@@ -194,12 +195,11 @@ def module(text: str, *, mode: str | None = None, options: Sequence[str] = ()) -
 # -- building the driver --------------------------------------------------------------------------------------------
 
 def _sources() -> Path:
-    """The folder with the driver's sources: beside the package in the repository, inside it where it is installed."""
-    package = Path(__file__).parents[2]
-    for root in (package, package.parent):
-        if (root / "cuda_kernels" / "software_driver").is_dir():
-            return root / "cuda_kernels" / "software_driver"
-    raise CompileError("the sources of the software CUDA driver are not installed", fix="install symtensor anew")
+    """The folder with the driver's sources."""
+    folder = source_path("software_driver")
+    if not folder.is_dir():
+        raise CompileError("the sources of the software CUDA driver are not installed", fix="install symtensor anew")
+    return folder
 
 
 @functools.cache
