@@ -22,6 +22,7 @@ int read_number(const Reader *reader, PyObject *object, const char *attribute, i
 int read_numbers(const Reader *reader, PyObject *object, const char *attribute, int limit, Numbers *numbers);
 int read_flag(PyObject *object, const char *attribute, bool *flag);
 
+int read_instruction(const Reader *reader, PyObject *item);
 int routine_read(const Reader *reader, PyObject *item, Routine *routine);
 
 #endif
