@@ -1,6 +1,7 @@
 /* The C runtime of symtensor: the virtual machine that runs a Program (symtensor/lower/program.py).
  *
- * Machine    a Program decoded and validated once, constant from then on          reader.c decode.c segments.c
+ * Machine    a Program decoded and validated once, constant from then on          reader.c decode.c
+ *                                                                                 decode_instructions.c segments.c
  *                                                                                 analyse.c check.c machine.c
  * Binding    what one tuple of root sizes fixes: sizes, arena offsets, threads    bind.c layout.c
  * Workspace  what one call in flight owns: arenas, pointers, references           workspace.c
@@ -11,9 +12,11 @@
  *                                                                                 dlpack.c
  *
  * run.c goes through the instructions, branches among them, loop.c through the steps of loops; call.c calls Python;
- * routines.c has the routines of libraries (gemm.c, linear.c, lu.c, spectra.c), whose functions libraries.c finds, and of
- * our own (sparse.c, sort.c, select.c, cumulate.c, search.c); parallel.c spreads chunks over threads; pool.c holds memory freed all
- * at once.
+ * parallel.c spreads chunks over threads; pool.c holds memory freed all at once.
+ *
+ * routines.c has the table of routines: of libraries, whose functions libraries.c finds (gemm.c, convolution.c,
+ * convolution_dnnl.c, linear.c, lu.c, spectra.c; device_gemm.c and device_convolution.c on devices), and of our own
+ * (small.c, sparse.c, cumulate.c; sort.c, select.c and search.c, on the keys of keys.c, radix.c and network.c).
  *
  * Functions that return int return 0, or -1 with a Python exception set, unless a comment says otherwise.
  */
