@@ -35,7 +35,7 @@ def constant(value: Any, name: str | None = None, ndim: int | None = None, dtype
     if dtype is None and isinstance(value, int) and not isinstance(value, bool):
         dtype = dtypes.weak_dtype(value, "int8")
     elif dtype is None and isinstance(value, float):
-        dtype = config.floatX
+        dtype = (is_weak(value) and dtypes.autocast_of(value)) or config.floatX
     array = _array(value, None if dtype is None else dtypes.check_dtype(dtype))
     if ndim is not None:
         array = array.reshape((1,) * (ndim - array.ndim) + array.shape)

@@ -36,7 +36,7 @@ def deferring(operator: Callable[[Any, Any], Variable]) -> Callable[[Any, Any], 
 
 @extend_variables
 class _Operators:
-    """Arithmetic, comparison and logic; `==` stays identity (Theano's rule), use `eq`."""
+    """Arithmetic, comparison and logic; `==` of two variables stays identity (Theano's rule), use `eq`."""
 
     @deferring
     def __add__(self, other: Any) -> Variable:

@@ -9,7 +9,8 @@ One family a file: `inputs` (types and input variables), `creation`, `elementwis
 `complex_parts`, `reduction`, `manipulation` (shapes), `indexing`, `selection`, `sequences`, `ordering`, `padding`,
 `linear` (products), `systems`, `decompositions` and `matrix_functions` (linear algebra, all of it in `linalg`),
 `einsum`, `random`, `shared_randomstreams`, `nnet` (neural networks), `signal` (pooling), `io` (files); `variable` has
-the methods; `extra_ops`, `nlinalg`, `slinalg` and `inplace` are addresses of Theano's.
+the methods, `numpy_functions` what NumPy's functions are of variables; `extra_ops`, `nlinalg`, `slinalg` and `inplace`
+are addresses of Theano's.
 """
 
 import sys
@@ -27,6 +28,7 @@ from symtensor.tensor import io as io
 from symtensor.tensor import linalg as linalg
 from symtensor.tensor import nlinalg as nlinalg
 from symtensor.tensor import nnet as nnet
+from symtensor.tensor import numpy_functions as numpy_functions
 from symtensor.tensor import random as random
 from symtensor.tensor import signal as signal
 from symtensor.tensor import slinalg as slinalg

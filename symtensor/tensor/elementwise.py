@@ -20,10 +20,11 @@ from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.scalar import *  # noqa: F403  (every primitive is public under its own name)
 from symtensor.tensor.reduction import all
-from symtensor.types.dtype import DISCRETE, float_of
+from symtensor.types.dtype import DISCRETE, autocast_float_as, float_of
 
 __all__ = [
     "sgn", "inv", "sqr", "pow", "int_div", "where", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "cast",
+    "autocast_float_as",
     "clip", "round", "iround", "isclose", "allclose", "deg2rad", "rad2deg", "divmod", "ceil_intdiv", "xlogx", "xlogy0",
 ]
 __all__ += scalar.__all__

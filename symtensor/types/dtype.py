@@ -13,6 +13,9 @@ with narrower floats is kept at floatX, as Theano documents.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import numpy as np
@@ -21,6 +24,7 @@ from symtensor.base.config import config
 from symtensor.base.errors import TypeMismatch
 
 __all__ = ["ALL", "BOOL", "INTEGERS", "UNSIGNED", "DISCRETE", "FLOATS", "NARROW", "COMPLEX", "CONTINUOUS",
+           "autocast_float_as", "autocast_of",
            "check_dtype", "itemsize", "promote", "weak_dtype", "float_of", "real_of", "complex_of", "accumulator",
            "computed_in", "numpy_dtype"]
 
@@ -82,6 +86,37 @@ def _wider(floatX: str, joined: str, *dtypes: str) -> bool:
     return joined not in wider or any(dtype in wider for dtype in dtypes)
 
 
+_autocast: ContextVar[tuple[str, ...]] = ContextVar("autocast", default=())
+
+
+@contextmanager
+def autocast_float_as(*dtypes: str) -> Iterator[None]:
+    """Within a `with` block, Python floats are of the first of these dtypes that holds them exactly, else of the last.
+
+    Elsewhere they are of no dtype of their own, and take that of what they meet. Raises TypeMismatch for what is no
+    float dtype.
+
+    >>> with autocast_float_as("float32", "float64"):
+    ...     weak_dtype(0.5, "float32"), weak_dtype(0.1, "float32")
+    ('float32', 'float64')
+    """
+    for dtype in dtypes:
+        if dtype not in FLOATS:
+            raise TypeMismatch(f"autocast_float_as: {dtype!r} is no float dtype", fix="one of " + ", ".join(FLOATS))
+    before = _autocast.set(dtypes)
+    try:
+        yield
+    finally:
+        _autocast.reset(before)
+
+
+def autocast_of(value: float) -> str | None:
+    """The dtype that a Python float has within `autocast_float_as`; None elsewhere."""
+    with np.errstate(over="ignore"):
+        exact = (dtype for dtype in _autocast.get() if value != value or float(np.dtype(dtype).type(value)) == value)
+        return next(exact, (_autocast.get() or (None,))[-1])
+
+
 def weak_dtype(value: bool | int | float | complex, dtype: str) -> str:
     """The dtype a Python number takes when it meets an array of `dtype`."""
     if isinstance(value, bool):
@@ -92,7 +127,8 @@ def weak_dtype(value: bool | int | float | complex, dtype: str) -> str:
         floor = "int8" if dtype == "bool" else dtype
         return floor if _fits(value, floor) else _smallest_integer(value, floor)
     if isinstance(value, float):
-        return dtype if dtype in CONTINUOUS else str(config.floatX)
+        own = autocast_of(value)
+        return promote(own, dtype) if own else dtype if dtype in CONTINUOUS else str(config.floatX)
     if dtype in COMPLEX:
         return dtype
     return "complex64" if dtype in ("float16", "float32") else "complex128"

@@ -91,3 +91,25 @@ def test_numpys_scalars_are_arrays():
 def test_a_policy_that_is_none():
     with pytest.raises(ConfigError, match="option cast_policy does not take 'all'"):
         st.config.cast_policy = "all"
+
+
+def test_floats_autocast_as_in_theanos_own_tests():
+    f, d = T.fvector("f"), T.dvector("d")
+    with T.autocast_float_as("float32"):
+        assert [(x + 1.1).dtype for x in (d, f)] == ["float64", "float32"]
+        assert [(f + np.asarray(1.1, dtype)).dtype for dtype in ("float64", "float32")] == ["float64", "float32"]
+        assert [(x + 1).dtype for x in (d, f)] == ["float64", "float32"]
+        assert (T.ivector() + 1.1).dtype == "float64" and T.constant(1.1).dtype == "float32"
+    with T.autocast_float_as("float64"):
+        assert [(x + 1.1).dtype for x in (d, f)] == [(x + 1.0).dtype for x in (d, f)] == ["float64", "float64"]
+        assert (f + np.asarray(1.1, "float32")).dtype == (f + 1).dtype == "float32"
+        with T.autocast_float_as("float32", "float64"):
+            assert (f + 1.0).dtype == (f + float("nan")).dtype == (f * float("inf")).dtype == "float32"
+            assert (f + 1.1).dtype == (f + 1e300).dtype == "float64"
+        assert (f + 1.1).dtype == "float64"
+    assert (f + 1.1).dtype == "float32" and T.constant(1.1).dtype == "float64"
+
+
+def test_autocasting_to_what_is_no_float():
+    with pytest.raises(TypeMismatch, match="'int32' is no float dtype"), T.autocast_float_as("int32"):
+        pass
