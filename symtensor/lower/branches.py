@@ -28,7 +28,7 @@ from symtensor.lower.access import reshaped_base
 from symtensor.lower.flow import Flow
 from symtensor.lower.inner_sizes import InnerSizes
 from symtensor.lower.program import Branch, BufferKind, Copy, Side
-from symtensor.lower.widen import widen
+from symtensor.lower.written import write
 from symtensor.ops.branch import sizes_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class _Side:
         self.graph: Graph = function.graph.copy()
         self.graph.outputs = [self.graph.outputs[number] for number in targets]
         self.graph.prune()
-        widen(self.graph, lambda variable: device)
+        write(self.graph, lambda variable: device, around.assembly.devices)
         self.graph.settle_sizes()
         self.sizes = InnerSizes(around.sizes, self.graph, sizes_of(Function(self.graph), node.inputs[1:]))
         self.unknown = self.sizes.first_unknown()

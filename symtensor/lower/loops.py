@@ -45,7 +45,7 @@ def plan_loop(part: Part, node: Apply, device: int = 0) -> str | None:
     if not isinstance(kernel, Refusal):
         part.launch(*kernel, node, device)
         return None
-    planned = _LoopPlan(part, Step(node, device) if device else accesses.step(node))
+    planned = _LoopPlan(part, Step(node, device, part.assembly.devices) if device else accesses.step(node))
     unknown = planned.sizes.first_unknown()
     if unknown is not None:
         return f"the size {unknown} is known in each step only"

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from symtensor.ir.graph import Graph
-from symtensor.ir.node import Apply, Constant, Op, Variable
+from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ir.provenance import Lines
 from symtensor.lower.access import Accesses, has_code, needed, puts_elements
 from symtensor.lower.cut import Costs, least_cut
@@ -308,28 +308,18 @@ class _Transfers:
                        for old, new in zip(node.inputs, inputs))
         if isinstance(node.op, Branch):
             inputs = self._at(self._now(node.inputs[0]), 0, first), *inputs[1:]
-        for old, new in zip(node.outputs, self._written(node, inputs, device)):
+        outputs = self.graph.apply(node.op, inputs, first)
+        made = outputs[0].owner
+        assert made is not None
+        self.graph.credit(made, lines)
+        for old, new in zip(node.outputs, outputs):
             self.made[old] = new
             new.name = new.name or old.name
+            self.placement.on[new] = device
             if old is not new:
                 self.graph._note_source(old, new)
         if node in self.placement.unplaced:
-            made = self.made[node.outputs[0]].owner
-            assert made is not None
             self.unplaced[made] = self.placement.unplaced[node]
-
-    def _written(self, node: Apply, inputs: tuple[Variable, ...], device: int) -> tuple[Variable, ...]:
-        """The outputs of a node that reads these inputs on a device, in the form that the device wants."""
-        lines = self.graph.lines_of(node)
-
-        def applied(op: Op, inputs: tuple[Variable, ...]) -> tuple[Variable, ...]:
-            outputs = self.graph.apply(op, inputs, lines[0] if lines else ())
-            self.graph.credit(outputs[0].owner, lines)  # type: ignore[arg-type]
-            self.placement.on.update(dict.fromkeys(outputs, device))
-            return outputs
-
-        wanted = self.placement.devices[device - 1].written(node, inputs, applied) if device else None
-        return applied(node.op, inputs) if wanted is None else wanted
 
     def _reading(self, variable: Variable, device: int, for_code: bool, lines: Lines) -> Variable:
         """What a node on a device reads for a variable; code computes anew what can be computed anywhere."""

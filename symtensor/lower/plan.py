@@ -22,7 +22,7 @@ from symtensor.lower.placement import Placement
 from symtensor.lower.program import Argument, Copy, Program
 from symtensor.lower.size_table import SizeTable
 from symtensor.lower.target import Joiner, Printer
-from symtensor.lower.widen import widen
+from symtensor.lower.written import write
 
 __all__ = ["plan"]
 
@@ -36,7 +36,7 @@ def plan(graph: Graph, arguments: int, updates: Sequence[int], print_kernel: Pri
     graph, if devices take part.
     """
     placement = placement or Placement()
-    placement.on.update({new: placement.device_of(old) for old, new in widen(graph, placement.device_of).items()})
+    placement.on.update(write(graph, placement.device_of, placement.devices))
     graph.settle_sizes()
     flow, sizes = Flow(graph, arguments, updates, placement.device_of), SizeTable(graph, arguments)
     assembly = Assembly(print_kernel, placement.devices, join)

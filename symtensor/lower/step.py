@@ -12,12 +12,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply
 from symtensor.lower.flow import Flow
-from symtensor.lower.widen import widen
+from symtensor.lower.target import Device
+from symtensor.lower.written import write
 from symtensor.ops.control import Scan
 from symtensor.ops.loop import Loop
 
@@ -28,10 +30,11 @@ class Step:
     """A loop's step.
 
     Its graph takes rows, others and carried values, and gives stacks, the condition to stop, and carried values anew.
-    `outside` tells what a size of the step is around the loop, or None. All of it runs on `device`.
+    `outside` tells what a size of the step is around the loop, or None. All of it runs on the processor, or on the one
+    of `devices` that `device` numbers.
     """
 
-    def __init__(self, node: Apply, device: int = 0) -> None:
+    def __init__(self, node: Apply, device: int = 0, devices: Sequence[Device] = ()) -> None:
         assert isinstance(node.op, Scan)
         self.node = node
         self.device = device
@@ -39,7 +42,7 @@ class Step:
         stop = [] if loop.stop is None else [loop.stop]
         results = [*(stack.value for stack in loop.stacks), *stop, *(carry.new for carry in loop.carries)]
         self.graph = Graph([*loop.rows, *loop.others, *(carry.own for carry in loop.carries)], results)
-        widen(self.graph, lambda variable: device)
+        write(self.graph, lambda variable: device, devices)
         self.graph.settle_sizes()
         self.outside = node.op.sizes_of(node.inputs)
 

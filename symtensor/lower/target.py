@@ -79,8 +79,8 @@ DeviceLibrary = Callable[[RoutineCall, Sequence[str]], RoutineCall | None]
 refuse, the device's own kernels do it then."""
 Applier = Callable[[Op, tuple[Variable, ...]], tuple[Variable, ...]]
 NodeWriter = Callable[[Apply, tuple[Variable, ...], Applier], "tuple[Variable, ...] | None"]
-"""How a device would rather have an application of these inputs written: the outputs of others, made by an `Applier`;
-None where it is well as it is."""
+"""How libraries want an application of these inputs written: the outputs of others, made by an `Applier`; None where
+it is well as it is."""
 
 
 @dataclass(frozen=True)
