@@ -194,5 +194,9 @@ class _Protocols:
     def __array__(self: Any, dtype: Any = None, copy: bool | None = None) -> Any:
         if isinstance(self, Constant):
             return np.array(self.data, dtype)
+        if not self.type.ndim:  # np.prod((x.shape[0], 2)) computes with scalars as Python objects
+            alone = np.empty((), object)
+            alone[()] = self
+            return alone
         raise complaint(TypeMismatch, f"{self!r} is no array: it is a symbolic expression", self,
                         fix="x.eval(), x.get_value() of a shared variable; functions of arrays take it as it is")

@@ -174,6 +174,15 @@ def test_an_array_and_a_function_are_one_expression():
     assert repr(np.exp(x)) == "exp(x)" and "test_numpy_functions" in np.exp(x).lines[0].file
 
 
+def test_sizes_in_a_tuple_are_multiplied_as_objects():
+    x = T.dmatrix("x")
+    f = st.function([x], np.prod((x.shape[0], 2, x.shape[1])) + sum((x.shape[0], 1)))
+    assert f(A) == 2 * A.size + 4
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        np.asarray(x.sum(), "float64")
+    assert "is not a number: it is a symbolic expression" in str(caught.value.__cause__)
+
+
 def test_a_constant_is_an_array():
     assert np.asarray(T.constant([1.0, 2.0])).tolist() == [1.0, 2.0]
 

@@ -91,10 +91,16 @@ def test_named_functions_and_fixed_sizes():
 
 
 def test_what_cannot_be():
-    x, y = TypedListType(T.dvector)("x"), TypedListType(T.dmatrix)("y")
+    x, y, z = TypedListType(T.dvector)("x"), TypedListType(T.dmatrix)("y"), TypedListType(T.dvector, 1)("z")
     wrong = [
         (lambda: TypedListType("float64"), "lists of 'float64' are none of tensors"),
-        (lambda: TypedListType(TypedListType(T.dvector)), "are none of tensors"),
+        (lambda: z.append(x[0]), r"append: z is a list of lists of float64 \(.*, and .*x.data.* is none of these"),
+        (lambda: z.append(TypedListType(T.dmatrix)("w")), "append: z is a list of lists of float64"),
+        (lambda: z.extend(x), "extend: z is a list of lists of float64"),
+        (lambda: make_list([x, z]), "append: <list of lists of float64"),
+        (lambda: st.function([z], z)([np.ones(2)]), "'z' is a list of lists of float64 .*, and number 0 is ndarray"),
+        (lambda: st.function([z], z)([[np.ones((2, 2))]]), r"'z' is a list of float64 \(.*, and number 0 is float64"),
+        (lambda: st.function([z], z)(3), "'z' must be a list of lists, not int"),
         (lambda: x.append(T.dmatrix("m")), "append: x is a list of float64"), (lambda: make_list([]), "of no tensors"),
         (lambda: x.append(T.fvector("v")), r'append: x is a list(.*\n)*  fix      cast it: value.astype\("float64"\)'),
         (lambda: x.extend(y), "extend: x is a list of float64"), (lambda: len(x), "x has no length"),
@@ -110,3 +116,64 @@ def test_what_cannot_be():
         st.function([x], x[2])([np.ones(1)])
     with pytest.raises(AssertionFailed, match="the list has no such element"):
         st.function([x], x.remove([7.0]))([np.ones(1)])
+
+
+def nested(rank, depth, seed, count=None):
+    """A list of lists, so deep, of which some are equal."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(0, 4)) if count is None else count
+    if not depth:
+        return [rng.integers(0, 2, rng.integers(0, 3, rank)).astype("float64") for _ in range(count)]
+    return [nested(rank, depth - 1, int(rng.integers(0, 6))) for _ in range(count)]
+
+
+def alike(found, expected):
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(alike, found, expected))
+    return found.shape == expected.shape and found.dtype == expected.dtype and bool((found == expected).all())
+
+
+def first_out(whole, value):
+    place = next(i for i, one in enumerate(whole) if alike(one, value))
+    return whole[:place] + whole[place + 1:]
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_lists_of_lists(rank, depth):
+    kind = TypedListType(T.TensorType("float64", (None,) * rank), depth)
+    x, y, v = kind("x"), kind("y"), kind.ttype("v")
+    both = x.append(v).extend(y)
+    f = st.function([x, y, v], [x, both, both.reverse(), x.insert(1, v), both[::2], both.remove(v), both[-1],
+                                both.length(), both.count(v), both.ind(v), both[0].length()])
+    for seed in range(10):
+        a, b, w = nested(rank, depth, seed), nested(rank, depth, seed + 50), nested(rank, depth, seed + 7, 1)[0]
+        whole = [*a, w, *b]
+        lists = [a, whole, whole[::-1], a[:1] + [w] + a[1:], whole[::2], first_out(whole, w), whole[-1]]
+        equal = [alike(one, w) for one in whole]
+        *found, size, count, place, inside = f(a, b, w)
+        for one, own in zip(found, lists, strict=True):
+            assert alike(one, own)
+        assert (size, count, place, inside) == (len(whole), sum(equal), equal.index(True), len(whole[0]))
+
+
+def test_types_of_lists_of_lists():
+    kind = TypedListType(T.dvector, 2)
+    assert kind == TypedListType(TypedListType(TypedListType(T.dvector))) and kind.get_depth() == 2
+    assert [name.name for name in kind("x").parts] == ["x.data", "x.shapes", "x.counts", "x.counts1"]
+    x, a = TypedListType(T.dvector)("x"), T.dvector("a")
+    assert make_list([x, x.append(a)]).type == TypedListType(x.type)
+    made = st.function([x, a], make_list([x]).append([a, a]))([np.ones(2)], np.zeros(1))
+    assert alike(made, [[np.ones(2)], [np.zeros(1), np.zeros(1)]])
+    assert alike(st.function([x], make_list([x]))([]), [[]])
+
+
+def test_derivatives_of_lists_of_lists():
+    def of_list(a, b):
+        x = make_list([make_list([a, b]), make_list([a * b[0]])]).append([b, b]).reverse()
+        return x[0][1].sum() ** 2 + (x[1:].extend(x)[1][0] ** 3).sum() + x.remove([b, b])[0][0].sum()
+    verify_grad(of_list, [np.arange(1.0, 4), np.arange(2.0, 4)])
+    x = TypedListType(T.dvector, 1)("x")
+    slope = st.function([x], st.grad((x[0][-1] ** 2).sum() + x[-1][0].sum(), x))
+    found = slope([[np.ones(1), np.arange(2.0)], [np.ones(3)]])
+    assert alike(found, [[np.zeros(1), np.array([0.0, 2.0])], [np.ones(3)]])
