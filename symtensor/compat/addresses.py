@@ -21,7 +21,7 @@ from symtensor.base.config import config
 
 __all__ = ["ADDRESSES", "Address", "install"]
 
-_OWN, _SCALARS = "compat.ops", "compat.scalars"
+_OWN, _SCALARS, _CLASSES = "compat.ops", "compat.scalars", "compat.classes"
 _ERRORS, _NODES, _GRAPHS, _NAMES = "base.errors", "ir.node", "graph", "compat.names"
 _MODES, _SHARED, _OPS = "runtime.modes", "runtime.shared", "ops.elementwise ops.shape ops.index ops.effects ops.size"
 
@@ -33,7 +33,7 @@ ADDRESSES = {
     "compile.function": "runtime.function", "compile.function_module": f"runtime.function {_ERRORS}",
     "compile.io": "runtime.function", "compile.mode": _MODES,
     "compile.monitormode": _MODES, "compile.nanguardmode": _MODES,
-    "compile.ops": f"ops.python {_OPS} {_OWN} {_NAMES}", "compile.pfunc": "runtime.function runtime.shared",
+    "compile.ops": f"ops.python {_OPS} {_OWN} {_NAMES}", "compile.pfunc": f"runtime.function runtime.shared {_NAMES}",
     "compile.profiling": _NAMES, "compile.sharedvalue": _SHARED, "configdefaults": _NAMES,
     "configparser": f"{_NAMES} compat.settings",
     "gof": f"{_OWN} {_NODES} {_GRAPHS} control.c_op {_ERRORS} {_NAMES}", "gof.fg": f"ir.graph {_ERRORS} {_NAMES}",
@@ -53,16 +53,16 @@ ADDRESSES = {
     "scan_module.scan_checkpoints": "control.views", "scan_module.scan_utils": f"{_GRAPHS} cloning control.scan",
     "scan_module.scan_views": "control.views",
     "sparse": "sparse", "sparse.basic": f"sparse {_NAMES}",
-    "tensor": f"compat.tensor tensor {_OWN} tensor.io types.tensor {_SHARED} {_OPS} {_NAMES}",
-    "tensor.basic": f"compat.tensor tensor {_OWN} types.tensor {_OPS} {_NAMES}",
-    "tensor.elemwise": f"{_OPS} {_OWN} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor",
+    "tensor": f"compat.tensor tensor {_OWN} tensor.io types.tensor {_SHARED} {_CLASSES} {_OPS} {_NAMES}",
+    "tensor.basic": f"compat.tensor tensor {_OWN} types.tensor {_CLASSES} {_OPS} {_NAMES}",
+    "tensor.elemwise": f"{_CLASSES} {_OPS} {_OWN} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor",
     "tensor.fft": "tensor.fft",
     "tensor.io": "tensor.io", "tensor.nlinalg": "tensor.nlinalg tensor",
     "tensor.nnet": "compat.nnet tensor.nnet", "tensor.nnet.nnet": "compat.nnet tensor.nnet",
     "tensor.nnet.basic": "compat.nnet tensor.nnet", "tensor.nnet.sigm": "tensor.nnet", "tensor.opt": _NAMES,
     "tensor.raw_random": "tensor.random", "tensor.shared_randomstreams": f"tensor.shared_randomstreams {_NAMES}",
     "tensor.sharedvar": f"{_SHARED} {_NAMES}", "tensor.sort": "tensor.ordering", "tensor.subtensor":
-    f"tensor.indexing ops.index {_NAMES}", "tensor.type": "types.tensor", "tensor.type_other": _NAMES,
+    f"tensor.indexing {_CLASSES} ops.index {_NAMES}", "tensor.type": "types.tensor", "tensor.type_other": _NAMES,
     "tensor.utils": _NAMES, "tensor.var": "compat.tensor tensor", "tensor.xlogx": "tensor",
     "tests": ".", "tests.unittest_tools": f"testing.verify_grad {_NAMES}", "typed_list": "typed_list",
     "updates": _NAMES, "version": ".",
@@ -71,7 +71,7 @@ ADDRESSES = {
 
 An address that is not here is symtensor's module of the same name, if there is one. A point is `symtensor` itself.
 """
-_SHADOWED = {"compile.function", "scan_module.scan", "tensor.sort", "tensor.var"}
+_SHADOWED = {"compile.function", "compile.pfunc", "scan_module.scan", "tensor.sort", "tensor.var"}
 """Addresses that in Theano, too, are a function to who has not imported them as modules."""
 
 
@@ -86,6 +86,8 @@ class Address(ModuleType):
         self._homes = [f"symtensor.{home}".rstrip(".") for home in ADDRESSES.get(below, below).split()]
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return self._public()
         if name.startswith("__") and name != "__version__":
             raise AttributeError(f"{self.__name__} has no {name!r}")
         below = f"{self._address}.{name}"
@@ -104,8 +106,22 @@ class Address(ModuleType):
         if not (isinstance(value, Address) and value.__name__.partition(".")[2] in _SHADOWED):
             super().__setattr__(name, value)
 
+    def _public(self) -> list[str]:
+        """What `from ... import *` gives: what its homes hold of symtensor."""
+        found: set[str] = set()
+        for home in map(import_module, self._homes):
+            found.update(name for name, value in vars(home).items() if name[0] != "_" and (
+                name in getattr(home, "__all__", ()) or _is_own(value)))
+        return sorted(found)
+
     def __dir__(self) -> list[str]:
         return sorted({name for home in self._homes for name in dir(import_module(home)) if name[0] != "_"})
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a value is a function, class or object of symtensor's, and no module."""
+    made_in = getattr(value, "__module__", None)
+    return isinstance(made_in, str) and made_in.startswith("symtensor")
 
 
 def _is_address(name: str) -> bool:

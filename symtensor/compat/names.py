@@ -20,6 +20,7 @@ from symtensor.ir.trial import trial_value
 from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable
 from symtensor.runtime.arguments import In
+from symtensor.runtime.function import function
 from symtensor.runtime.shared import SharedVariable
 from symtensor.sparse.variable import is_sparse
 from symtensor.tensor.indexing import getitem, inc_subtensor, set_subtensor
@@ -34,6 +35,7 @@ __all__ = ["Elemwise", "OrderedUpdates", "advanced_inc_subtensor1", "advanced_se
 config = Settings()
 Tensor, Param, upcast, view_op = TensorType, In, promote, scalar.identity
 tensor_copy = deep_copy_op = view_op
+pfunc = function
 TensorSharedVariable = ScalarSharedVariable = RandomStateSharedVariable = SharedVariable
 NullTypeGradError = GradientError
 _is_sparse_variable = is_sparse

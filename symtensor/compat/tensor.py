@@ -13,8 +13,17 @@ from typing import Any
 from symtensor.ir.node import Constant, Variable
 from symtensor.runtime.shared import SharedVariable, shared
 from symtensor.tensor import manipulation
+from symtensor.types import dtype as dtypes
 
-__all__ = ["TensorVariable", "shared", "stack"]
+__all__ = ["TensorVariable", "all_dtypes", "complex_dtypes", "continuous_dtypes", "discrete_dtypes", "float_dtypes",
+           "int_dtypes", "integer_dtypes", "shared", "stack", "uint_dtypes"]
+
+int_dtypes = [dtype for dtype in dtypes.INTEGERS if dtype not in dtypes.UNSIGNED]
+uint_dtypes, float_dtypes, complex_dtypes = list(dtypes.UNSIGNED), list(dtypes.FLOATS), list(dtypes.COMPLEX)
+integer_dtypes, discrete_dtypes = int_dtypes + uint_dtypes, ["bool", *int_dtypes, *uint_dtypes]
+continuous_dtypes = float_dtypes + complex_dtypes
+all_dtypes = discrete_dtypes + continuous_dtypes
+"""Names of dtypes, as Theano lists them."""
 
 
 class _NeitherSharedNorConstant(type):

@@ -443,6 +443,8 @@ class Graph:
         """The live applications, each after those it needs."""
         return applications(self.roots(), set(self.inputs))
 
+    toposort = nodes
+
     # -- changing ---------------------------------------------------------------------------------
 
     def replace(self, mapping: Callable[[Variable], Variable]) -> None:

@@ -70,7 +70,7 @@ class Variable:
         def __pow__(self, other: Any) -> Variable: ...
 
     __array_priority__ = 1000
-    __array_ufunc__ = None  # numpy_array * variable asks the variable
+    __array_ufunc__: Any = None  # numpy_array * variable asks the variable
 
     def __init__(self, type: TensorType, owner: Apply | None = None, index: int = 0,
                  name: str | None = None) -> None:

@@ -61,6 +61,15 @@ class KernelText:
         return f"{self.name} ({self.file})"
 
 
+@dataclass(frozen=True)
+class Maker:
+    """What `f.maker` tells: the optimised graph as `fgraph`, the mode, and the inputs as they were declared."""
+
+    fgraph: Graph
+    mode: Mode
+    inputs: Sequence[In]
+
+
 class _Facts:
     """What every compiled function tells of itself."""
 
@@ -92,6 +101,11 @@ class _Facts:
     def container(self) -> Containers:
         """Where the values of inputs with one, and of shared variables, are kept, by variable or name."""
         return Containers(self.signature.inputs, self.shared)
+
+    @property
+    def maker(self) -> Maker:
+        """Theano's way to the graph and the mode."""
+        return Maker(self.graph, self.source.mode, self.signature.inputs)
 
     def free(self) -> None:
         """Give back the memory of intermediate results, which the next call takes anew."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from symtensor.runtime.arguments import In, Out
 from symtensor.runtime.compiled import compile_graph
 from symtensor.runtime.shared import SharedVariable
 from symtensor.runtime.structured import StructuredFunction, flattened_pairs, is_structured
+from symtensor.types.tensor import TensorType
 
 __all__ = ["function", "In", "Out"]
 
@@ -97,8 +99,8 @@ def _as_input(value: Any, allow_downcast: bool | None) -> In:
     if isinstance(value.variable, Constant):
         raise GraphError(f"a constant cannot be an input: {describe(value.variable)}")
     if isinstance(value.variable, SharedVariable):
-        raise GraphError(f"the shared variable {value.variable!r} cannot be an input: it has its value already",
-                         fix="use givens to give it another value for one function")
+        raise TypeMismatch(f"the shared variable {value.variable!r} cannot be an input: it has its value already",
+                           fix="use givens to give it another value for one function")
     return value.for_function(allow_downcast)
 
 
@@ -137,7 +139,7 @@ def _update_pairs(updates: Pairs) -> dict[SharedVariable, Variable]:
                                fix="make it with shared(value)")
         if target in found:
             raise GraphError(f"{target!r} is updated twice")
-        found[target] = _fitting_update(target, as_variable(value))
+        found[target] = _fitting_update(target, _of_type(value, target))
     return found
 
 
@@ -156,6 +158,17 @@ def _fitting_update(target: SharedVariable, value: Variable) -> Variable:
     return value
 
 
+def _of_type(value: Any, wanted: Variable) -> Variable:
+    """What a user wrote as a variable; a number or array, if it fits, as a constant of the dtype that is wanted."""
+    if isinstance(value, Variable):
+        return value
+    made = as_variable(value)
+    if isinstance(made, Constant) and made.type.dtype != wanted.type.dtype and made.type.ndim == wanted.type.ndim:
+        with suppress(TypeMismatch):
+            return Constant(TensorType(wanted.type.dtype, (None,) * wanted.type.ndim).filter(value))
+    return made
+
+
 def _givens(givens: Pairs, strict: bool) -> dict[Variable, Variable]:
     replaced: dict[Variable, Variable] = {}
     for old, new in _items(givens, "givens"):
@@ -163,7 +176,7 @@ def _givens(givens: Pairs, strict: bool) -> dict[Variable, Variable]:
             raise TypeMismatch(f"givens replace variables, not {old!r}")
         if old in replaced:
             raise GraphError(f"{old!r} is replaced twice by givens")
-        value = as_variable(new)
+        value = _of_type(new, old)
         if value.type.ndim != old.type.ndim or (strict and value.type.dtype != old.type.dtype):
             raise TypeMismatch(f"givens replace {describe(old)} by {describe(value)}, of another type",
                                fix=f'cast the replacement: astype("{old.type.dtype}")'

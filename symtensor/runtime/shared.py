@@ -62,12 +62,15 @@ class SharedVariable(Variable):
     was made for, by name; with None it is wherever functions use it.
     """
 
-    default_update: Variable | None
+    default_update: Variable | None = None
+    strict = False
+    """Whether `set_value` refuses what is not an array of this dtype."""
+    allow_downcast: bool | None = None
+    """Whether `set_value` converts what may lose range or digits."""
 
     def __init__(self, value: Any, type: TensorType, name: str | None = None, target: str | None = None) -> None:
         super().__init__(type, name=name)
         self.storage = core.Storage(value) if core is not None else _PlainStorage(value)
-        self.default_update = None
         self.target = target
         _living.add(self)
 
@@ -95,6 +98,8 @@ class SharedVariable(Variable):
         if core is not None and isinstance(new_value, core.DeviceArray):
             self.storage.value = _admitted_there(new_value, self.type, repr(self), borrow)
         else:
+            if self.strict or self.allow_downcast:
+                new_value = self.type.filter(new_value, self.strict, self.allow_downcast)
             self.storage.value = self._placed(_admitted(new_value, self.type, repr(self), borrow))
 
     def _placed(self, array: np.ndarray) -> Any:
@@ -200,8 +205,9 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
 
     A scipy.sparse matrix gives a variable of `symtensor.sparse`. No axis broadcasts unless `broadcastable` (Theano's
     pattern) or `shape` (sizes and names, None for any) says so. `target` is the device it is on, "cpu" or the name of a
-    device or context; by default that of the option `device`. Raises TypeMismatch when the value is not an array of a
-    tensor dtype, DeviceError for a device that is not there.
+    device or context; by default that of the option `device`. A `strict` one takes no later value of another dtype,
+    one with `allow_downcast` any number. Raises TypeMismatch when the value is not an array of a tensor dtype,
+    DeviceError for a device that is not there.
 
     >>> import symtensor as st
     >>> total = shared(0.0, name="total")
@@ -228,10 +234,13 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
         raise TypeMismatch(f"{type.ndim} axes were declared for a value with {array.ndim}")
     kept = _admitted(array, type, name or "a shared variable", borrow)
     device = target if target is not None else config.device if is_movable(type) else PROCESSOR
-    if device == PROCESSOR:
-        return SharedVariable(kept, type, name, target)
-    from symtensor.runtime.cuda.devices import uploaded  # only who names a device needs what devices need
-    return SharedVariable(uploaded(device, kept, name), type, name, target)
+    if device != PROCESSOR:
+        from symtensor.runtime.cuda.devices import uploaded  # only who names a device needs what devices need
+        kept = uploaded(device, kept, name)
+    made = SharedVariable(kept, type, name, target)
+    if strict or allow_downcast:
+        made.strict, made.allow_downcast = strict, allow_downcast
+    return made
 
 
 def is_movable(type: TensorType) -> bool:

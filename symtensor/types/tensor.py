@@ -51,6 +51,11 @@ def _named_symbol(name: str) -> Symbol:
 copyreg.pickle(Symbol, _pickled)
 
 
+def _own(size: Any) -> Any:
+    """A size, if it is one for all variables: a number, or made of names."""
+    return size if all(_named.get(s.name) is dims.of_atom(s) for s in dims.symbols_of(size or 0)) else None
+
+
 def _size(entry: Any) -> Size | None:
     if entry is None:
         return None
@@ -128,11 +133,61 @@ class TensorType:
                 and all(want is None or want == got for want, got in zip(self.static_shape, value.shape)))
 
     def __call__(self, name: str | None = None, shape: Sequence[Any] | None = None) -> Any:
-        """A new input variable of this type; `shape` names or fixes its sizes. Raises TypeMismatch."""
+        """A new input variable of this type; `shape` names or fixes its sizes. Raises TypeMismatch.
+
+        Sizes that are fixed or have a name are the same; those that only follow from another variable's are not.
+        """
         from symtensor.ir.node import Variable  # the one upward call: Theano's types make variables
         if shape is not None and len(shape) != self.ndim:
             raise TypeMismatch(f"a shape of {len(shape)} sizes was given for {self.ndim} axes")
-        return Variable(self if shape is None else self.clone(shape=shape), name=name)
+        return Variable(self.clone(shape=tuple(map(_own, self.shape)) if shape is None else shape), name=name)
+
+    def filter(self, data: Any, strict: bool = False, allow_downcast: bool | None = None) -> np.ndarray:
+        """An array of this type from a value. Raises TypeMismatch for one that does not fit.
+
+        Conversions that may lose range or digits are made where `allow_downcast` says so, and of Python's floats to
+        float32; `strict` refuses all.
+
+        >>> TensorType("float32", (None,)).filter([1, 2])
+        array([1., 2.], dtype=float32)
+        """
+        array, wanted = np.asarray(data), numpy_dtype(self.dtype)
+        weak = type(data) is float and wanted.kind == "f" and allow_downcast is None
+        if strict:
+            fits = isinstance(data, (np.ndarray, np.generic)) and array.dtype == wanted
+        else:
+            fits = allow_downcast or weak or np.can_cast(array.dtype, wanted, "safe") or not isinstance(
+                data, (np.ndarray, np.generic)) and np.array_equal(array.astype(wanted), array)
+        if not fits or array.ndim != self.ndim or not self.accepts(array.astype(wanted)):
+            raise TypeMismatch(f"a value of {self.describe()} is wanted, not {array.dtype} {array.shape}",
+                               fix=f'value.astype("{self.dtype}")' if not fits else "give one of these axes and sizes")
+        return np.require(array, wanted, "C")
+
+    def is_valid_value(self, data: Any) -> bool:
+        """Whether a value is an array of this type as it is."""
+        return isinstance(data, np.ndarray) and self.accepts(data)
+
+    @staticmethod
+    def values_eq(a: Any, b: Any) -> bool:
+        """Whether two arrays are of one shape and dtype and have equal elements; NaN is equal to NaN."""
+        a, b = np.asarray(a), np.asarray(b)
+        return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+
+    @staticmethod
+    def values_eq_approx(a: Any, b: Any, allow_remove_inf: bool = False, allow_remove_nan: bool = False,
+                         rtol: float | None = None, atol: float | None = None) -> bool:
+        """Whether two arrays of one shape and dtype are about equal; within 1e-5, or 5e-3 for float32, or as said."""
+        a, b = np.asarray(a), np.asarray(b)
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        loose = a.dtype.name in ("float16", "float32", "complex64")
+        close = np.isclose(a, b, 5e-3 if rtol is None and loose else rtol or 1e-5,
+                           5e-5 if atol is None and loose else atol or 1e-8, equal_nan=True)
+        return bool(np.all(close | (allow_remove_inf & np.isinf(a)) | (allow_remove_nan & np.isnan(a))))
+
+    def make_variable(self, name: str | None = None) -> Any:
+        """A new variable of this type."""
+        return self(name)
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, TensorType) and self.dtype == other.dtype

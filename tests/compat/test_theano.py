@@ -230,3 +230,35 @@ def test_a_program_runs_unchanged(tmp_path):
     assert (done.stdout, done.returncode) == ("['one'] True [8. 8.] Mode\n", 0), done.stderr
     bare = run([sys.executable, "-m", "symtensor.compat"])
     assert bare.returncode == 1 and "usage: python -m symtensor.compat program.py" in bare.stderr
+
+
+def test_star_imports_give_the_vocabulary():
+    found = {}
+    exec("from theano.tensor import *", found)
+    assert {"dmatrix", "exp", "dot", "zvector", "TensorType", "float_dtypes", "set_subtensor"} < found.keys()
+    assert not {"Any", "sys", "annotations"} & found.keys()
+
+
+def test_classes_of_ops():
+    import theano.tensor as T
+    from theano import scalar
+    from theano.tensor.elemwise import CAReduce, DimShuffle, Prod, ProdWithoutZeros, Sum
+    from theano.tensor.subtensor import AdvancedIncSubtensor1, AdvancedSubtensor1, IncSubtensor, Subtensor
+    x, places = T.dmatrix("x"), T.lvector("places")
+    made = {DimShuffle: x.T, Sum: x.sum(), Prod: x.prod(), CAReduce: x.max(), Subtensor: x[1:], T.Argmax: x.argmax(0),
+            IncSubtensor: T.set_subtensor(x[1:], 0), AdvancedSubtensor1: x[places], T.Alloc: T.alloc(1.0, places[0]),
+            AdvancedIncSubtensor1: T.inc_subtensor(x[places], 1.0), T.Dot: T.dot(x, x)}
+    for kind, result in made.items():
+        others = made.keys() - {kind, CAReduce}
+        assert isinstance(result.owner.op, kind), kind
+        assert not any(isinstance(result.owner.op, other) for other in others)
+    value = np.array([[0.0, 2.0], [3.0, 4.0]])
+    for function, expected in [
+            (DimShuffle((False, False), (1, 0)), value.T), (Sum(axis=0), [3, 6]), (Prod(), 0),
+            (ProdWithoutZeros(axis=0), [3, 8]), (CAReduce(scalar.maximum), 4)]:
+        np.testing.assert_array_equal(function(x).eval({x: value}), expected)
+    first, second = T.Split(2)(x, 0, [1, 1])
+    assert second.eval({x: value}).tolist() == [[3, 4]]
+    assert T.Dot()(x, x).eval({x: value}).tolist() == [[6, 8], [12, 22]] and T.ARange("int8")(0, 3, 1).eval()[2] == 2
+    with pytest.raises(TypeError, match="ops of this class are made by indexing"):
+        IncSubtensor()

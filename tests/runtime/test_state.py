@@ -252,3 +252,22 @@ def test_ops_of_users_are_found_in_their_module(tmp_path):
     assert "import the module that defines it first" in _run(READ.format(path))
     _run(OPS + WRITE.format(path))
     assert "import the module that defines it first" in _run(READ.format(path))
+
+
+def test_numbers_given_for_variables_take_their_dtype():
+    count, x = st.shared(np.int64(5), "count"), T.fvector("x")
+    reset = st.function([], count, updates=[(count, 0)])
+    assert int(reset()) == 5 and count.get_value() == 0 and count.get_value().dtype == "int64"
+    assert st.function([], x * 2, givens={x: [1, 2]})().dtype == "float32"
+    with pytest.raises(TypeMismatch, match="the update of count is float64"):
+        st.function([], updates=[(count, 0.5)])
+
+
+def test_strict_shared_variables_and_those_that_convert():
+    strict = st.shared(np.float64(7.0), strict=True)
+    with pytest.raises(TypeMismatch, match="a value of float64 ()"):
+        strict.set_value(8)
+    strict.set_value(np.float64(8))
+    rounded = st.shared(np.int8(7), allow_downcast=True)
+    rounded.set_value(3.9)
+    assert strict.get_value() == 8 and rounded.get_value() == 3
