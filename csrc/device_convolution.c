@@ -96,9 +96,12 @@ static bool is_expressible(const Convolution *convolution)
     int64_t output = multiply_saturating(convolution->batch, filters);
     for (int i = 0; i < SPATIAL_AXES; i++) {
         const Axis *axis = &convolution->axes[i];
-        int64_t extent = (axis->kernel - 1) * axis->dilation + 1, span = axis->image + 2 * axis->low - extent;
-        if (axis->low < 0 || span < 0 || span / axis->stride + 1 != axis->output || axis->low > INT_MAX
-            || axis->stride > INT_MAX || axis->dilation > INT_MAX)
+        const int64_t numbers[] = {axis->image, axis->kernel, axis->output, axis->stride, axis->dilation, axis->low};
+        for (int n = 0; n < 6; n++)
+            if (numbers[n] < 0 || numbers[n] > INT_MAX)
+                return false;
+        int64_t span = axis->image + 2 * axis->low - (axis->kernel - 1) * axis->dilation - 1;
+        if (span < 0 || span / axis->stride + 1 != axis->output)
             return false;
         images = multiply_saturating(images, axis->image);
         weights = multiply_saturating(weights, axis->kernel);

@@ -19,6 +19,7 @@ import symtensor.tensor as T
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError
 from symtensor.lower.program import Routine
+from symtensor.runtime.cuda.libraries import library_addresses
 from symtensor.tools import doctor
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -278,6 +279,10 @@ def test_a_library_that_must_be_there() -> None:
     assert "pip install nvidia-cudnn-cu12" in str(caught.value.fix)
     with config.change(cuda_dnn_path="/nowhere/libcudnn.so"), pytest.raises(DeviceError, match="is not there"):
         st.function([x, w], T.nnet.conv2d(x, w), device="cuda")
+    with config.change(cuda_dnn_path=str(Path(__file__).parent / "cudnn.cpp")):
+        with pytest.raises(DeviceError, match="cannot be loaded") as caught:
+            library_addresses("cudnn", ["cudnnCreate"])
+        assert caught.value.fix == "cuda_dnn=False"
     with config.change(cuda_dnn_path=str(Path(config.cuda_dnn_path).parent)):
         assert st.function([x, w], T.nnet.conv2d(x, w), device="cuda").library_calls == 1
     with config.change(cuda_dnn_path="", cuda_dnn="auto"):

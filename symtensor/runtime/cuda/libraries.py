@@ -19,6 +19,7 @@ import glob
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -29,6 +30,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.lower.target import Applier
 from symtensor.ops.convolution import Convolution
 from symtensor.ops.shape import Dimshuffle
+from symtensor.runtime.core import core
 
 __all__ = ["blas_path", "dnn_path", "library_addresses", "library_key", "library_routine", "status_text", "written"]
 
@@ -70,14 +72,14 @@ _LIBRARIES = {
 
 @cache
 def _found(name: str) -> str | None:
-    """Where a library is; one that does not load is none."""
+    """Where a library is; one that does not load, or has not all that is needed of it, is none."""
     library = _LIBRARIES[name]
+    functions = [function for needed, _ in core.routines().values() for own, function in needed if own == name]
     for path in library.paths():
-        try:
-            library.opened(path)
-            return path
-        except OSError:
-            continue
+        with suppress(OSError):
+            opened = library.opened(path)
+            if all(hasattr(opened, function) for function in functions):
+                return path
     return None
 
 
@@ -123,9 +125,13 @@ def library_key() -> str:
 
 
 def library_addresses(name: str, wanted: Collection[str]) -> dict[str, int]:
-    """The addresses of a library's functions, 0 for missing ones."""
+    """The addresses of a library's functions, 0 for missing ones. Raises DeviceError for a file that is no library."""
     path = {"cublas": blas_path, "cudnn": dnn_path}[name]()
-    library = _LIBRARIES[name].opened(path) if path is not None else None
+    try:
+        library = _LIBRARIES[name].opened(path) if path is not None else None
+    except OSError as error:
+        raise DeviceError(f"{path} cannot be loaded: {error}",
+                          fix={"cublas": "cuda_blas=own", "cudnn": "cuda_dnn=False"}[name]) from None
     return {function: ctypes.cast(getattr(library, function), ctypes.c_void_p).value or 0
             if hasattr(library, function) else 0 for function in wanted}
 
