@@ -11,7 +11,7 @@ from symtensor.codegen import store
 from symtensor.ir.graph import Graph
 from symtensor.ops.elementwise import elementwise
 from symtensor.ops.scalar import sin
-from symtensor.rewrite.phases import specialize
+from symtensor.rewrite.phases import Choice, specialize
 from symtensor.rewrite.rule import rule
 from symtensor.runtime import program_cache
 from symtensor.tools.cached import why
@@ -45,11 +45,11 @@ def test_a_name_defined_anew_leaves_the_first_op_as_it_was():
 
 def test_programs_are_not_kept_under_rules_of_others():
     graph = Graph([X], [sin(X)])
-    assert program_cache.entry(graph, "fast_run", 1, []) is not None
+    assert program_cache.entry(graph, Choice("fast_run"), 1, []) is not None
     rules = list(specialize.rules)
     try:
         rule(specialize, keeps="real")(_sine_is_zero)
-        assert program_cache.entry(graph, "fast_run", 1, []) is None
+        assert program_cache.entry(graph, Choice("fast_run"), 1, []) is None
     finally:
         specialize.rules[:] = rules
 
@@ -69,8 +69,8 @@ def test_ops_of_users_are_not_cached():
             return x * 2
 
     x = T.dvector("x")
-    assert program_cache.entry(Graph([x], [Scale()(x)]), "fast_run", 1, []) is None
-    assert program_cache.entry(Graph([x], [x * 2]), "fast_run", 1, []) is not None
+    assert program_cache.entry(Graph([x], [Scale()(x)]), Choice("fast_run"), 1, []) is None
+    assert program_cache.entry(Graph([x], [x * 2]), Choice("fast_run"), 1, []) is not None
 
 
 # --- lines that move -----------------------------------------------------------------------------
