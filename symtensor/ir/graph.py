@@ -445,6 +445,16 @@ class Graph:
 
     toposort = nodes
 
+    def users(self) -> dict[Variable, list[Apply | None]]:
+        """For each live variable the nodes that use it, and None if it is kept for itself."""
+        users: dict[Variable, list[Apply | None]] = {}
+        for node in self.nodes():
+            for variable in node.inputs:
+                users.setdefault(variable, []).append(node)
+        for variable in self.roots():
+            users.setdefault(variable, []).append(None)
+        return users
+
     # -- changing ---------------------------------------------------------------------------------
 
     def replace(self, mapping: Callable[[Variable], Variable]) -> None:

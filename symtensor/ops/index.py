@@ -53,6 +53,13 @@ class Entry:
         """How many integer inputs this entry takes."""
         return 1 if self.pick else self.start + self.stop
 
+    def index(self, bounds: Iterator[Any]) -> Any:
+        """A position or a slice, as Python has it; it takes its inputs from `bounds`."""
+        if self.pick:
+            return next(bounds)
+        start = next(bounds) if self.start else None
+        return slice(start, next(bounds) if self.stop else None, self.step)
+
     def formula(self, bounds: Iterator[Variable]) -> list[Piece]:
         """How this entry is written between brackets; it takes its inputs from `bounds`."""
         if self.pick:
@@ -116,16 +123,8 @@ def _regions(entries: Sequence[Entry], bounds: Sequence[Size], shape: Sequence[S
 
 
 def _numpy_index(entries: Sequence[Entry], bounds: Sequence[Any]) -> tuple[Any, ...]:
-    remaining = [int(bound) for bound in bounds]
-    index: list[Any] = []
-    for entry in entries:
-        if entry.pick:
-            index.append(remaining.pop(0))
-        else:
-            start = remaining.pop(0) if entry.start else None
-            stop = remaining.pop(0) if entry.stop else None
-            index.append(slice(start, stop, entry.step))
-    return tuple(index)
+    remaining = map(int, bounds)
+    return tuple(entry.index(remaining) for entry in entries)
 
 
 def _check_put(x: Variable, y: Variable, region: tuple[Size, ...]) -> TensorType:

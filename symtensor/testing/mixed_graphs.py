@@ -20,9 +20,9 @@ from symtensor.ops.convert import constant
 from symtensor.ops.elementwise import cast, primitives
 from symtensor.ops.index import Iota, gather, join, nonzero, scatter, set_subtensor, subtensor
 from symtensor.ops.reduce import ArgReduce, reduce_axes
-from symtensor.ops.shape import broadcast_like, dimshuffle, expand_dims, reshape
+from symtensor.ops.shape import dimshuffle, expand_dims
 from symtensor.ops.size import dimension
-from symtensor.testing.random_graphs import RandomGraph
+from symtensor.testing.random_graphs import RandomGraph, reshaped, spread
 from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, UNSIGNED
 from symtensor.types.tensor import TensorType
 
@@ -263,24 +263,13 @@ def _set(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable | No
     return set_subtensor(x, index, value, add=rng.random() < 0.5)
 
 
-def _reshape(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
-    if rng.random() < 0.5 or x.type.ndim < 2:
-        return reshape(x, (-1,))
-    sizes = [dimension(x, axis) for axis in range(x.type.ndim)]
-    return reshape(x, (sizes[0] * sizes[1], *sizes[2:]))
-
-
 def _join(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable | None:
     if not x.type.ndim:
         return None
     return join(rng.randrange(x.type.ndim), [x, primitives[rng.choice(UNARY)](x), x])
 
 
-def _broadcast(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
-    return broadcast_like(x, rng.choice([v for v in pool if v.type.ndim >= x.type.ndim] or [x]))
-
-
 _STEPS: list[Callable[[random.Random, Variable, list[Variable]], Variable | None]] = [
     _unary, _unary, _binary, _binary, _binary, _with_number, _compare, _logic, _switch, _cast, _reduce, _reduce,
     _extremum, _extremum, _moments, _softmax, _labels, _repeated, _repeated, _mask, _shuffle, _slice, _slice, _set,
-    _reshape, _join, _broadcast]
+    reshaped, _join, spread]

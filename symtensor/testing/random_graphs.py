@@ -28,7 +28,7 @@ from symtensor.ops.size import dimension
 from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
-__all__ = ["RandomGraph", "random_graph"]
+__all__ = ["RandomGraph", "random_graph", "reshaped", "spread"]
 
 UNARY = ("neg", "abs", "sign", "square", "exp", "tanh", "sigmoid", "softplus", "sin", "floor", "stop_gradient")
 BINARY = ("add", "sub", "mul", "maximum", "minimum")
@@ -159,7 +159,8 @@ def _set(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable | No
     return set_subtensor(x, index, scalar.cos(part), add=rng.random() < 0.5)
 
 
-def _reshape(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
+def reshaped(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
+    """x as a vector, or with its first axes joined."""
     if rng.random() < 0.5 or x.type.ndim < 2:
         return reshape(x, (-1,))
     sizes = [dimension(x, axis) for axis in range(x.type.ndim)]
@@ -186,7 +187,8 @@ def _matmul(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable |
     return matmul(x, swap_last(x)) * 0.01
 
 
-def _broadcast(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable | None:
+def spread(rng: random.Random, x: Variable, pool: list[Variable]) -> Variable:
+    """x spread to the shape of another value, as far as it has as many axes."""
     return broadcast_like(x, rng.choice([v for v in pool if v.type.ndim >= x.type.ndim] or [x]))
 
 
@@ -196,4 +198,4 @@ def _op(name: str) -> Callable[..., Variable]:
 
 _STEPS: list[Callable[[random.Random, Variable, list[Variable]], Variable | None]] = [
     _unary, _unary, _binary, _binary, _binary, _constant, _switch, _reduce, _reduce, _extremum, _normalized,
-    _normalized, _shuffle, _slice, _set, _reshape, _join, _gather, _matmul, _broadcast]
+    _normalized, _shuffle, _slice, _set, reshaped, _join, _gather, _matmul, spread]

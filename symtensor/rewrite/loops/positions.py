@@ -75,14 +75,11 @@ def _index(node: Apply, changing: Collection[Variable]) -> tuple[list[Any], dict
     fixed: list[Any] = []
     moving: dict[int, Variable] = {}
     for entry in op.entries:
-        if entry.pick:
-            position = next(bounds)
-            if position in changing:
-                moving[sum(isinstance(one, slice) for one in fixed)] = position
-            fixed.append(slice(None) if position in changing else position)
-        else:
-            start = next(bounds) if entry.start else None
-            fixed.append(slice(start, next(bounds) if entry.stop else None, entry.step))
+        index = entry.index(bounds)
+        if entry.pick and index in changing:
+            moving[sum(isinstance(one, slice) for one in fixed)] = index
+            index = slice(None)
+        fixed.append(index)
     return fixed, moving
 
 

@@ -81,7 +81,7 @@ def equal_branches(graph: Graph) -> Replacements:
     nodes = graph.nodes()
     if not any(isinstance(node.op, Branch) for node in nodes):
         return {}
-    users = _users(graph, nodes)
+    users = graph.users()
     found: dict[Apply, Sequence[Variable | None]] = {}
     for node in nodes:
         if isinstance(node.op, Branch):
@@ -89,17 +89,6 @@ def equal_branches(graph: Graph) -> Replacements:
             if replacement is not None:
                 found[node] = replacement
     return found
-
-
-def _users(graph: Graph, nodes: Sequence[Apply]) -> dict[Variable, list[Apply | None]]:
-    """For each variable the nodes that use it, and None if it is kept for itself."""
-    users: dict[Variable, list[Apply | None]] = {}
-    for node in nodes:
-        for variable in node.inputs:
-            users.setdefault(variable, []).append(node)
-    for variable in graph.roots():
-        users.setdefault(variable, []).append(None)
-    return users
 
 
 def _without_equal(node: Apply, users: Users) -> list[Variable | None] | None:
@@ -161,7 +150,7 @@ def branches_of_one_condition(graph: Graph) -> Replacements:
     nodes = graph.nodes()
     if not any(isinstance(node.op, Branch) for node in nodes):
         return {}
-    users = _users(graph, nodes)
+    users = graph.users()
     sources = set(graph.sources.values())
     for number, node in enumerate(nodes):
         if isinstance(node.op, Branch) and sources.isdisjoint(node.outputs):
@@ -243,7 +232,7 @@ def needed_by_one_branch(graph: Graph) -> Replacements:
     nodes = graph.nodes()
     if not any(isinstance(node.op, Branch) for node in nodes):
         return {}
-    users = _users(graph, nodes)
+    users = graph.users()
     for node in nodes:
         if isinstance(node.op, Branch):
             found = _with_its_own(graph, nodes, users, node)

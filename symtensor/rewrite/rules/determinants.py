@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops import scalar
@@ -152,7 +154,7 @@ def _first_rows(x: Variable, diagonal: Variable) -> Variable:
 @rewrite_graph(specialize)
 def vectors_nobody_uses(graph: Graph) -> Replacements:
     """Eigenvalues, singular values and triangles alone are found with fewer operations."""
-    used = {*graph.roots(), *(v for node in graph.nodes() for v in node.inputs)}
+    used = graph.users()
     found: Replacements = {}
     for node in graph.nodes():
         alone = _alone(node, used)
@@ -161,7 +163,7 @@ def vectors_nobody_uses(graph: Graph) -> Replacements:
     return found
 
 
-def _alone(node: Apply, used: set[Variable]) -> list[Variable | None] | None:
+def _alone(node: Apply, used: Container[Variable]) -> list[Variable | None] | None:
     """The outputs of a node of which one alone is used."""
     if len(node.outputs) == 1 or not isinstance(node.op, (Eigh, Svd, Qr)):
         return None

@@ -66,16 +66,8 @@ def _parts(entries: Sequence[Entry], bounds: Sequence[Variable], shape: Sequence
         region = resolve(entry, [size_of(v) for v in own], size, axis)
         cut = entry.start and entry.step > 0 and dims.lower_bound(size_of(own[0])) >= 0
         bound = size_of(own[0]) if cut else region.start
-        found.append(_Part(region.start, region.length, region.step, entry.pick, _index(entry, own), bound))
+        found.append(_Part(region.start, region.length, region.step, entry.pick, entry.index(iter(own)), bound))
     return found
-
-
-def _index(entry: Entry, bounds: Sequence[Variable]) -> Any:
-    if entry.pick:
-        return bounds[0]
-    given = iter(bounds)
-    start = next(given) if entry.start else None
-    return slice(start, next(given) if entry.stop else None, entry.step)
 
 
 def _parts_of(node: Apply) -> list[_Part]:

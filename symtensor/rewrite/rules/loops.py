@@ -53,7 +53,7 @@ def loops(graph: Graph) -> Replacements:
     nodes = [node for node in graph.nodes() if isinstance(node.op, Scan)]
     if not nodes:
         return {}
-    users = _users(graph)
+    users = graph.users()
     found: dict[Apply, Sequence[Variable | None]] = {}
     for node in nodes:
         view = View(node, users)
@@ -63,14 +63,3 @@ def loops(graph: Graph) -> Replacements:
         elif any([view.changed_by(one) for one in SIMPLIFICATIONS]):  # a list: all of them
             found[node] = view.replacement()
     return found or merged(graph, users)
-
-
-def _users(graph: Graph) -> dict[Variable, list[Apply | None]]:
-    """For each variable the nodes that use it, and None if it is kept for itself."""
-    users: dict[Variable, list[Apply | None]] = {}
-    for node in graph.nodes():
-        for variable in node.inputs:
-            users.setdefault(variable, []).append(node)
-    for variable in graph.roots():
-        users.setdefault(variable, []).append(None)
-    return users

@@ -14,6 +14,7 @@ mul(sum(x), -3.0)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from symtensor.ir.node import Apply, Variable
@@ -97,9 +98,7 @@ def reduction_of_spread(node: Apply, context: Context) -> Variable | None:
                  if axis < missing or (x.type.shape[axis - missing] == 1 and shape[axis] != 1)]
     if not stretched:
         return None
-    count: Size = 1
-    for axis in stretched:
-        count = count * shape[axis]
+    count = math.prod((shape[axis] for axis in stretched), start=1)
     own = [axis - missing for axis in node.op.axes if axis >= missing]
     once = _repeated(node.op.kind, reduce_axes(node.op.kind, x, own), count)
     if once is None:
