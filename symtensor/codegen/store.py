@@ -142,13 +142,7 @@ class Store:
 
     def files(self) -> list[StoredFile]:
         """The cache's files, the least recently used first."""
-        found = []
-        for place in self.places():
-            with suppress(OSError), os.scandir(place) as entries:
-                for entry in entries:
-                    if _OURS.fullmatch(entry.name):
-                        with suppress(OSError):
-                            found.append(_describe(entry))
+        found = (file for place in self.places() for file in _files_in(place))
         return sorted(found, key=lambda file: (file.used, file.name))
 
     def size(self) -> int:
@@ -180,6 +174,15 @@ class Store:
                 with open(marker, "w"):
                     os.utime(marker)
                 self.clean(config.cache_megabytes << 20)
+
+
+def _files_in(place: str) -> Iterator[StoredFile]:
+    """The cache's files in a directory, those left out that another process removes meanwhile."""
+    with suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if _OURS.fullmatch(entry.name):
+                    yield _describe(entry)
 
 
 def _describe(entry: os.DirEntry[str]) -> StoredFile:

@@ -48,13 +48,12 @@ def reuse(flow: Flow, units: Sequence[Group]) -> SharedMemory:
         dying = [v for v in flow.inputs_of(unit) if last[v] == number and v not in kept and _is_temporary(flow, v)]
         taken: set[Variable] = set()
         for output in flow.outputs_of(unit):
-            storage = targets.get(output)
-            for choice in dying if storage is None else [storage]:
-                free = choice not in taken and last.get(choice, -1) <= number
-                if free and _same_bytes(output, choice) and _in_place(flow, unit, output, choice):
-                    places.over[output] = choice
-                    taken.add(choice)
-                    break
+            choices = [targets[output]] if output in targets else dying
+            free = (v for v in choices if v not in taken and last.get(v, -1) <= number and _same_bytes(output, v))
+            choice = next((v for v in free if _in_place(flow, unit, output, v)), None)
+            if choice is not None:
+                places.over[output] = choice
+                taken.add(choice)
     return places
 
 

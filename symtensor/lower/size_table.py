@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Constant, Variable
 from symtensor.lower.graph_sizes import GraphSizes, Tables
@@ -47,15 +49,20 @@ class SizeTable(GraphSizes):
         """The roots that are sizes of inputs; the sizes that are declared but are no new root."""
         roots: dict[Symbol, Root] = {}
         repeated = []
+        for root, size, variable in self._sizes_of_inputs():
+            lone = dims.lone_symbol(size)
+            if lone is not None and lone not in roots and lone.source is None:
+                roots[lone] = root
+            else:
+                repeated.append((root, size, variable.name or repr(variable), root[2]))
+        return roots, repeated
+
+    def _sizes_of_inputs(self) -> Iterator[tuple[Root, Size, Variable]]:
+        """The size of each axis as the type declares it, and where the call tells it."""
         for inputs, code in ((self.arguments, SizeCode.INPUT_DIM), (self.shared, SizeCode.SHARED_DIM)):
             for number, variable in enumerate(inputs):
                 for axis, size in enumerate(self.graph.origin[variable].type.shape):
-                    lone = dims.lone_symbol(size)
-                    if lone is not None and lone not in roots and lone.source is None:
-                        roots[lone] = (code, number, axis)
-                    else:
-                        repeated.append(((code, number, axis), size, variable.name or repr(variable), axis))
-        return roots, repeated
+                    yield (code, number, axis), size, variable
 
     def _value_root(self, variable: Variable) -> Root | None:
         if isinstance(variable, Constant):

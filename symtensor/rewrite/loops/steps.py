@@ -66,9 +66,9 @@ def merged(graph: Graph, users: Mapping[Variable, Sequence[Apply | None]]) -> Re
         own = [needed[v.owner] for v in node.inputs if v.owner is not None]
         if isinstance(node.op, Scan):
             needs = set().union(*own)
-            for one in before:
-                if one not in needs and _alike(one, node):
-                    return _as_one(one, node, users)
+            alike = next((one for one in before if one not in needs and _alike(one, node)), None)
+            if alike is not None:
+                return _as_one(alike, node, users)
             before.append(node)
             needed[node] = needs | {node}
         else:
