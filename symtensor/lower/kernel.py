@@ -412,6 +412,11 @@ class Kernel:
         return tuple(sorted({store.slot for store in self.all_stores}))
 
     @property
+    def cost(self) -> int:
+        """About how many additions a point takes at which all values are computed."""
+        return sum(value.op.definition.cost for value in self.values() if isinstance(value, Compute))
+
+    @property
     def parallel(self) -> list[Loop]:
         """The loops P: their points do not depend on each other."""
         return [loop for loop in self.loops if loop not in self.reduce]

@@ -26,7 +26,7 @@ from symtensor.codegen.cpu.rows import print_row, scratch_bytes
 from symtensor.codegen.dialect import C
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column, Form, Map, Row, Scatter, Sequential, form_of
-from symtensor.lower.kernel import Compute, Kernel, product
+from symtensor.lower.kernel import Kernel, product
 from symtensor.lower.split import is_divisible, split
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
@@ -84,5 +84,4 @@ def _work(kernel: Kernel) -> Size:
     """An estimate of what the kernel costs, in elements; an extent that changes counts as it is in the first round."""
     counters = {loop.symbol: 0 for loop in kernel.loops}
     work = dims.substitute(product(kernel.parallel + kernel.reduce), counters.get)
-    cost = sum(value.op.definition.cost for value in kernel.values() if isinstance(value, Compute))
-    return work * max(1, cost // 8)
+    return work * max(1, kernel.cost // 8)

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symtensor.lower.kernel import Compute, Kernel, Load, Loop, Store, Value
+from symtensor.lower.kernel import Kernel, Load, Loop, Store, Value
 from symtensor.types import dim as dims
 from symtensor.types.dim import Atom, Size, Symbol
 from symtensor.types.dtype import itemsize
@@ -50,12 +50,11 @@ def side_by_side(kernel: Kernel) -> Wide | None:
     """The wide accesses of a map, if there are any and memory limits it."""
     if not kernel.loops:
         return None
-    cost = sum(value.op.definition.cost for value in kernel.values() if isinstance(value, Compute))
     inner = kernel.loops[-1]
     accesses: list[Load | Store] = [v for v in kernel.values() if isinstance(v, Load) and v.guard is None]
     accesses += [store for store in kernel.stores if not store.accumulate]
     accesses = [access for access in accesses if _follows(access.offset, inner)]
-    if cost >= DEAR or not accesses:
+    if kernel.cost >= DEAR or not accesses:
         return None
     width = min(MOST, BYTES // max(itemsize(kernel.dtypes[access.slot]) for access in accesses))
     needed: dict[Size, None] = {} if len(kernel.loops) == 1 else {inner.extent: None}
