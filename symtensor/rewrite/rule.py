@@ -87,22 +87,32 @@ class Phase:
         return self.name
 
 
-class Rule:
+class _Named:
+    """What a rule or pass has of the function it is made of: its name, its doc, and the file and line."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = function.__name__
+        self.function = function
+        self.__doc__ = function.__doc__
+        self.place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Rule(_Named):
     """A local rewrite: it may replace a node whose op is, or is an instance of, one of `roots`."""
 
     def __init__(self, function: Callable[..., Any], roots: Collection[Any], keeps: str,
                  operands: Sequence[Any] = (), early: bool = False, dtypes: Collection[str] = ALL) -> None:
         if keeps not in KEEPS:
             raise RewriteError(f"rule {function.__name__} cannot keep {keeps!r}", fix="one of " + ", ".join(KEEPS))
-        self.name = function.__name__
-        self.function = function
+        super().__init__(function)
         self.roots = roots
         self.operands = operands
         self.keeps = keeps
         self.early = early
         self.dtypes = dtypes
-        self.__doc__ = function.__doc__
-        self.place = _place(function)
 
     def matchers(self) -> Iterator[tuple[tuple[Any, ...], Match]]:
         """Functions that try the rule at a node, each with the heads its root and first operands must have."""
@@ -111,9 +121,6 @@ class Rule:
 
     def _match(self, node: Apply, context: Context) -> Result:
         return self.function(node, context) if node.outputs[0].type.dtype in self.dtypes else None
-
-    def __repr__(self) -> str:
-        return self.name
 
 
 class Equation(Rule):
@@ -164,22 +171,8 @@ class Equation(Rule):
         return f"{self.left!r} -> {self.right!r}"
 
 
-class GraphPass:
+class GraphPass(_Named):
     """A rewrite that looks at the whole graph: it says what to put for nodes, and the engine does it."""
-
-    def __init__(self, function: Callable[[Graph], Replacements]) -> None:
-        self.name = function.__name__
-        self.function = function
-        self.place = _place(function)
-        self.__doc__ = function.__doc__
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-def _place(function: Callable[..., Any]) -> str:
-    """The file and line of a function."""
-    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
 
 
 def rule(*phases: Phase, keeps: str, when: Callable[..., bool] | None = None, dtypes: Collection[str] = ALL,
