@@ -68,7 +68,7 @@ typedef struct {
 
 enum SizeCode {
     CODE_CONSTANT, CODE_INPUT_DIM, CODE_SHARED_DIM, CODE_INPUT_VALUE, CODE_SHARED_VALUE, CODE_DATA_VALUE,
-    CODE_DATA_DIM, CODE_ADD, CODE_SUB, CODE_MUL, CODE_FLOORDIV, CODE_MOD, CODE_MIN, CODE_MAX, SIZE_CODES
+    CODE_DATA_DIM, CODE_ADD, CODE_MUL, CODE_FLOORDIV, CODE_MOD, CODE_MIN, CODE_MAX, SIZE_CODES
 };
 
 typedef struct {
@@ -81,7 +81,7 @@ typedef struct {
     SizeEntry entry;
 } Root;
 
-enum Compare { COMPARE_EQUAL, COMPARE_LESS_EQUAL, COMPARE_ONE_OR_EQUAL };
+enum Compare { COMPARE_EQUAL, COMPARE_LESS_EQUAL };
 
 typedef struct {
     int left, right;
@@ -541,12 +541,6 @@ static inline int64_t add_saturating(int64_t a, int64_t b)
 {
     int64_t sum;
     return __builtin_add_overflow(a, b, &sum) ? (a < 0 ? INT64_MIN : INT64_MAX) : sum;
-}
-
-static inline int64_t subtract_saturating(int64_t a, int64_t b)
-{
-    int64_t difference;
-    return __builtin_sub_overflow(a, b, &difference) ? (a < 0 ? INT64_MIN : INT64_MAX) : difference;
 }
 
 static inline int64_t multiply_saturating(int64_t a, int64_t b)

@@ -114,16 +114,12 @@ static int read_check(const Reader *reader, PyObject *item)
     PyObject *compare = PyObject_GetAttrString(item, "compare");
     if (compare == NULL)
         return -1;
-    static const char *const names[] = {"eq", "le", "one_or_eq"};
-    int found = -1;
-    for (int i = 0; i < 3 && found < 0; i++)
-        if (PyUnicode_Check(compare) && PyUnicode_CompareWithASCIIString(compare, names[i]) == 0)
-            found = i;
+    bool text = PyUnicode_Check(compare);
+    bool equal = text && PyUnicode_CompareWithASCIIString(compare, "eq") == 0;
+    bool at_most = text && PyUnicode_CompareWithASCIIString(compare, "le") == 0;
     Py_DECREF(compare);
-    if (found < 0)
-        return refuse(reader, "compare", "is not 'eq', 'le' or 'one_or_eq'");
-    check->compare = (enum Compare)found;
-    return 0;
+    check->compare = equal ? COMPARE_EQUAL : COMPARE_LESS_EQUAL;
+    return equal || at_most ? 0 : refuse(reader, "compare", "is not 'eq' or 'le'");
 }
 
 /* How many things the `source` of each kind of buffer counts; -1 where it means nothing. */

@@ -34,12 +34,11 @@ class SizeCode(IntEnum):
     DATA_VALUE = 5     # a: buffer holding a 0-d integer; known from the Resize that reads it
     DATA_DIM = 6       # a: DYNAMIC buffer, b: axis; known from the Resize that reads it
     ADD = 7            # a, b: sizes, here and below
-    SUB = 8
-    MUL = 9
-    FLOORDIV = 10      # rounds down, as Python's //; a zero divisor gives 0
-    MOD = 11           # the sign of the divisor, as Python's %; a zero divisor gives 0
-    MIN = 12
-    MAX = 13
+    MUL = 8
+    FLOORDIV = 9       # rounds down, as Python's //; a zero divisor gives 0
+    MOD = 10           # the sign of the divisor, as Python's %; a zero divisor gives 0
+    MIN = 11
+    MAX = 12
 
 
 @dataclass
@@ -272,7 +271,7 @@ Instruction = Launch | Routine | Copy | Call | Resize | Loop | Branch
 class Check:
     """Two sizes that must be equal before anything runs, at the Resize that makes both known, or in a Side.
 
-    `compare` is "eq" (left == right), "le" (left <= right) or "one_or_eq" (left is 1 or left == right).
+    `compare` is "eq" (left == right) or "le" (left <= right).
     """
 
     left: int

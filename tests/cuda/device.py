@@ -148,7 +148,7 @@ class _Call:
         if code in roots:
             return roots[code]()
         x, y = self.sizes[a], self.sizes[b]
-        return {SizeCode.ADD: x + y, SizeCode.SUB: x - y, SizeCode.MUL: x * y, SizeCode.MIN: min(x, y),
+        return {SizeCode.ADD: x + y, SizeCode.MUL: x * y, SizeCode.MIN: min(x, y),
                 SizeCode.MAX: max(x, y), SizeCode.FLOORDIV: x // y if y else 0,
                 SizeCode.MOD: x % y if y else 0}[code]
 

@@ -17,8 +17,7 @@ from symtensor.runtime.core import core
 
 
 @pytest.mark.parametrize("compare, good, bad", [("eq", [(3, 3), (0, 0)], [(3, 4), (1, 3)]),
-                                                ("le", [(3, 3), (2, 3)], [(4, 3)]),
-                                                ("one_or_eq", [(3, 3), (1, 3)], [(2, 3), (3, 1)])])
+                                                ("le", [(3, 3), (2, 3)], [(4, 3)])])
 def test_checks(compare: str, good: list[tuple[int, int]], bad: list[tuple[int, int]]) -> None:
     plan = Plan()
     plan.argument(), plan.argument()
@@ -90,7 +89,7 @@ def test_a_fail_that_does_not_raise() -> None:
 @settings(max_examples=60, deadline=None)
 def test_size_arithmetic(a: int, b: int) -> None:
     meanings: dict[SizeCode, Callable[[int, int], int]] = {
-        SizeCode.ADD: lambda a, b: a + b, SizeCode.SUB: lambda a, b: a - b, SizeCode.MUL: lambda a, b: a * b,
+        SizeCode.ADD: lambda a, b: a + b, SizeCode.MUL: lambda a, b: a * b,
         SizeCode.FLOORDIV: lambda a, b: a // b if b else 0, SizeCode.MOD: lambda a, b: a % b if b else 0,
         SizeCode.MIN: min, SizeCode.MAX: max}
     for code, meaning in meanings.items():
@@ -107,7 +106,6 @@ def test_size_arithmetic_stays_in_range() -> None:
     largest, smallest = 2**63 - 1, -2**63
     for code, a, b, expected in [
             (SizeCode.ADD, largest, 1, largest), (SizeCode.ADD, smallest, -1, smallest),
-            (SizeCode.SUB, smallest, 1, smallest), (SizeCode.SUB, 0, smallest, largest),
             (SizeCode.MUL, 2**40, 2**40, largest), (SizeCode.MUL, -2**40, 2**40, smallest),
             (SizeCode.FLOORDIV, smallest, -1, largest), (SizeCode.MOD, smallest, -1, 0)]:
         plan = Plan()
