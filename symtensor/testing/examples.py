@@ -28,8 +28,7 @@ from symtensor.ops.derivative import OwnDerivative
 from symtensor.ops.effects import Assert, PdbBreakpoint, Print
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
-from symtensor.ops.index import Entry, Gather, Iota, Join, Nonzero, Scatter, SetSubtensor, Subtensor
-from symtensor.ops.ordering import Argsort, Cumulate, Search, Select, Sort
+from symtensor.ops.index import Iota
 from symtensor.ops.reduce import REDUCTIONS, ArgReduce, Reduce, sum_axes
 from symtensor.ops.rejection import Sample
 from symtensor.ops.shape import Broadcast, Dimshuffle, Reshape, SpecifyShape
@@ -39,7 +38,7 @@ from symtensor.ops.transfer import PROCESSOR, Transfer
 from symtensor.types import dtype as dtypes
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Example", "counted", "examples_for", "examples_of", "special_values"]
+__all__ = ["Example", "counted", "examples_for", "examples_of", "integers", "normal", "of_each", "special_values"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ def _repeated(generator: Generator) -> Generator:
 
 def examples_of(op: Op | type[Op], seed: int = 0) -> Iterator[Example]:
     """Examples of an op, or of all ops of a class. Raises CheckFailed when none are known."""
-    from symtensor.testing import matrix_examples as matrix_examples  # which use what is here
+    from symtensor.testing import index_examples as index_examples  # which use what is here
+    from symtensor.testing import matrix_examples as matrix_examples
     from symtensor.testing import window_examples as window_examples
     rng = np.random.default_rng(seed)
     cls = op if isinstance(op, type) else type(op)
@@ -195,19 +195,19 @@ def _random(op: Elementwise, position: int, dtype: str, shape: tuple[int, ...], 
 
 # -- the other ops ----------------------------------------------------------------------------------------
 
-def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Normal numbers in an array of a shape."""
     return rng.normal(size=shape)
 
 
-def _of_each(dtypes_: Iterable[str], *shape: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def of_each(dtypes_: Iterable[str], *shape: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Small whole numbers in an array of each dtype."""
     for dtype in dtypes_:
         yield np.asarray(rng.integers(0, 5, size=shape)).astype(dtype)
 
 
-_SIZE = tuple[int, ...]
-
-
-def _integers(*values: int) -> tuple[np.ndarray, ...]:
+def integers(*values: int) -> tuple[np.ndarray, ...]:
+    """Scalars: sizes and bounds."""
     return tuple(np.array(value, "int64") for value in values)
 
 
@@ -218,20 +218,20 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
             continue
         values = np.array([0, 1, 3, 100]) if target in dtypes.INTEGERS else special_values(source)
         yield Example(Cast("cast", target), (values.astype(source),), False)
-    yield Example(Cast("cast", "float64"), (_normal(rng, 3),))
+    yield Example(Cast("cast", "float64"), (normal(rng, 3),))
 
 
 @examples_for(Reduce)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for kind in ("sum", "prod", "max", "min"):
         for axes in [(0,), (1,), (0, 1), (2,), (0, 2), (0, 1, 2)]:
-            yield Example(Reduce(kind, axes), (_normal(rng, 3, 4, 2),))
+            yield Example(Reduce(kind, axes), (normal(rng, 3, 4, 2),))
         complex_too = dtypes.COMPLEX if kind in ("sum", "prod") else ()
-        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS + complex_too, 3, 4, rng=rng):
+        for array in of_each(dtypes.INTEGERS + dtypes.FLOATS + complex_too, 3, 4, rng=rng):
             yield Example(Reduce(kind, (1,)), (array,), False)
-        yield Example(Reduce(kind, (0,)), (_normal(rng, 300),))
+        yield Example(Reduce(kind, (0,)), (normal(rng, 300),))
     for kind in ("sum", "prod"):
-        yield Example(Reduce(kind, (0,)), (_normal(rng, 0, 3),))
+        yield Example(Reduce(kind, (0,)), (normal(rng, 0, 3),))
         yield Example(Reduce(kind, (0,)), (np.array([[0.0, 1.0], [2.0, 0.0]]),))
     for kind in REDUCTIONS:
         for axes in [(0,), (1,), (0, 1)]:
@@ -242,9 +242,9 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 @examples_for(ArgReduce)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for kind, axis in itertools.product(("argmax", "argmin"), (0, 1)):
-        yield Example(ArgReduce(kind, axis), (_normal(rng, 3, 4),))
+        yield Example(ArgReduce(kind, axis), (normal(rng, 3, 4),))
         yield Example(ArgReduce(kind, axis), (np.array([[1.0, np.nan, 2.0], [3.0, 3.0, np.nan]]),))
-        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS, 4, 3, rng=rng):
+        for array in of_each(dtypes.INTEGERS + dtypes.FLOATS, 4, 3, rng=rng):
             yield Example(ArgReduce(kind, axis), (array,))
 
 
@@ -252,170 +252,59 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for order, shape in [((1, 0), (2, 3)), ((-1, 0), (3,)), ((2, -1, 0), (2, 1, 3)), ((), (1, 1)), ((0,), (0,)),
                          ((-1, -1), ()), ((1, 2, 0), (2, 3, 4))]:
-        yield Example(Dimshuffle(order), (_normal(rng, *shape),))
+        yield Example(Dimshuffle(order), (normal(rng, *shape),))
 
 
 @examples_for(Reshape, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for old, new in [((2, 6), (3, 4)), ((6,), (2, 3)), ((2, 3), (6,)), ((1,), ()), ((), (1, 1)), ((0, 3), (0,)),
                      ((2, 3, 4), (4, 6))]:
-        yield Example(Reshape(len(new)), (_normal(rng, *old), *_integers(*new)))
+        yield Example(Reshape(len(new)), (normal(rng, *old), *integers(*new)))
 
 
 @examples_for(Broadcast, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for old, new in [((), (3,)), ((1, 3), (2, 3)), ((3,), (2, 3)), ((2, 1), (2, 4)), ((1,), (0,)), ((), ())]:
-        yield Example(Broadcast(len(new)), (_normal(rng, *old), *_integers(*new)))
+        yield Example(Broadcast(len(new)), (normal(rng, *old), *integers(*new)))
 
 
 @examples_for(SpecifyShape)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in [(), (3,), (2, 1, 0)]:
-        yield Example(SpecifyShape(len(shape)), (_normal(rng, *shape), *_integers(*shape)))
+        yield Example(SpecifyShape(len(shape)), (normal(rng, *shape), *integers(*shape)))
 
 
 @examples_for(Transfer)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in [(), (3,), (2, 0)]:
-        yield Example(Transfer(PROCESSOR), (_normal(rng, *shape),))
+        yield Example(Transfer(PROCESSOR), (normal(rng, *shape),))
 
 
 @examples_for(Dimension)
 def _(rng: np.random.Generator) -> Iterator[Example]:
-    yield Example(Dimension(0), (_normal(rng, 3, 2),))
-    yield Example(Dimension(1), (_normal(rng, 3, 0),))
-
-
-_FULL, _PICK, _BOTH = Entry(), Entry(pick=True), Entry(start=True, stop=True)
-_REGIONS: list[tuple[tuple[Entry, ...], _SIZE, _SIZE]] = [
-    ((_PICK,), (4,), (2,)), ((_PICK,), (4,), (-1,)), ((_BOTH,), (5,), (1, 4)), ((_BOTH,), (5,), (-3, -1)),
-    ((_BOTH,), (5,), (4, 1)), ((_BOTH,), (5,), (-9, 9)), ((Entry(step=-1),), (4,), ()), ((Entry(step=2),), (5,), ()),
-    ((Entry(start=True, stop=True, step=-2),), (6,), (5, 0)), ((Entry(start=True, step=-1),), (5,), (-2,)),
-    ((Entry(stop=True),), (5,), (-2,)), ((_FULL, _PICK), (3, 4), (1,)), ((_PICK, _BOTH), (3, 4), (-1, 1, 3)),
-    ((Entry(step=-1), Entry(start=True, step=2)), (3, 5), (1,)), ((_FULL, _FULL), (2, 3), ()), ((_BOTH,), (0,), (0, 3)),
-    ((_PICK, Entry(stop=True)), (2, 5), (0, 2)),
-]
-
-
-@examples_for(Subtensor, complex_too=True)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for entries, shape, bounds in _REGIONS:
-        yield Example(Subtensor(entries), (_normal(rng, *shape), *_integers(*bounds)))
-
-
-@examples_for(SetSubtensor, complex_too=True)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for (entries, shape, bounds), add in itertools.product(_REGIONS, (False, True)):
-        x = _normal(rng, *shape)
-        region = np.asarray(Subtensor(entries).evaluate(x, *bounds)).shape
-        yield Example(SetSubtensor(entries, add), (x, _normal(rng, *region), *_integers(*bounds)))
-        yield Example(SetSubtensor(entries, add), (x, _normal(rng), *_integers(*bounds)))
-
-
-@examples_for(Join, complex_too=True)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    yield Example(Join(0), (_normal(rng, 2, 3), _normal(rng, 0, 3), _normal(rng, 4, 3)))
-    yield Example(Join(1), (_normal(rng, 2, 3), _normal(rng, 2, 1)))
-    yield Example(Join(0), (np.arange(3), np.arange(2)))
+    yield Example(Dimension(0), (normal(rng, 3, 2),))
+    yield Example(Dimension(1), (normal(rng, 3, 0),))
 
 
 @examples_for(Iota)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for length in (0, 1, 7):
-        yield Example(Iota(), _integers(length))
-
-
-_READS: list[tuple[_SIZE, _SIZE, list[np.ndarray]]] = [
-    ((0,), (4,), [np.array([0, 3, 3])]), ((0,), (4, 2), [np.array([[1, 0], [2, 2]])]), ((1,), (2, 3), [np.array(2)]),
-    ((0, 1), (3, 4), [np.array([0, 2]), np.array([1, 1])]),
-    ((0, 2), (2, 3, 4), [np.array([1, 0, 1]), np.array([[3], [0]])]),
-    ((1, 2), (2, 3, 4), [np.array([1, 0]), np.array([3, 3])]), ((0,), (3,), [np.zeros(0, "int64")]),
-]
-
-
-@examples_for(Gather, complex_too=True)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for axes, shape, indices in _READS:
-        yield Example(Gather(axes), (_normal(rng, *shape), *indices))
-
-
-@examples_for(Scatter, complex_too=True)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for (axes, shape, indices), add in itertools.product(_READS, (False, True)):
-        region = Gather(axes).evaluate(np.zeros(shape), *indices).shape
-        # Where a position repeats, which of the values set there stays is open.
-        places = {tuple(int(i) for i in place) for place in np.broadcast(*indices)}
-        if add or len(places) == np.broadcast(*indices).size:
-            yield Example(Scatter(axes, add), (_normal(rng, *shape), _normal(rng, *region), *indices))
-            yield Example(Scatter(axes, add), (_normal(rng, *shape), _normal(rng), *indices))
-
-
-@examples_for(Nonzero)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for mask in (np.array([True, False, True]), rng.random((3, 4)) < 0.5, np.zeros(3, bool)):
-        yield Example(Nonzero(), (mask, *_integers(int(mask.sum()))))
-
-
-@examples_for(Cumulate, complex_too=True)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for kind, axis in itertools.product(("sum", "prod"), (0, 1)):
-        yield Example(Cumulate(kind, axis), (_normal(rng, 3, 4),))
-        yield Example(Cumulate(kind, axis), (_normal(rng, 0, 1),))
-        yield Example(Cumulate(kind, axis), (np.array([[1.5, 0.0, 2.0], [3.0, 0.5, 1.0], [0.0, 2.0, -1.0]]),))
-        for array in _of_each(dtypes.INTEGERS + dtypes.FLOATS, 3, 4, rng=rng):
-            yield Example(Cumulate(kind, axis), (array,), False)
-
-
-@examples_for(Argsort)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    yield from _sorted(Argsort, rng)
-
-
-@examples_for(Sort)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    yield from _sorted(Sort, rng)
-
-
-def _sorted(cls: type[Argsort] | type[Sort], rng: np.random.Generator) -> Iterator[Example]:
-    for axis in (0, 1):
-        yield Example(cls(axis), (_normal(rng, 3, 4),))
-        yield Example(cls(axis), (np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]]),), False)
-        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 5, rng=rng):
-            yield Example(cls(axis), (array,), False)
-
-
-@examples_for(Select)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for axis, largest in itertools.product((0, 1), (False, True)):
-        yield Example(Select(axis, largest), (_normal(rng, 3, 4), *_integers(2)))
-        special = np.array([[1.0, np.nan, -0.0], [1.0, 0.0, -np.inf], [0.0, np.nan, 2.0]])
-        yield Example(Select(axis, largest), (special, *_integers(3)), False)
-        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 3, 5, rng=rng):
-            yield Example(Select(axis, largest), (array, *_integers(0 if axis else 1)), False)
-
-
-@examples_for(Search)
-def _(rng: np.random.Generator) -> Iterator[Example]:
-    for side in ("left", "right"):
-        yield Example(Search(side), (np.array([0.0, 1.0, 1.0, np.nan]), np.array([[1.0, -1.0], [np.nan, np.inf]])))
-        for array in _of_each(dtypes.DISCRETE + dtypes.FLOATS, 5, rng=rng):
-            yield Example(Search(side), (np.sort(array), array))
-            yield Example(Search(side), (array[:0], array[0]))
+        yield Example(Iota(), integers(length))
 
 
 @examples_for(MatMul, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for left, right in [((2, 3), (3, 4)), ((5, 2, 3), (5, 3, 1)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((1, 1), (1, 1))]:
-        yield Example(MatMul(), (_normal(rng, *left), _normal(rng, *right)))
+        yield Example(MatMul(), (normal(rng, *left), normal(rng, *right)))
     yield Example(MatMul(), (np.arange(6).reshape(2, 3), np.arange(6).reshape(3, 2)))
     for dtype in dtypes.FLOATS:
-        yield Example(MatMul(), (_normal(rng, 5, 70).astype(dtype), _normal(rng, 70, 6).astype(dtype)), False)
+        yield Example(MatMul(), (normal(rng, 5, 70).astype(dtype), normal(rng, 70, 6).astype(dtype)), False)
 
 
 @examples_for(Gemm, complex_too=True)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for scalars in ((2.0, -0.5), (1.0, 1.0)):
-        arrays = _normal(rng, 2, 4), _normal(rng, 2, 3), _normal(rng, 3, 4), *map(np.asarray, scalars)
+        arrays = normal(rng, 2, 4), normal(rng, 2, 3), normal(rng, 3, 4), *map(np.asarray, scalars)
         yield Example(Gemm(), arrays, False)
         yield Example(Gemm(), tuple(array.astype("float16") for array in arrays), False)
     unread = np.full((2, 2), np.nan)
@@ -427,7 +316,7 @@ _COMPRESSED = [([0, 2, 2, 5], [1, 3, 0, 3, 2]), ([0, 0], []), ([0], []), ([0, 1,
 
 def _eighths(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Numbers whose products add up without rounding, in whatever order."""
-    return np.round(8 * _normal(rng, *shape)) / 8
+    return np.round(8 * normal(rng, *shape)) / 8
 
 
 @examples_for(SparseDot)
@@ -457,25 +346,25 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 @examples_for(RealFourier)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in ((2, 6), (1, 5), (2, 3, 4), (0, 4), (2, 1)):
-        yield Example(RealFourier(), (_normal(rng, *shape),))
+        yield Example(RealFourier(), (normal(rng, *shape),))
 
 
 @examples_for(RealFourierBack)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape, length in (((2, 4, 2), 6), ((1, 3, 2), 5), ((2, 3, 3, 2), 4), ((0, 3, 2), 4)):
-        yield Example(RealFourierBack(), (_normal(rng, *shape), np.array(length)))
+        yield Example(RealFourierBack(), (normal(rng, *shape), np.array(length)))
 
 
 @examples_for(Fourier)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape, back in itertools.product(((2, 6, 2), (2, 3, 5, 2), (0, 4, 2)), (False, True)):
-        yield Example(Fourier(back), (_normal(rng, *shape),))
+        yield Example(Fourier(back), (normal(rng, *shape),))
 
 
 @examples_for(Sample)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for kind, shape in itertools.product(("poisson", "standard_gamma"), ((3,), (), (2, 0))):
-        yield Example(Sample(kind), (np.array([3, 4], "uint64"), np.abs(_normal(rng, *shape))), False)
+        yield Example(Sample(kind), (np.array([3, 4], "uint64"), np.abs(normal(rng, *shape))), False)
 
 
 @examples_for(OwnDerivative)
@@ -483,26 +372,26 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     # Neither value hangs on the input here, so the derivative by it is zero.
     for shape in ((3,), ()):
         op = OwnDerivative(1, lambda inputs, values, cotangents: [None])
-        yield Example(op, (_normal(rng, *shape), _normal(rng, *shape), _normal(rng, 2)), False)
+        yield Example(op, (normal(rng, *shape), normal(rng, *shape), normal(rng, 2)), False)
 
 
 @examples_for(Assert)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in ((3,), (), (2, 0)):
-        yield Example(Assert("never"), (_normal(rng, *shape), np.array(True), np.array(True)))
+        yield Example(Assert("never"), (normal(rng, *shape), np.array(True), np.array(True)))
     yield Example(Assert(), (np.arange(3),), False)
 
 
 @examples_for(Print)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in ((3,), ()):
-        yield Example(Print("quietly", global_fn=lambda op, value: None), (_normal(rng, *shape),))
+        yield Example(Print("quietly", global_fn=lambda op, value: None), (normal(rng, *shape),))
 
 
 @examples_for(PdbBreakpoint)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape in ((3,), ()):
-        yield Example(PdbBreakpoint("never"), (np.array(False), _normal(rng, *shape), _normal(rng, 2)))
+        yield Example(PdbBreakpoint("never"), (np.array(False), normal(rng, *shape), normal(rng, 2)))
 
 
 @examples_for(Scan)
@@ -511,19 +400,19 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     new = scalar.tanh(h * w + row)
     step = Function.of([h, row, w], [new, h, new * row])
     for steps, backwards in ((4, False), (3, True), (1, False), (0, False)):
-        arrays = _normal(rng, 2), _normal(rng, 4, 2), _normal(rng, 2), np.array(steps)
+        arrays = normal(rng, 2), normal(rng, 4, 2), normal(rng, 2), np.array(steps)
         yield Example(Scan(step, 1, 1, backwards=backwards), arrays)
     ends = Function.of([h, row, w], [new, h, scalar.gt(sum_axes(row + h, [0]), 1.5)])
     for steps in (4, 2):
-        yield Example(Scan(ends, 1, 1, until=True), (_normal(rng, 2), np.full((4, 2), 0.9), _normal(rng, 2),
+        yield Example(Scan(ends, 1, 1, until=True), (normal(rng, 2), np.full((4, 2), 0.9), normal(rng, 2),
                                                      np.array(steps)))
 
 
 @examples_for(IfElse)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for condition in (np.array(True), np.array(False)):
-        yield Example(IfElse(), (condition, _normal(rng, 3), _normal(rng, 3)))
-        yield Example(IfElse(), (condition, _normal(rng, 2, 3), _normal(rng), _normal(rng, 4, 1), _normal(rng)))
+        yield Example(IfElse(), (condition, normal(rng, 3), normal(rng, 3)))
+        yield Example(IfElse(), (condition, normal(rng, 2, 3), normal(rng), normal(rng, 4, 1), normal(rng)))
         yield Example(IfElse(), (condition, np.arange(3), np.arange(2)), False)
 
 
@@ -532,5 +421,5 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     x, y, w = (Variable(TensorType("float64", (None,)), name=name) for name in ("x", "y", "w"))
     one, other = Function.of([x, w], [x * scalar.tanh(w), x]), Function.of([y, w], [y, scalar.exp(w)])
     for condition in (np.array(True), np.array(False)):
-        yield Example(Branch(one, other), (condition, _normal(rng, 3), _normal(rng, 3)))
-        yield Example(Branch(other, one), (condition, _normal(rng, 2), _normal(rng, 2)))
+        yield Example(Branch(one, other), (condition, normal(rng, 3), normal(rng, 3)))
+        yield Example(Branch(other, one), (condition, normal(rng, 2), normal(rng, 2)))

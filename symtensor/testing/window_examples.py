@@ -14,19 +14,11 @@ import numpy as np
 
 from symtensor.ops.convolution import FACTORS, Convolution
 from symtensor.ops.window import Overlap, Window, WindowReduce, Windows
-from symtensor.testing.examples import Example, examples_for
+from symtensor.testing.examples import Example, examples_for, integers, normal
 from symtensor.types import dtype as dtypes
 
 __all__: list[str] = []
 _SIZE = tuple[int, ...]
-
-
-def _normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return np.asarray(rng.normal(size=shape))
-
-
-def _integers(*values: int) -> tuple[np.ndarray, ...]:
-    return tuple(np.array(value, "int64") for value in values)
 
 
 _CONVOLUTIONS: list[tuple[tuple[_SIZE, _SIZE, _SIZE], tuple[_SIZE, _SIZE, int, _SIZE]]] = [
@@ -51,9 +43,9 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         del given[of]
         spatial = shapes[of][2:] if FACTORS[of] == "filters" else shapes[of][1:-1]
         op = Convolution(FACTORS[of], strides, dilation, groups, last)
-        yield Example(op, (*given, *_integers(*low, *spatial)))
+        yield Example(op, (*given, *integers(*low, *spatial)))
         for dtype in ("float16", "float32"):
-            yield Example(op, (*(array.astype(dtype) for array in given), *_integers(*low, *spatial)), False)
+            yield Example(op, (*(array.astype(dtype) for array in given), *integers(*low, *spatial)), False)
 
 
 _WINDOWS: list[tuple[Window, _SIZE, _SIZE]] = [
@@ -67,7 +59,7 @@ _WINDOWS: list[tuple[Window, _SIZE, _SIZE]] = [
 @examples_for(Windows)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for window, shape, counts in _WINDOWS:
-        yield Example(Windows(window), (_normal(rng, *shape), *_integers(*counts)))
+        yield Example(Windows(window), (normal(rng, *shape), *integers(*counts)))
 
 
 @examples_for(Overlap)
@@ -75,15 +67,15 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for window, shape, counts in _WINDOWS:
         seen = window.seen(np.zeros(shape), counts, 0)
         sizes = [shape[axis] for axis in window.axes]
-        yield Example(Overlap(window), (_normal(rng, *seen.shape), *_integers(*sizes)))
+        yield Example(Overlap(window), (normal(rng, *seen.shape), *integers(*sizes)))
 
 
 @examples_for(WindowReduce)
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for (window, shape, counts), kind in itertools.product(_WINDOWS, ("sum", "max")):
-        yield Example(WindowReduce(kind, window), (_normal(rng, *shape), *_integers(*counts)))
+        yield Example(WindowReduce(kind, window), (normal(rng, *shape), *integers(*counts)))
         for dtype in dtypes.INTEGERS + dtypes.FLOATS:
             array = rng.integers(0, 5, shape).astype(dtype)
-            yield Example(WindowReduce(kind, window), (array, *_integers(*counts)), False)
+            yield Example(WindowReduce(kind, window), (array, *integers(*counts)), False)
     special = np.array([np.nan, 1.0, -np.inf, -np.inf])
-    yield Example(WindowReduce("max", _WINDOWS[0][0]), (special, *_integers(2)), False)
+    yield Example(WindowReduce("max", _WINDOWS[0][0]), (special, *integers(2)), False)
