@@ -22,14 +22,13 @@ from dataclasses import dataclass, replace
 
 from symtensor.base.config import config
 from symtensor.base.errors import CompileError
-from symtensor.codegen import store as stores
+from symtensor.codegen import store
 from symtensor.codegen.named import NamedText, symbol_stem
 from symtensor.codegen.seal import digest, seal, unseal
-from symtensor.codegen.store import Store, StoredFile, fetch, store
+from symtensor.codegen.store import Store, StoredFile
 from symtensor.codegen.toolchain import Job, Toolchain, instruction_set, require
 
-__all__ = ["LoadedKernel", "load_kernels", "kernel_key", "why", "latest", "entries", "size", "clean", "clear", "store",
-           "fetch"]
+__all__ = ["LoadedKernel", "load_kernels", "kernel_key", "why", "latest"]
 
 _FORMAT = "1"
 # Text for which a second compiler process gains more than it costs (some 30 ms of processor time).
@@ -104,7 +103,7 @@ def load_kernels(kernels: Iterable[tuple[str, str]], *, preamble: str = "",
     tool = require()
     setting = _setting(tool, preamble, extra)
     asked = [NamedText(name, text, setting.key(text)) for name, text in kernels]
-    directory = stores.current()
+    directory = store.current()
     missing = {kernel.key: kernel for kernel in asked
                if kernel.key not in _kernels and not _load_stored(directory, kernel)}
     if missing:
@@ -149,8 +148,8 @@ def _open_library(directory: Store, path: str) -> _Library | None:
         if number != _number(os.stat(path)):
             _ctypes.dlclose(handle)
             raise OSError(errno.ESTALE, "it was exchanged while it was read")
-    stores.touch(path)
-    stores.touch(_source_of(path))
+    store.touch(path)
+    store.touch(_source_of(path))
     symbols = {words[1]: words[2] for words in _kernel_lines(opened[1])}
     _libraries[number] = library = _Library(handle, symbols)
     return library
@@ -166,7 +165,7 @@ def _dlopen(directory: Store, path: str, data: bytes) -> int:
     try:
         return int(_ctypes.dlopen(path, mode))
     except OSError:
-        if os.path.dirname(path) == stores.private_directory():
+        if os.path.dirname(path) == store.private_directory():
             raise
         # A file system mounted noexec refuses what loads well from elsewhere.
         [copy] = Store(None).add(data, [os.path.basename(path)])
@@ -188,7 +187,7 @@ def _build(directory: Store, tool: Toolchain, setting: _Setting, missing: Sequen
     texts = ["\n".join([setting.preamble, *(kernel.definition for kernel in unit), ""]) for unit in units]
     if config.debug >= 4:
         print(*texts, sep="\n", file=sys.stderr)
-    with stores.scratch_directory() as scratch:
+    with store.scratch_directory() as scratch:
         # Not in the cache, where another process may at any time remove a text or put its own under the same name.
         jobs = [Job(f"{scratch}/{unit[0].key}.c", f"{scratch}/{unit[0].key}.so") for unit in units]
         for text, job in zip(texts, jobs):
@@ -208,7 +207,7 @@ def _write(path: str, text: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise stores.no_place(error) from None
+        raise store.no_place(error) from None
 
 
 def _with_kept_source(error: CompileError, directory: Store) -> CompileError:
@@ -271,41 +270,21 @@ def _keep_and_load(directory: Store, unit: Sequence[NamedText], text: bytes, sea
                        fix="does the kernel call a function that neither libm nor libc has?")
 
 
-# --- looking after the cache ---------------------------------------------------------------------
-
-def entries() -> list[StoredFile]:
-    """The cache's files, the least recently used first."""
-    return stores.current().files()
-
-
-def size() -> int:
-    """Bytes on disk."""
-    return stores.current().size()
-
-
-def clean(max_bytes: int) -> int:
-    """Remove the least recently used files until `max_bytes` are left; the number of names removed."""
-    return stores.current().clean(max_bytes)
-
-
-def clear() -> int:
-    """Remove all of the cache's files; the number of names removed."""
-    return clean(-1)
-
+# --- why a kernel was compiled -------------------------------------------------------------------
 
 def why(name: str, text: str, *, preamble: str = "", extra: Sequence[str] = ()) -> str:
     """Why a kernel is not in the cache: the first field of its key in which the nearest stored kernel differs."""
     setting = _setting(require(), preamble, extra)
     key = setting.key(text)
-    if any(_manifest_at(path) for path in stores.current().find(f"{key}.so")):
+    if any(_manifest_at(path) for path in store.current().find(f"{key}.so")):
         return f"it is in the cache: {key}"
-    return _reason(setting.fields, key, symbol_stem(name), digest(text), stores.current().files())
+    return _reason(setting.fields, key, symbol_stem(name), digest(text), store.current().files())
 
 
 def latest(count: int) -> list[tuple[StoredFile, str, str]]:
     """Of the newest units their file, the names of their kernels, and why the first was not there before."""
     found: list[tuple[StoredFile, str, str]] = []
-    files, units = stores.current().files(), set()
+    files, units = store.current().files(), set()
     for number, file in reversed(list(enumerate(files))):
         manifest = _manifest_at(file.path) if file.name.endswith(".so") and file.file not in units else ""
         lines = _kernel_lines(manifest)
@@ -341,5 +320,5 @@ def _difference(mine: Sequence[str], theirs: Sequence[str], path: str) -> str:
 
 def _manifest_at(path: str) -> str:
     """The manifest of a stored unit, empty where it is damaged."""
-    opened = stores.opened_at(path)
+    opened = store.opened_at(path)
     return opened[1] if opened else ""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from symtensor.base.config import config
 from symtensor.codegen import cache
+from symtensor.codegen.store import current
 from symtensor.runtime import program_cache
 
 __all__ = ["ACTIONS", "info", "clean", "clear"]
@@ -24,9 +25,9 @@ _KINDS = {".so": "compiled kernels", ".c": "their C text", ".record": "programs,
 
 def info() -> str:
     """what is in the cache"""
-    files = cache.entries()
+    files = current().files()
     lines = [f"directory   {config.cache_path}" + ("" if config.cache else " (turned off: option cache)"),
-             f"size        {cache.size() / 2**20:.1f} of at most {config.cache_megabytes} MB"]
+             f"size        {current().size() / 2**20:.1f} of at most {config.cache_megabytes} MB"]
     counts = Counter(os.path.splitext(file.name)[1] for file in files)
     lines += [f"{counts[ending]:<11} {kind}" for ending, kind in _KINDS.items()]
     if files:
@@ -44,16 +45,16 @@ def why() -> str:
 
 def clean() -> str:
     """remove the longest unused files, down to the option cache_megabytes"""
-    return _removed(cache.clean(config.cache_megabytes << 20))
+    return _removed(current().clean(config.cache_megabytes << 20))
 
 
 def clear() -> str:
     """remove everything"""
-    return _removed(cache.clear())
+    return _removed(current().clean(-1))
 
 
 def _removed(names: int) -> str:
-    return f"removed {names} files; {cache.size() / 2**20:.1f} MB left in {config.cache_path}"
+    return f"removed {names} files; {current().size() / 2**20:.1f} MB left in {config.cache_path}"
 
 
 ACTIONS: dict[str, Callable[[], str]] = {"info": info, "why": why, "clean": clean, "clear": clear}

@@ -22,8 +22,7 @@ import numpy as np
 
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError, SymtensorError
-from symtensor.codegen import cache
-from symtensor.codegen.store import current
+from symtensor.codegen.store import current, store
 from symtensor.codegen.toolchain import probe_reports, toolchain
 from symtensor.runtime.core import ONEDNN, core, load_library
 
@@ -169,7 +168,7 @@ def probe_cache() -> Probe:
                      needed=False)
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always")
-        written = cache.store("doctor", "probe", b"")
+        written = store("doctor", "probe", b"")
     if written is not None:
         os.unlink(written)
     if written is not None and os.path.dirname(written) == config.cache_path:

@@ -17,7 +17,7 @@ from symtensor.base.errors import CompileError
 from symtensor.codegen import cache
 from symtensor.codegen.cache import LoadedKernel, kernel_key, load_kernels, why
 from symtensor.codegen.seal import seal, unseal
-from symtensor.codegen.store import Store
+from symtensor.codegen.store import Store, current
 from symtensor.codegen.toolchain import Toolchain, toolchain
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -389,12 +389,12 @@ def test_why_a_damaged_file(directory: Path) -> None:
 
 def test_entries_size_clear(directory: Path, fresh: Callable[[], None], compiled: list[int]) -> None:
     kernels = load_kernels([adder(1), adder(2)])
-    kept = {entry.name for entry in cache.entries()}
+    kept = {entry.name for entry in current().files()}
     assert kept >= {f"{kernel.key}.{suffix}" for kernel in kernels for suffix in ("so", "c")}
-    files = {entry.file: entry.bytes for entry in cache.entries()}
-    assert cache.size() == sum(files.values())
-    assert cache.clear() == len(kept)
-    assert cache.entries() == []
+    files = {entry.file: entry.bytes for entry in current().files()}
+    assert current().size() == sum(files.values())
+    assert current().clean(-1) == len(kept)
+    assert current().files() == []
     assert [call(kernel) for kernel in load_kernels([adder(1), adder(2)])] == [1.5, 2.5]
     fresh()
     assert [call(kernel) for kernel in load_kernels([adder(1), adder(2)])] == [1.5, 2.5]

@@ -19,7 +19,7 @@ from symtensor.base.errors import CompileError
 from symtensor.codegen import cache
 from symtensor.codegen.cache import load_kernels
 from symtensor.codegen.seal import unseal
-from symtensor.codegen.store import Store, store
+from symtensor.codegen.store import Store, current, store
 from symtensor.codegen.toolchain import Job, Toolchain, toolchain
 from tests.codegen.test_kernel_cache import adder, call
 
@@ -82,7 +82,7 @@ def test_texts_are_exchanged_or_removed_before_the_compiler_reads_them(directory
         for path in directory.glob("*.c"):
             path.write_text("double another_unit(double x) { return x; }")
         if clear:
-            cache.clear()
+            current().clean(-1)
         compile_all(self, jobs, extra)
 
     monkeypatch.setattr(Toolchain, "compile_all", late)

@@ -14,7 +14,7 @@ import pytest
 
 import symtensor.tensor as T
 from symtensor.base.config import OPTIONS, config
-from symtensor.codegen import cache
+from symtensor.codegen.store import current, fetch, store
 from symtensor.codegen.toolchain import toolchain
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate_graph
@@ -55,11 +55,11 @@ def test_config_shows_every_option(capsys):
 
 
 def test_cache_info_counts_and_clear_removes(capsys, own_cache):
-    cache.store("example", "one", b"some bytes")
+    store("example", "one", b"some bytes")
     assert str(own_cache) in run(capsys, "cache")
-    names = len(cache.entries())
+    names = len(current().files())
     assert f"removed {names} files; 0.0 MB left in {own_cache}" in run(capsys, "cache", "clear")
-    assert cache.fetch("example", "one") is None and not list(own_cache.glob("*.record"))
+    assert fetch("example", "one") is None and not list(own_cache.glob("*.record"))
     assert "removed 0 files" in run(capsys, "cache", "clean")
 
 

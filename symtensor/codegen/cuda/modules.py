@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from symtensor.codegen import store as stores
+from symtensor.codegen import store
 from symtensor.codegen.cuda import nvrtc
 from symtensor.codegen.cuda.preamble import preamble
 from symtensor.codegen.named import NamedText
@@ -60,7 +60,7 @@ def compile_kernels(kernels: Iterable[tuple[str, str]], compiler: Compiler) -> l
     """
     setting = (f"cuda format {_FORMAT}", compiler.identity, preamble())
     asked = [NamedText(name, text, digest(*setting, text)) for name, text in kernels]
-    directory = stores.current()
+    directory = store.current()
     missing = {kernel.key: kernel for kernel in asked
                if kernel.key not in _compiled and not _find_stored(directory, kernel)}
     if missing:
@@ -76,10 +76,10 @@ def _record(key: str) -> str:
 def _find_stored(directory: Store, kernel: NamedText) -> bool:
     """Take a kernel from the store; False where it is not there or damaged."""
     for path in directory.find(_record(kernel.key)):
-        opened = stores.opened_at(path)
+        opened = store.opened_at(path)
         symbols = dict(line.split(" ") for line in opened[1].splitlines()) if opened else {}
         if opened is not None and kernel.key in symbols:
-            stores.touch(path)
+            store.touch(path)
             module = _modules.setdefault(digest(*symbols), opened[0])
             _compiled[kernel.key] = CompiledKernel(kernel.name, symbols[kernel.key], module)
             return True
