@@ -18,12 +18,14 @@ import numpy as np
 from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Constant, Variable, complaint
 from symtensor.ops.convert import as_variable
+from symtensor.ops.elementwise import broadcast_shapes
 from symtensor.ops.index import Join, stack, subtensor
 from symtensor.ops.shape import NEW, Dimshuffle
-from symtensor.ops.size import integer, size_of
+from symtensor.ops.size import dimension, integer, size_of
 from symtensor.types.dtype import INTEGERS
 
-__all__ = ["axis_of", "axes_of", "sizes_of", "elements_of", "vector_of", "product", "settled"]
+__all__ = ["axis_of", "axes_of", "sizes_of", "elements_of", "vector_of", "broadcast_sizes", "product",
+           "settled"]
 
 _MOST_AXES = 64
 """Vectors longer than NumPy's largest rank are no shapes: nobody looks into them."""
@@ -139,6 +141,16 @@ def _entries(shape: Variable, function: str, ndim: int | None) -> Sequence[Any]:
         raise complaint(TypeMismatch, f"{function}: the length of the shape is not known, so neither is the rank of"
                         " the result", shape, fix="give the shape as a tuple of sizes")
     return [subtensor(shape, (axis,)) for axis in range(length)]
+
+
+def broadcast_sizes(tensors: Sequence[Variable], without: int = 0) -> list[Variable]:
+    """The shape in which tensors combine, `without` so many last axes, as scalars. Raises ShapeError."""
+    shapes = [t.type.shape[:t.type.ndim - without] for t in tensors]
+    sizes = []
+    for axis in range(-len(broadcast_shapes(shapes)), 0):
+        owner = next((t for t, shape in zip(tensors, shapes) if len(shape) >= -axis and shape[axis] != 1), None)
+        sizes.append(integer(1) if owner is None else dimension(owner, owner.type.ndim - without + axis))
+    return sizes
 
 
 def product(sizes: Iterable[Variable]) -> Variable:

@@ -18,12 +18,12 @@ from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops.contract import Kron, MatMul
 from symtensor.ops.convert import as_variable, together
-from symtensor.ops.elementwise import broadcast_shapes, cast
+from symtensor.ops.elementwise import cast
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.scalar import mul
 from symtensor.ops.shape import broadcast_to, dimshuffle, drop_axes, expand_dims, pad_left, reshape
 from symtensor.ops.size import dimension, shape_of
-from symtensor.tensor.arguments import axis_of, product
+from symtensor.tensor.arguments import axis_of, broadcast_sizes, product
 from symtensor.tensor.manipulation import addbroadcast, concatenate, flatten, squeeze, transpose
 from symtensor.tensor.reduction import mean, sum
 from symtensor.types.dtype import promote
@@ -137,14 +137,7 @@ def matmul(a: Any, b: Any) -> Variable:
 
 def batch_sizes(a: Variable, b: Variable) -> list[Variable]:
     """The sizes of the axes before the last two of matrices, broadcast. Raises ShapeError."""
-    shapes = [v.type.shape[:-2] for v in (a, b)]
-    combined = broadcast_shapes(shapes)
-    sizes = []
-    for axis in range(-len(combined), 0):
-        owner = next((v for v, s in zip((a, b), shapes) if len(s) >= -axis and s[axis] != 1),
-                     a if a.type.ndim >= b.type.ndim else b)
-        sizes.append(dimension(owner, owner.type.ndim - 2 + axis))
-    return sizes
+    return broadcast_sizes([a, b], without=2)
 
 
 def outer(x: Any, y: Any) -> Variable:

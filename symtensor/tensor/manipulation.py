@@ -191,6 +191,12 @@ def ravel(x: Any) -> Variable:
     return flatten(x)
 
 
+def along(x: Any, axis: int | None, function: str) -> tuple[Variable, int]:
+    """A tensor and one of its axes; the tensor flattened where none is named."""
+    x = as_variable(x)
+    return (flatten(x), 0) if axis is None else (x, axis_of(x, axis, function))
+
+
 def broadcast_to(x: Any, shape: Any) -> Variable:
     """`x` spread to a shape, by the rules of broadcasting. Raises ShapeError, TypeMismatch.
 
@@ -396,10 +402,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
     >>> repeat([[1, 2]], 3, axis=1).type, repeat([1, 2], 2).type
     (TensorType(int64, (1, 6)), TensorType(int64, (4,)))
     """
-    x, repeats = as_variable(x), as_variable(repeats)
-    if axis is None:
-        x, axis = flatten(x), 0
-    axis = axis_of(x, axis, "repeat")
+    x, axis = along(x, axis, "repeat")
+    repeats = as_variable(repeats)
     if repeats.type.ndim > 1 or repeats.type.dtype not in INTEGERS:
         raise complaint(TypeMismatch, "repeat: the numbers of repeats must be an integer or a vector of integers",
                         repeats, fix='cast them: repeats.astype("int64")')

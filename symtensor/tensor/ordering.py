@@ -18,9 +18,8 @@ from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
 from symtensor.ops.elementwise import cast
 from symtensor.ops.ordering import Argsort, Search, Select, Sort, gather_along
-from symtensor.tensor.arguments import axis_of
 from symtensor.tensor.creation import ones_like
-from symtensor.tensor.manipulation import concatenate, flatten, reshape, shape
+from symtensor.tensor.manipulation import along, concatenate, flatten, reshape, shape
 from symtensor.tensor.selection import inverse_permutation
 from symtensor.tensor.sequences import cumsum
 from symtensor.types.dtype import FLOATS, INTEGERS, promote
@@ -28,12 +27,6 @@ from symtensor.types.dtype import FLOATS, INTEGERS, promote
 __all__ = ["sort", "argsort", "topk", "argtopk", "topk_and_argtopk", "searchsorted", "unique"]
 
 _KINDS = ("quicksort", "mergesort", "heapsort", "stable", None)
-
-
-def _along(x: Any, axis: int | None, function: str) -> tuple[Variable, int]:
-    """A tensor and one of its axes; the tensor flattened where none is named."""
-    x = as_variable(x)
-    return (flatten(x), 0) if axis is None else (x, axis_of(x, axis, function))
 
 
 def argsort(a: Any, axis: int | None = -1, kind: str | None = "quicksort", order: None = None) -> Variable:
@@ -45,7 +38,7 @@ def argsort(a: Any, axis: int | None = -1, kind: str | None = "quicksort", order
     >>> argsort([[3, 1, 2]]).eval()
     array([[1, 2, 0]])
     """
-    a, axis = _along(a, axis, "argsort")
+    a, axis = along(a, axis, "argsort")
     _check_arguments("argsort", a, kind, order)
     return Argsort(axis)(a)
 
@@ -64,7 +57,7 @@ def sort(a: Any, axis: int | None = -1, kind: str | None = "quicksort", order: N
     >>> sort([[3, 1, 2]]).eval()
     array([[1, 2, 3]])
     """
-    a, axis = _along(a, axis, "sort")
+    a, axis = along(a, axis, "sort")
     _check_arguments("sort", a, kind, order)
     return Sort(axis)(a)
 
@@ -78,7 +71,7 @@ def argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = True, idx_dt
     >>> argtopk([3, 1, 2, 5], 2).eval(), argtopk([3, 1, 2, 5], -2).eval()
     (array([3, 0]), array([1, 2]))
     """
-    x, axis = _along(x, axis, "argtopk")
+    x, axis = along(x, axis, "argtopk")
     count = as_variable(kth)
     if count.type.ndim or count.type.dtype not in INTEGERS or (isinstance(count, Constant) and not count.data):
         raise complaint(TypeMismatch, "argtopk: kth must be an integer other than 0", x, count, fix="give kth=1")
@@ -107,7 +100,7 @@ def topk_and_argtopk(x: Any, kth: Any, axis: int | None = -1, sorted: bool = Tru
     >>> [v.eval() for v in topk_and_argtopk([3, 1, 2, 5], 1)]
     [array([5]), array([3])]
     """
-    x, axis = _along(x, axis, "topk")
+    x, axis = along(x, axis, "topk")
     positions = argtopk(x, kth, axis, sorted, idx_dtype)
     return [gather_along(x, positions, axis), positions]
 

@@ -18,14 +18,14 @@ from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
-from symtensor.ops.elementwise import as_bool, broadcast_shapes, cast, zeros_like
+from symtensor.ops.elementwise import as_bool, cast, zeros_like
 from symtensor.ops.ordering import gather_along
 from symtensor.ops.reduce import reduce_axes
 from symtensor.ops.shape import as_size, broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer, shape_of
-from symtensor.tensor.arguments import axis_of, settled, sizes_of
+from symtensor.tensor.arguments import axis_of, broadcast_sizes, settled, sizes_of
 from symtensor.tensor.creation import arange, eye, tri
-from symtensor.tensor.manipulation import flatten, moveaxis, stack
+from symtensor.tensor.manipulation import along, flatten, moveaxis, stack
 from symtensor.tensor.reduction import sum
 from symtensor.types.dtype import INTEGERS
 
@@ -60,10 +60,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
            [3, 4],
            [1, 2]])
     """
-    a = as_variable(a)
-    if axis is None:
-        a, axis = flatten(a), 0
-    axis = axis_of(a, axis, "take")
+    a, axis = along(a, axis, "take")
     indices = as_variable(indices)
     return index.gather(a, {axis: _in_range(indices, dimension(a, axis), mode, "take")})
 
@@ -114,7 +111,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Varia
     if out is not None:
         raise complaint(TypeMismatch, "choose: there is no place to write out to", a, fix="leave out away")
     many = together(choices) if isinstance(choices, (list, tuple)) else list(_rows(as_variable(choices)))
-    sizes = _broadcast_sizes([a, *many])
+    sizes = broadcast_sizes([a, *many])
     table = stack([broadcast_to(choice, sizes) for choice in many])
     picked = _in_range(broadcast_to(a, sizes), integer(len(many)), mode, "choose")
     return index.gather(table, {0: picked, **_own_positions(picked, 1)})
@@ -125,16 +122,6 @@ def _rows(x: Variable) -> Sequence[Variable]:
     if not isinstance(count, int):
         raise complaint(TypeMismatch, "choose: the number of choices must be known", x, fix="give a list of tensors")
     return [index.subtensor(x, (row,)) for row in range(count)]
-
-
-def _broadcast_sizes(tensors: Sequence[Variable]) -> list[Variable]:
-    """The shape in which tensors combine, as scalars."""
-    combined = broadcast_shapes([t.type.shape for t in tensors])
-    sizes = []
-    for axis in range(-len(combined), 0):
-        known = [dimension(t, axis) for t in tensors if t.type.ndim >= -axis and t.type.shape[axis] != 1]
-        sizes.append(known[0] if known else integer(1))
-    return sizes
 
 
 def _own_positions(x: Variable, first: int) -> dict[int, Variable]:

@@ -17,15 +17,14 @@ from symtensor.ops.elementwise import cast
 from symtensor.ops.index import subtensor
 from symtensor.ops.ordering import Cumulate
 from symtensor.tensor.arguments import axis_of
-from symtensor.tensor.manipulation import flatten
+from symtensor.tensor.manipulation import along
 from symtensor.types.dtype import accumulator
 
 __all__ = ["cumsum", "cumprod", "diff"]
 
 
 def _cumulated(kind: str, x: Any, axis: int | None) -> Variable:
-    x = as_variable(x)
-    x, axis = (flatten(x), 0) if axis is None else (x, axis_of(x, axis, f"cum{kind}"))
+    x, axis = along(x, axis, f"cum{kind}")
     return Cumulate(kind, axis)(cast(x, accumulator(x.type.dtype)))
 
 
