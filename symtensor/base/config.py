@@ -128,9 +128,6 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
 class Config:
     """The options as attributes; see `OPTIONS` for names and meanings."""
 
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-
     def __getattr__(self, name: str) -> Any:
         # Reached once per option: the value found is kept as a plain attribute.
         if name.startswith("__"):
@@ -141,10 +138,7 @@ class Config:
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("_"):
-            self.__dict__[name] = value
-        else:
-            self.__dict__[name] = _option(name).check(value)
+        self.__dict__[name] = _option(name).check(value)
 
     @contextmanager
     def change(self, **values: Any) -> Iterator[None]:
