@@ -76,9 +76,9 @@ static void NAME(select)(const Selection *selection, const char *x, int64_t *res
         for (int block = 0; block < count; block += PART)
             NAME(keep)(&kept, keys + block, (int)smaller_of(PART, count - block), first + block);
     }
-    NAME(let_go)(&kept);
-    for (int64_t i = 0; i < kept.count; i++)
-        result[i * rows.inner] = kept.places[i];
+    const uint64_t *order = ARGSORT(kept.keys, kept.records, kept.other_records, kept.count, kept.team);
+    for (int64_t i = 0; i < smaller_of(kept.count, kept.wanted); i++)
+        result[i * rows.inner] = kept.places[(uint32_t)order[i]];
 }
 
 #undef KEY

@@ -175,6 +175,18 @@ def _expm1(x: Any, y: Any) -> Parts:
     return expm1(x) * cos(y) - half * half * 2, exp(x) * sin(y)
 
 
+def _vanishing(x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Whether x is not negative, and the exponential of a number or of its negative, which is at most 1."""
+    right = ge(x, 0)
+    return right, *_exp(switch(right, -x, x), switch(right, -y, y))
+
+
+@scalar.sigmoid.define_parts
+def _sigmoid(x: Any, y: Any) -> Parts:
+    right, p, q = _vanishing(x, y)
+    return _over(switch(right, 1.0, p), switch(right, 0.0, q), 1 + p, q)
+
+
 # -- logarithms -------------------------------------------------------------------------------------------
 
 def _log_of_size(x: Any, y: Any) -> Any:
@@ -194,6 +206,14 @@ def _log1p(x: Any, y: Any) -> Parts:
     near = lt(abs_(x), 0.5) & lt(abs_(y), 1.0)
     size = switch(near, log1p(x * (x + 2) + square(y)) * 0.5, log(hypot(x + 1, y)))
     return size, arctan2(y, x + 1)
+
+
+@scalar.softplus.define_parts
+def _softplus(x: Any, y: Any) -> Parts:
+    """log(1 + exp(z)), on the side of the cut where that is."""
+    right, p, q = _vanishing(x, y)
+    u, v = _log1p(p, q)
+    return switch(right, x, 0.0) + u, switch(right, arctan2(sin(y), exp(-abs_(x)) + cos(y)), v)
 
 
 def _to_base(base: float) -> Callable[..., Parts]:

@@ -130,8 +130,41 @@ def _log1p(x: Any) -> Any:
 
 
 log1p = primitive("log1p", 1, "float", _log1p, "log1p{f}({0})", "log(1 + x), near 0 too.", cost=20)
-sigmoid = primitive("sigmoid", 1, "float", _special("expit"), "(1 / (1 + exp{s}(-{0})))", "1 / (1 + exp(-x)).", cost=20)
-softplus = primitive("softplus", 1, "float", lambda x: np.logaddexp(np.zeros((), np.asarray(x).dtype), x),
+
+
+def _vanishing(x: Any) -> tuple[Any, np.ndarray]:
+    """Where the real part of complex numbers is not negative, and exp of them or of their negatives, 1 at most."""
+    right = x.real >= 0
+    return right, np.exp(np.where(right, -x, x))
+
+
+def _beside_one(power: np.ndarray) -> np.ndarray:
+    """1 + x, with the imaginary part of x as it is."""
+    result = np.array(power)
+    result.real = 1 + power.real
+    return result
+
+
+def _sigmoid(x: Any) -> Any:
+    if np.asarray(x).dtype.kind != "c":
+        return _special("expit")(x)
+    right, power = _vanishing(x)
+    return np.where(right, np.ones((), power.dtype), power) / _beside_one(power)
+
+
+def _softplus(x: Any) -> Any:
+    if np.asarray(x).dtype.kind != "c":
+        return np.logaddexp(np.zeros((), np.asarray(x).dtype), x)
+    right, power = _vanishing(x)
+    size = np.exp(-abs(x.real))
+    far = np.arctan2(np.sin(x.imag), size + np.cos(x.imag))
+    result = np.array(_log1p(power))
+    result.real, result.imag = np.where(right, x.real, 0) + result.real, np.where(right, far, result.imag)
+    return result
+
+
+sigmoid = primitive("sigmoid", 1, "float", _sigmoid, "(1 / (1 + exp{s}(-{0})))", "1 / (1 + exp(-x)).", cost=20)
+softplus = primitive("softplus", 1, "float", _softplus,
                      "(({0} > 0 ? {0} : 0) + log1p{f}(exp{f}(-fabs{f}({0}))))",
                      "log(1 + exp(x)) without overflow.", cost=35)
 

@@ -34,7 +34,7 @@ from symtensor.ops import scalar
 from symtensor.ops.convert import as_variable, is_weak
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import Iota, gather, join, subtensor
-from symtensor.ops.ordering import Argsort, Search
+from symtensor.ops.ordering import Argsort, Search, Select
 from symtensor.ops.random import normal_tail, random32, random64
 from symtensor.ops.reduce import sum_axes
 from symtensor.ops.rejection import Sample
@@ -321,8 +321,8 @@ def choice(state: Any, size: Any = None, a: Any = 2, replace: bool = True, p: An
         if p is not None:
             raise complaint(TypeMismatch, "choice: without replacement all elements are as likely", a, as_variable(p),
                             fix="leave p out, or draw with replacement")
-        order = Argsort(0)(_bits(random64, state, [count]))
-        chosen = reshape(subtensor(order, (slice(None, product(list(map(as_size, sizes)))),)), sizes)
+        wanted = product(list(map(as_size, sizes)))
+        chosen = reshape(Select(0, False)(_bits(random64, state, [count]), wanted), sizes)
     elif p is None:
         chosen = _below(state, sizes, count)
     else:
@@ -359,7 +359,7 @@ def categories(state: Any, size: Any, p: Any, replace: bool = True, dtype: Any =
         return _next(state), cast(sum_axes(cast(beyond, "int64"), [2]), dtype)
     # Of waiting times that are exponential, at rates p, the shortest come in the order of such draws.
     waiting = -scalar.log1p(-_unit(state, [rows, count], "float64")) / p
-    return _next(state), cast(subtensor(Argsort(1)(waiting), (slice(None), slice(None, size))), dtype)
+    return _next(state), cast(Select(1, False)(waiting, as_size(size)), dtype)
 
 
 def permutation(state: Any, size: Any = None, n: Any = 1, ndim: int | None = None, dtype: Any = "int64") -> Drawn:

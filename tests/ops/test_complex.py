@@ -6,6 +6,7 @@ import pytest
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import TypeMismatch
+from symtensor.gradient import verify_grad
 from symtensor.ops.elementwise import primitives
 
 PARTS = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-3, -1e-9, 25.0, -40.0, 88.7, np.inf, -np.inf, np.nan]
@@ -134,10 +135,32 @@ def test_a_loop_is_one_kernel():
 @pytest.mark.parametrize("make, message", [
     (lambda z: T.floor(z), "floor takes real numbers, not complex128"),
     (lambda z: T.arctan2(z, 1.0), "arctan2 takes real numbers, not complex128"),
-    (lambda z: T.sigmoid(z), "sigmoid takes real numbers, not complex128"),
+    (lambda z: T.gamma(z), "gamma takes real numbers, not complex128"),
     (lambda z: T.max(z), "complex numbers have no order"),
     (lambda z: T.sort(z), "complex numbers have no order"),
     (lambda z: T.cast(z, "float64"), "casting complex128 to float64 would lose the imaginary part")])
 def test_what_is_refused(make, message):
     with pytest.raises(TypeMismatch, match=message):
         make(T.zvector("z"))
+
+
+def test_activations_are_what_they_are_written_out():
+    values = (np.random.default_rng(0).normal(size=(5, 6)) * 9 + 1j * np.random.default_rng(1).normal(size=(5, 6)) * 9)
+    z = T.zmatrix("z")
+    found = st.function([z], [T.sigmoid(z), T.softplus(z), T.nnet.softmax(z), T.nnet.logsumexp(z),
+                              T.nnet.logsoftmax(z)])
+    powers = np.exp(values)
+    whole = powers.sum(axis=-1, keepdims=True)
+    sigmoid, softplus, softmax, total, log = found(values)
+    for one, own in ((sigmoid, 1 / (1 + np.exp(-values))), (softplus, np.log1p(powers)), (softmax, powers / whole),
+                     (np.exp(total), powers.sum()), (np.exp(log), powers / whole)):
+        np.testing.assert_allclose(one, own, rtol=1e-10, atol=1e-15)
+    extreme = found([[800 + 3j, -800 + 3j]])
+    np.testing.assert_allclose(extreme[0], [[1, 0]], atol=1e-300)
+    np.testing.assert_allclose(extreme[1], [[800 + 3j, 0]], atol=1e-300)
+
+
+def test_derivatives_of_activations():
+    values = np.random.default_rng(0).normal(size=4) + 1j * np.random.default_rng(1).normal(size=4)
+    for function in (T.sigmoid, T.softplus, T.nnet.softmax, T.nnet.logsoftmax, T.tanh):
+        verify_grad(function, [values])

@@ -15,6 +15,7 @@ from typing import Any
 from symtensor.base.errors import TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import scalar
+from symtensor.ops.complex_parts import real_part
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import gather, subtensor
@@ -103,10 +104,10 @@ def selu(x: Any) -> Variable:
 
 
 def _shifted(x: Variable, axis: Axis) -> Variable:
-    """`x` less its largest element, so that exp cannot overflow; the shift is a constant to differentiation."""
+    """`x` less its largest real part, so that exp cannot overflow; the shift is a constant to differentiation."""
     if not x.type.ndim:
         raise complaint(TypeMismatch, "softmax needs at least one axis", x, fix="use sigmoid for a single score")
-    return x - scalar.stop_gradient(max(x, axis, keepdims=True))
+    return x - scalar.stop_gradient(max(real_part(x), axis, keepdims=True))
 
 
 def softmax(c: Any, axis: Axis = -1) -> Variable:
@@ -152,7 +153,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Variable:
     array(1000.69314718)
     """
     x = _float(x)
-    peak = scalar.stop_gradient(max(x, axis, keepdims=True))
+    peak = scalar.stop_gradient(max(real_part(x), axis, keepdims=True))
     finite = scalar.switch(scalar.isinf(peak), 0, peak)  # an infinite peak would give inf - inf
     total = scalar.log(sum(scalar.exp(x - finite), axis, keepdims=True)) + finite
     return total if keepdims else sum(total, axis)
