@@ -341,11 +341,14 @@ def implementation(case: Case) -> str:
     queued = in_symtensor(*case.arguments)
     asked = len(st.cuda.convolutions())
     queued.wait(queued.call())
-    libraries = dict(queued.call.func.placement.libraries)  # type: ignore[attr-defined]
-    algorithms = [one.algorithm or "our own kernels" for one in st.cuda.convolutions()[asked:]]
-    if algorithms:
-        libraries[f"cuDNN ({', '.join(algorithms)})"] = libraries.pop("cuDNN")
-    return ", ".join(libraries) or "our own kernels"
+    libraries = queued.call.func.placement.libraries  # type: ignore[attr-defined]
+    algorithms = [one.algorithm for one in st.cuda.convolutions()[asked:] if one.algorithm]
+    names = [name for name in libraries if name != "cuDNN"]
+    names += [f"cuDNN ({', '.join(algorithms)})"] if algorithms else []
+    if len(algorithms) < libraries.get("cuDNN", 0) or not names:
+        refusal = st.cuda.device().dnn_refusal
+        names.append(f"our own kernels{f', as cuDNN does not start: status {refusal}' if refusal else ''}")
+    return " and ".join(names)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -444,6 +444,7 @@ static PyMemberDef device_members[] = {
     {"peak_bytes", T_LONGLONG, offsetof(Device, peak_bytes), 0, "The most bytes in use so far; may be set back."},
     {"limit", T_LONGLONG, offsetof(Device, limit), 0, "Bytes beyond which none are taken; 0 for all there are."},
     {"synchronous", T_BOOL, offsetof(Device, synchronous), 0, "Whether each kernel is waited for."},
+    {"dnn_refusal", T_INT, offsetof(Device, dnn_refusal), READONLY, "cuDNN's status if it did not start there, else 0."},
     {NULL, 0, 0, 0, NULL}};
 
 static PyMethodDef device_methods[] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import symtensor.tensor as T
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError
 from symtensor.lower.program import Routine
-from symtensor.runtime.cuda.libraries import library_addresses
+from symtensor.runtime.cuda import libraries
 from symtensor.tools import doctor
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -177,6 +178,17 @@ def test_filters_of_one_place_or_channel_are_not_turned(standin: StandIn, shape:
     assert len(standin.calls()) == 3
 
 
+def test_it_is_found_in_a_wheel(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "nvidia" / "cudnn" / "lib"
+    folder.mkdir(parents=True)
+    shutil.copy(standin.path, folder / "libcudnn.so.9")
+    (folder / "libcudnn.so.8").write_bytes(b"")  # an older one, that does not load either
+    monkeypatch.syspath_prepend(tmp_path)
+    assert libraries._found.__wrapped__("cudnn") == str(folder / "libcudnn.so.9")
+    (folder / "libcudnn.so.9").unlink()
+    assert libraries._found.__wrapped__("cudnn") is None
+
+
 def test_the_doctor_says_which_libraries_devices_use() -> None:
     with config.change(cuda_blas="own"):
         blas, dnn = doctor.device_probes()
@@ -259,7 +271,8 @@ import ctypes
 ctypes.c_int.in_dll(ctypes.CDLL(sys.argv[1]), "standin_create_fails").value = 1001
 x, w = T.ftensor4("x"), T.ftensor4("w")
 arrays = np.ones((1, 1, 3, 3), "float32"), np.ones((1, 1, 2, 2), "float32")
-print(st.function([x, w], T.nnet.conv2d(x, w), device="cuda")(*arrays).sum(), st.cuda.convolutions())
+print(st.function([x, w], T.nnet.conv2d(x, w), device="cuda")(*arrays).sum(), st.cuda.convolutions(),
+      st.cuda.device().dnn_refusal)
 config.cuda_dnn = True
 try:
     st.function([x, w], T.nnet.conv2d(x, w), device="cuda")(*arrays)
@@ -269,7 +282,7 @@ except DeviceError as error:
     command = [sys.executable, "-c", program, str(config.cuda_dnn_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        "16.0 []", "convolution[output, filters_last=True]: cuDNN gives up (CUDNN_STATUS_NOT_INITIALIZED)"]
+        "16.0 [] 1001", "convolution[output, filters_last=True]: cuDNN gives up (CUDNN_STATUS_NOT_INITIALIZED)"]
 
 
 def test_a_library_that_must_be_there() -> None:
@@ -281,7 +294,7 @@ def test_a_library_that_must_be_there() -> None:
         st.function([x, w], T.nnet.conv2d(x, w), device="cuda")
     with config.change(cuda_dnn_path=str(Path(__file__).parent / "cudnn.cpp")):
         with pytest.raises(DeviceError, match="cannot be loaded") as caught:
-            library_addresses("cudnn", ["cudnnCreate"])
+            libraries.library_addresses("cudnn", ["cudnnCreate"])
         assert caught.value.fix == "cuda_dnn=False"
     with config.change(cuda_dnn_path=str(Path(config.cuda_dnn_path).parent)):
         assert st.function([x, w], T.nnet.conv2d(x, w), device="cuda").library_calls == 1
