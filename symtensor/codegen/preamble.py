@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from symtensor.codegen.cpu.stretches import NOTHING
 from symtensor.codegen.dialect import TYPES
 from symtensor.codegen.exponential import exponentials
 from symtensor.codegen.narrow import conversions
@@ -88,7 +89,7 @@ def preamble(vector: bool) -> str:
         lines += [f"{simd}{type_name} {name}{suffix}{one};" for name in _VECTOR]
         lines += [f"{simd}{type_name} {name}{suffix}{two};" for name in _VECTOR_TWO]
         lines += [f"{type_name} {name}{suffix}{one};" for name in _SCALAR + _BUILTIN]
-    return "\n".join(lines) + exponentials() + conversions() + helpers()
+    return "\n".join([*lines, NOTHING]) + exponentials() + conversions() + helpers()
 
 
 def helpers() -> str:

@@ -26,8 +26,9 @@ have each thread of a grid compute some points:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from symtensor.codegen.dialect import Dialect
@@ -50,17 +51,30 @@ from symtensor.lower.kernel import (
 from symtensor.lower.schedule import Schedule
 from symtensor.types.dim import Size, Symbol
 
-__all__ = ["ScalarPrinter", "Staged"]
+__all__ = ["Place", "ScalarPrinter", "Staged"]
 
 
 class Staged(Protocol):
     """What a loop reads and writes by way of something else than its buffers."""
+
+    def __contains__(self, value: object) -> bool:
+        """Whether nothing that a value is computed from is needed; a condition is then the same in all rounds."""
 
     def name_of(self, value: Value) -> str | None:
         """What a value is called that needs no statement of its own."""
 
     def put(self, store: Store) -> str | None:
         """What is said in the place of a store."""
+
+
+@dataclass
+class Place:
+    """A place that the printer has passed and comes back to, and what was known there."""
+
+    line: int
+    depth: int
+    names: dict[Value, str]
+    lines: list[str] = field(default_factory=list)
 
 
 class ScalarPrinter:
@@ -119,6 +133,24 @@ class ScalarPrinter:
         self._depth -= 1
         self.emit("}")
 
+    def here(self) -> Place:
+        """The present place, where lines are to be put later."""
+        return Place(len(self.lines), self._depth, dict(self.names))
+
+    @contextmanager
+    def at(self, place: Place, counters: Mapping[Symbol, str]) -> Iterator[None]:
+        """Print at a place passed before, where some counters were others."""
+        before = self.lines, self._depth, self.names, self.counters, self.together, self.staged
+        self.lines, self._depth, self.names, self.counters = (
+            place.lines, place.depth, dict(place.names), {**self.counters, **counters})
+        self.together = self.staged = None
+        yield
+        self.lines, self._depth, self.names, self.counters, self.together, self.staged = before
+
+    def insert(self, place: Place) -> None:
+        """Put what was printed at a place among the lines."""
+        self.lines[place.line:place.line] = place.lines
+
     def loop(self, loop: Loop, first: str = "0", stop: str | None = None) -> str:
         """The head of a loop over all rounds, or those from `first` up to `stop`."""
         counter = self.counters[loop.symbol]
@@ -168,7 +200,7 @@ class ScalarPrinter:
 
     def define(self, wanted: Iterable[Value]) -> None:
         """Define values not yet named, and what they need."""
-        needed = self.schedule.closure(wanted, self.names)
+        needed = self.schedule.closure(wanted, self.names, self.staged or ())
         for value in self.schedule.order:
             if value in needed:
                 self._statement(value)
@@ -226,7 +258,8 @@ class ScalarPrinter:
         name = self.names[value]
         if self.together is None or value.dtype != "bool" or isinstance(value, Literal):
             return name
-        if self._varies(value, self.together) or not self._varies(user, self.together):
+        fixed = self.staged is not None and value in self.staged
+        if not fixed and (self._varies(value, self.together) or not self._varies(user, self.together)):
             return name
         self.limits = True
         return f"({self.counters[self.together]} < everywhere * {name})"

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from symtensor.codegen.cpu.runs import Runs, has_runs
+from symtensor.codegen.cpu.stretches import Stretches, has_stretches
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.kernel import Loop
 
@@ -39,6 +40,9 @@ def simd(printer: ScalarPrinter, loop: Loop, first: str = "0", stop: str | None 
         if has_runs(printer.kernel, loop):
             blocks.enter_context(Runs(printer, loop, name, base).around(first, stop))
             first, stop = "run", "limit"
+        if has_stretches(printer.kernel, loop):
+            blocks.enter_context(Stretches(printer, loop, name, base).around(first, stop))
+            first, stop = "left", "right"
         printer.emit(" ".join(["#pragma omp simd", *status, *clauses]))
         blocks.enter_context(printer.block(f"for (long {name} = {first}; {name} < {stop}; ++{name})", loop.symbol))
         if base:

@@ -74,6 +74,9 @@ class Runs:
 
     # -- what the printer asks ------------------------------------------------------------------------
 
+    def __contains__(self, value: object) -> bool:
+        return False
+
     def name_of(self, value: Value) -> str | None:
         """What a value is called that needs no statement, since it is in an array, or is only to be put into one."""
         if isinstance(value, Load):

@@ -8,6 +8,8 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
   const long s3 = sizes[3];
   const long s4 = sizes[4];
   int status = 0;
+  long everywhere = 9223372036854775807;
+  __asm__("" : "+r"(everywhere));
   const long v0 = s0;
   const long v5 = s1;
   for (long row = begin / s3; row * s3 < end; ++row) {
@@ -15,19 +17,35 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
     const long first = start < begin ? (begin - start) * 64 : 0;
     const long last = s2 < stop ? s2 : stop;
     const long i0 = row;
-    #pragma omp simd
-    for (long i1 = first; i1 < last; ++i1) {
-      const long v1 = i1;
-      const _Bool v2 = (v1 < v0);
-      const float v3 = v2 ? b0[(i1 + s0 * i0)] : 0;
-      const long v6 = (i1 + s4);
-      const _Bool v7 = (v6 < v5);
-      const _Bool v9 = (v6 >= 0);
-      const _Bool v10 = (v9 & v7);
-      const float v11 = v10 ? b1[(i1 + s1 * i0 + s4)] : 0;
-      const float v12 = (v11 * 2.0f);
-      const float v13 = (v10 ? v12 : v3);
-      b2[(i1 + s0 * i0 + s1 * i0)] = v13;
+    for (long left = first, right; left < last; left = right) {
+      right = last - left < 1024 ? last : left + 1024;
+      _Bool g0;
+      {
+        if (left < s0 && s0 < right) right = s0;
+        const long v1 = left;
+        const _Bool v2 = (v1 < v0);
+        g0 = v2;
+      }
+      const float *q1 = g0 ? &b0[(left + s0 * i0)] : (const float *)(nothing + 8192);
+      _Bool g2;
+      {
+        if (left < s0 && s0 < right) right = s0;
+        if (left < s2 && s2 < right) right = s2;
+        const long v6 = (left + s4);
+        const _Bool v7 = (v6 < v5);
+        const _Bool v9 = (v6 >= 0);
+        const _Bool v10 = (v9 & v7);
+        g2 = v10;
+      }
+      const float *q3 = g2 ? &b1[(left + s1 * i0 + s4)] : (const float *)(nothing + 8192);
+      #pragma omp simd
+      for (long i1 = left; i1 < right; ++i1) {
+        const float w3 = q1[i1 - left];
+        const float w11 = q3[i1 - left];
+        const float v12 = (w11 * 2.0f);
+        const float v13 = ((i1 < everywhere * g2) ? v12 : w3);
+        b2[(i1 + s0 * i0 + s1 * i0)] = v13;
+      }
     }
   }
   return status;
