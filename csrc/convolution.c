@@ -73,39 +73,85 @@ static void add_all(enum Element element, char *target, const char *source, int6
             ((double *)target)[i] += ((const double *)source)[i];
 }
 
-/* Where the window's place `place` is in an image for the output's place `position`; -1 if it is outside. */
-static int64_t place_in_image(const Convolution *convolution, int64_t position, int64_t place)
+/* The places of the output are walked through with the numbers of the present one along each axis. */
+static void next_position(const Convolution *convolution, int64_t position[SPATIAL_AXES])
 {
-    int64_t found = 0, scale = 1;
     for (int i = SPATIAL_AXES - 1; i >= 0; i--) {
-        const Axis *axis = &convolution->axes[i];
-        int64_t own = position % axis->output * axis->stride + place % axis->kernel * axis->dilation - axis->low;
-        if (own < 0 || own >= axis->image)
-            return -1;
-        found += own * scale;
-        scale *= axis->image;
-        position /= axis->output;
-        place /= axis->kernel;
+        if (++position[i] < convolution->axes[i].output)
+            return;
+        position[i] = 0;
     }
-    return found;
+}
+
+/* The window's places along an axis that are inside the image, and where the first place of the window is in it. */
+static int64_t inside(const Axis *axis, int64_t position, int64_t *first, int64_t *stop)
+{
+    int64_t origin = position * axis->stride - axis->low, step = axis->dilation;
+    *first = 0;
+    *stop = axis->kernel;
+    if (origin >= 0 && origin + (axis->kernel - 1) * step < axis->image)
+        return origin; /* all of them, as nearly everywhere */
+    *first = origin < 0 ? (-origin + step - 1) / step : 0;
+    *stop = origin < axis->image ? (axis->image - origin + step - 1) / step : 0;
+    *first = *first < axis->kernel ? *first : axis->kernel;
+    *stop = *stop < axis->kernel ? *stop : axis->kernel;
+    *stop = *stop > *first ? *stop : *first;
+    return origin;
+}
+
+/* Elements of a window that lie along the last axis: read from the image, or added to it. */
+static void unfold_line(const Unfolding *unfolding, char *image, char *own, int64_t count, bool back)
+{
+    int64_t channels = unfolding->convolution->channels, bytes = channels * unfolding->itemsize;
+    int64_t step = unfolding->convolution->axes[SPATIAL_AXES - 1].dilation * unfolding->image_row * unfolding->itemsize;
+    if (step == bytes) { /* they are neighbours, so that the line is one piece */
+        channels *= count;
+        bytes *= count;
+        count = 1;
+    }
+    for (int64_t place = 0; place < count; place++, own += bytes, image += step)
+        if (back)
+            add_all(unfolding->element, image, own, channels);
+        else
+            memcpy(own, image, (size_t)bytes);
+}
+
+/* A row of the unfolded image. */
+static void unfold_window(const Unfolding *unfolding, char *image, const int64_t *position, char *own, bool back)
+{
+    _Static_assert(SPATIAL_AXES == 3, "two loops and the lines in them");
+    const Axis *axes = unfolding->convolution->axes;
+    int64_t origin[SPATIAL_AXES], first[SPATIAL_AXES], stop[SPATIAL_AXES];
+    int64_t bytes = unfolding->convolution->channels * unfolding->itemsize;
+    bool whole = true, none = false;
+    for (int i = 0; i < SPATIAL_AXES; i++) {
+        origin[i] = inside(&axes[i], position[i], &first[i], &stop[i]);
+        whole = whole && first[i] == 0 && stop[i] == axes[i].kernel;
+        none = none || first[i] == stop[i];
+    }
+    if (!back && !whole)
+        memset(own, 0, (size_t)(unfolding->window * unfolding->itemsize));
+    for (int64_t i = first[0]; i < stop[0] && !none; i++)
+        for (int64_t j = first[1]; j < stop[1]; j++) {
+            int64_t line = (origin[0] + i * axes[0].dilation) * axes[1].image + origin[1] + j * axes[1].dilation;
+            int64_t found = line * axes[2].image + origin[2] + first[2] * axes[2].dilation;
+            int64_t place = (i * axes[1].kernel + j) * axes[2].kernel + first[2];
+            unfold_line(unfolding, image + found * unfolding->image_row * unfolding->itemsize, own + place * bytes,
+                        stop[2] - first[2], back);
+        }
 }
 
 /* Rows first..first + count of the unfolded image, read from the image, or added to it. */
 static void unfold(const Unfolding *unfolding, char *image, int64_t first, int64_t count, bool back)
 {
-    int64_t channels = unfolding->convolution->channels, bytes = channels * unfolding->itemsize;
-    char *own = unfolding->unfolded;
-    for (int64_t position = first; position < first + count; position++)
-        for (int64_t place = 0; place < unfolding->places; place++, own += bytes) {
-            int64_t found = place_in_image(unfolding->convolution, position, place);
-            char *there = image + found * unfolding->image_row * unfolding->itemsize;
-            if (back && found >= 0)
-                add_all(unfolding->element, there, own, channels);
-            else if (!back && found >= 0)
-                memcpy(own, there, (size_t)bytes);
-            else if (!back)
-                memset(own, 0, (size_t)bytes);
-        }
+    const Convolution *convolution = unfolding->convolution;
+    int64_t row_bytes = unfolding->window * unfolding->itemsize, position[SPATIAL_AXES];
+    for (int i = SPATIAL_AXES - 1; i >= 0; i--) {
+        position[i] = first % convolution->axes[i].output;
+        first /= convolution->axes[i].output;
+    }
+    for (int64_t row = 0; row < count; row++, next_position(convolution, position))
+        unfold_window(unfolding, image, position, unfolding->unfolded + row * row_bytes, back);
 }
 
 /* The filters of a group, with their channels last, to memory of the unfolding; or back. */

@@ -28,7 +28,7 @@ from symtensor.ir.node import Apply, Op, Variable
 from symtensor.ops import scalar
 from symtensor.ops.control import Scan
 from symtensor.ops.elementwise import Elementwise, zeros_like
-from symtensor.ops.index import set_subtensor, subtensor
+from symtensor.ops.index import Join, SetSubtensor, set_subtensor, subtensor
 from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.shape import zeros_as
 from symtensor.ops.size import Dimension, computed_size
@@ -182,7 +182,7 @@ def kept_values(loop: Loop, results: Sequence[Variable], given: set[Variable],
 
 
 def _is_dear(node: Apply | None) -> bool:
-    if node is None or node.op.moves:
+    if node is None or node.op.moves or isinstance(node.op, (Join, SetSubtensor)):  # elements as they are, elsewhere
         return False
     return not isinstance(node.op, Elementwise) or node.op.definition.cost >= DEAR
 

@@ -132,6 +132,9 @@ class _Operators:
     def __invert__(self) -> Variable:
         return scalar.invert(self)
 
+    def __format__(self: Any, specification: str) -> str:
+        return format(_number(self) if specification else str(self), specification)
+
     def __float__(self: Any) -> float:
         return float(_number(self))
 

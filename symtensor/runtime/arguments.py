@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir.disagreement import declaration_error
 from symtensor.ir.node import Variable, describe
 from symtensor.runtime.shared import Container, SharedVariable, is_foreign, sparse_for_dense
-from symtensor.types.dtype import numpy_dtype
+from symtensor.types.dtype import DISCRETE, INTEGERS, numpy_dtype
 from symtensor.types.tensor import TensorType
 
 __all__ = ["In", "Out", "Signature", "MISSING"]
@@ -136,6 +138,12 @@ class Signature:
         open_inputs = [number for number, declared in enumerate(self.inputs) if not declared.implicit]
         if len(args) > len(open_inputs):
             raise TypeMismatch(f"{own} takes {len(open_inputs)} arguments, not {len(args)}", operands=self._described())
+        known = [declared.name for declared in self.inputs if declared.name and not declared.implicit]
+        for name in named:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise TypeMismatch(f"{own} has no input named {name!r}", operands=self._described(),
+                                   fix=f"did you mean {near[0]!r}?" if near else "give it by one of these names")
         given: list[Any] = [MISSING] * len(self.inputs)
         for number, value in zip(open_inputs, args):
             given[number] = value
@@ -150,8 +158,6 @@ class Signature:
                 label = declared.name or f"argument {number}"
                 raise TypeMismatch(f"{own} was called without {label!r}", operands=self._described(),
                                    fix="give all inputs that have no default value")
-        if named:
-            raise TypeMismatch(f"{own} has no input named {next(iter(named))!r}", operands=self._described())
         return given
 
     def _described(self) -> list[str]:
@@ -170,13 +176,7 @@ def converted(declared: In, value: Any, label: str) -> np.ndarray:
         raise sparse_for_dense(label)
     if is_foreign(value):
         value = import_module("symtensor.runtime.cuda.border").over(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise TypeMismatch(f"{label!r} is not an array: {error}", fix="give rows of one length") from None
-    if array.dtype.kind not in "biufcV":
-        raise TypeMismatch(f"{label!r} must be {type.describe()}, and {_short(value)} is no number",
-                           fix="give a number, an array or a nested list of numbers")
+    array = _array(value, type, label)
     if array.ndim != type.ndim:
         raise TypeMismatch(
             f"{label!r} must have {type.ndim} axes ({type.describe()}), not {array.ndim}",
@@ -188,15 +188,55 @@ def converted(declared: In, value: Any, label: str) -> np.ndarray:
     return _cast(array, value, declared, type, label)
 
 
+def _array(value: Any, type: TensorType, label: str) -> np.ndarray:
+    """What was given as an array of numbers, of whatever dtype and shape."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeMismatch(f"{label!r} is not an array: {error}", fix="give rows of one length") from None
+    if array.dtype == object and array.size and not isinstance(value, np.ndarray):
+        array = _long(array, value, type, label)
+    if array.dtype.kind not in "biufcV":
+        raise TypeMismatch(f"{label!r} must be {type.describe()}, and {_short(value)} is no number",
+                           fix="give a number, an array or a nested list of numbers")
+    return array
+
+
 def _cast(array: np.ndarray, value: Any, declared: In, type: TensorType, label: str) -> np.ndarray:
     wanted = numpy_dtype(type.dtype)
     if array.dtype != wanted and not declared.allow_downcast and not _fits(array, value, wanted):
+        if array.dtype.kind in "iu" and wanted.kind in "iu" and not isinstance(value, (np.ndarray, np.generic)):
+            raise _beyond(label, value, type)
         raise TypeMismatch(
             f"{label!r} must be {type.dtype}, and {array.dtype} may not fit it",
             operands=[f"{label}: {array.dtype} {array.shape}"],
             fix=f'{_written(declared)}.astype("{type.dtype}"), or function(..., allow_input_downcast=True)')
     with np.errstate(all="ignore"):
         return np.require(array, wanted, ("C", "A"))
+
+
+def _long(array: np.ndarray, value: Any, type: TensorType, label: str) -> np.ndarray:
+    """Whole numbers of Python's that NumPy has no dtype for, as floats if those are wanted; other objects as given."""
+    if not all(isinstance(number, int) for number in array.flat):
+        return array
+    if type.dtype in DISCRETE:
+        raise _beyond(label, value, type)
+    return np.array([_float(number) for number in array.flat]).reshape(array.shape)
+
+
+def _float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _beyond(label: str, value: Any, type: TensorType) -> TypeMismatch:
+    """The error for whole numbers of Python's that are too large, or too far below zero."""
+    limits = np.iinfo(numpy_dtype(type.dtype)) if type.dtype in INTEGERS else None
+    reach = "0 and 1" if limits is None else f"{limits.min} to {limits.max}"
+    return TypeMismatch(f"{label!r} must be {type.dtype}, {reach}, and {_short(value)} is beyond",
+                        fix="declare the variable with a larger dtype, or one of floats")
 
 
 def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:

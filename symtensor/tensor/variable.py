@@ -11,6 +11,7 @@ Dimension(axis=0)
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -69,6 +70,8 @@ class _Methods(Variable):
         return product(shape_of(self))
 
     def __len__(self) -> int:
+        if self.type.ndim and isinstance(self.type.shape[0], int):
+            return self.type.shape[0]
         raise complaint(TypeMismatch, f"{self!r} has no length: it is a symbolic expression", self,
                         fix="use x.shape[0], or x.ndim")
 
@@ -169,10 +172,15 @@ class _Methods(Variable):
     def eval(self, inputs_to_values: Mapping[Variable, Any] | None = None) -> Any:
         """The value for given values of the variables it is computed from, as an array.
 
-        Compiles a function, which is kept for the next call with the same variables. Raises MissingInputError.
+        Compiles a function, which is kept for the next call with the same variables. Raises MissingInputError,
+        TypeMismatch for what is no dict of variables.
         """
+        given = {} if inputs_to_values is None else inputs_to_values
+        if not isinstance(given, Mapping) or any(isinstance(key, str) for key in given):
+            raise complaint(TypeMismatch, f"eval takes a dict from variables to values, not {reprlib.repr(given)}",
+                            self, fix="x.eval({a: 1.0, b: 2.0}), where a and b are the variables themselves")
         from symtensor.runtime.function import function  # runtime is loaded when something is first computed
-        values = dict(inputs_to_values or {})
+        values = dict(given)
         compiled = _evaluators.setdefault(self, {})
         key = frozenset(values)
         if key not in compiled:

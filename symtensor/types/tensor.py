@@ -138,6 +138,9 @@ class TensorType:
         Sizes that are fixed or have a name are the same; those that only follow from another variable's are not.
         """
         from symtensor.ir.node import Variable  # the one upward call: Theano's types make variables
+        if name is not None and not isinstance(name, str):
+            raise TypeMismatch(f"the name of a variable must be a str, not {name!r}",
+                               fix="sizes are given by shape: matrix('x', shape=(3, None))")
         if shape is not None and len(shape) != self.ndim:
             raise TypeMismatch(f"a shape of {len(shape)} sizes was given for {self.ndim} axes")
         return Variable(self.clone(shape=tuple(map(_own, self.shape)) if shape is None else shape), name=name)

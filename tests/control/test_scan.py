@@ -263,3 +263,19 @@ def test_steps_that_call_python():
         total = total[::-1] + row
         expected.append(total)
     np.testing.assert_array_equal(st.function([x], sums)(values), expected)
+
+
+def test_values_put_elsewhere_are_not_kept():
+    """A derivative computes shifted copies anew: of a wave it keeps the heights, and not their neighbours besides."""
+    u, c = T.dvector("u"), T.dscalar("c")
+
+    def step(before, now, c):
+        padded = T.set_subtensor(T.zeros_like(now)[1:-1], now[2:])
+        return 2 * now - before + c * (T.roll(now, 1) + T.roll(now, -1) + padded - 2 * now)
+    rows, _ = st.scan(step, outputs_info=[{"initial": T.stack([u, u]), "taps": [-2, -1]}], non_sequences=c, n_steps=100)
+    f = st.function([u, c], st.grad(T.sqr(rows[-1]).sum(), c))
+    assert f.peak_bytes({"u": (10000,), "c": ()}) < 1.2 * 100 * 10000 * 8
+    value, small = np.random.default_rng(0).standard_normal(7), 1e-6
+    total = st.function([u, c], T.sqr(rows[-1]).sum())
+    slope = (total(value, 0.1 + small) - total(value, 0.1 - small)) / (2 * small)
+    np.testing.assert_allclose(f(value, 0.1), slope, rtol=1e-6)

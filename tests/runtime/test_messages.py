@@ -155,3 +155,32 @@ def test_names_that_are_nearly_right():
         except AttributeError as error:
             assert (error.name, error.obj) == (wrong, module)
             assert wrong in "".join(traceback.format_exception(error))
+
+
+def test_a_name_that_no_input_has():
+    """What was written is named, not what is missing for it."""
+    f = st.function([x, st.In(v, name="weights")], T.dot(x, v))
+    with pytest.raises(TypeMismatch, match=r"no input named 'wieghts'(.*\n)*  fix      did you mean 'weights'\?"):
+        f(ONES((2, 2)), wieghts=ONES(2))
+    with pytest.raises(TypeMismatch, match=r"no input named 'z'(.*\n)*  fix      give it by one of these names"):
+        f(ONES((2, 2)), ONES(2), z=1)
+
+
+@pytest.mark.parametrize("dtype, value, said", [
+    ("int64", 2**63, r"must be int64, -9223372036854775808 to 9223372036854775807, and 9223372036854775808 is beyond"),
+    ("int64", -2**70, r"must be int64, -9223372036854775808 to 9223372036854775807, and -1180591620717411303424 is"),
+    ("int8", 300, r"must be int8, -128 to 127, and 300 is beyond"),
+    ("uint8", -1, r"must be uint8, 0 to 255, and -1 is beyond"),
+    ("bool", 2**70, r"must be bool, 0 and 1, and 1180591620717411303424 is beyond"),
+])
+def test_whole_numbers_beyond(dtype, value, said):
+    """A Python integer that the dtype does not hold: the reach is said, and the number."""
+    a = T.scalar("a", dtype=dtype)
+    with pytest.raises(TypeMismatch, match=f"'a' {said}(.*\\n)*  fix      declare the variable with a larger dtype"):
+        st.function([a], a)(value)
+
+
+def test_whole_numbers_for_floats():
+    """Where floats are wanted they are floats, whatever their size."""
+    f = st.function([v], v)
+    np.testing.assert_array_equal(f([10**30, -10**400, 1]), [1e30, -np.inf, 1.0])

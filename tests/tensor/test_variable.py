@@ -55,6 +55,24 @@ def test_things_that_need_a_number():
         len(x)
     with pytest.raises(TypeMismatch, match=r"\(x > 0.0\) has no truth value"):
         bool(x > 0)
+    with pytest.raises(TypeMismatch, match="x is not a number: it is a symbolic expression"):
+        f"{x:.2f}"
+    assert f"{x}" == "x" and f"{T.constant(0.125):.2f}" == "0.12"
+    assert len(T.matrix(shape=(3, None))) == len(list(T.matrix(shape=(3, None)))) == 3
+
+
+@pytest.mark.parametrize("given", [np.ones(3), {"x": 1.0}, 1.0])
+def test_eval_takes_variables(given):
+    """Not an array, which has no keys; and not names, of which there may be two."""
+    with pytest.raises(TypeMismatch, match=r"eval takes a dict from variables to values, not (.*\n)*"
+                                           r"  fix      x.eval\(\{a: 1.0, b: 2.0\}\), where a and b are the variables"):
+        T.dvector("x").eval(given)
+
+
+def test_a_name_is_a_text():
+    with pytest.raises(TypeMismatch, match=r"name of a variable must be a str, not \(3, 4\)\n  fix      sizes are"
+                                           r" given by shape: matrix\('x', shape=\(3, None\)\)"):
+        T.matrix((3, 4))
 
 
 def test_a_clone_stands_alone():
