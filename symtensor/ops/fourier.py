@@ -1,10 +1,10 @@
 """Discrete Fourier transforms over all axes but the first. A complex number is a pair along a last axis of size 2.
 
-SciPy computes them. None of them scales. Each is the derivative of another, up to weights:
+SciPy computes them. None of them scales. Each is the derivative of another, or of itself, up to weights:
 
 * `RealFourier`: of real numbers (m, ..., n), half of the spectrum, (m, ..., n // 2 + 1, 2);
 * `RealFourierBack`: of such a half the real numbers of n places, times their number;
-* `Fourier`: of complex numbers (m, ..., n, 2), the spectrum, or back.
+* `Fourier`: of complex numbers (m, ..., n, 2), the spectrum, or back; or of a complex dtype (m, ..., n), given so.
 
 >>> from symtensor.ir.interpret import evaluate
 >>> x = Variable(TensorType("float64", (1, 4)), name="x")
@@ -29,6 +29,7 @@ from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
+from symtensor.types.dtype import COMPLEX
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Fourier", "RealFourier", "RealFourierBack"]
@@ -38,10 +39,14 @@ def _check(x: Variable, least: int, pairs: bool) -> None:
     if x.type.dtype not in ("float32", "float64"):
         raise TypeMismatch("a Fourier transform needs float32 or float64", operands=[describe(x)],
                            fix='cast it: x.astype("float64")')
-    if x.type.ndim < least:
-        raise TypeMismatch(f"a batch is needed: {least} axes at least", operands=[describe(x)], fix="x[None, ...]")
+    _check_rank(x, least)
     if pairs:
         equal_sizes(x.type.shape[-1], 2, "real and imaginary parts along the last axis")
+
+
+def _check_rank(x: Variable, least: int) -> None:
+    if x.type.ndim < least:
+        raise TypeMismatch(f"a batch is needed: {least} axes at least", operands=[describe(x)], fix="x[None, ...]")
 
 
 def _paired(spectrum: np.ndarray) -> np.ndarray:
@@ -120,7 +125,10 @@ class Fourier(Op):
     back: bool
 
     def infer(self, x: Variable) -> TensorType:
-        _check(x, 3, pairs=True)
+        if x.type.dtype in COMPLEX:
+            _check_rank(x, 2)
+        else:
+            _check(x, 3, pairs=True)
         return x.type
 
     def evaluate(self, x: np.ndarray) -> Any:
@@ -128,10 +136,13 @@ class Fourier(Op):
             return x.copy()
         from scipy import fft
         transform, norm = (fft.ifftn, "forward") if self.back else (fft.fftn, "backward")
-        return _paired(transform(_complex(x), axes=range(1, x.ndim - 1), norm=norm, workers=_workers()))
+        numbers = x if x.dtype.kind == "c" else _complex(x)
+        made = transform(numbers, axes=range(1, numbers.ndim), norm=norm, workers=_workers())
+        return made if numbers is x else _paired(made)
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
-        return Fourier(not self.back)(dy)
+        """The transpose: of complex numbers the transform itself, of pairs the one of the conjugates."""
+        return Fourier(self.back == (x.type.dtype in COMPLEX))(dy)
 
     def __repr__(self) -> str:
         return "fourier_back" if self.back else "fourier"

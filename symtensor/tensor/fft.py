@@ -22,9 +22,7 @@ from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
 from symtensor.ops.scalar import sqrt
 from symtensor.ops.size import dimension
 from symtensor.tensor.arguments import product
-from symtensor.tensor.complex_parts import complex, imag, real
-from symtensor.tensor.manipulation import stack
-from symtensor.types.dtype import COMPLEX, DISCRETE
+from symtensor.types.dtype import COMPLEX, DISCRETE, real_of
 
 __all__ = ["fft", "ifft", "irfft", "rfft"]
 
@@ -40,7 +38,7 @@ def _scaled(result: Variable, places: Sequence[Variable], norm: str | None, back
     """A transform that does not scale, as the norm wants it: by default the way back is divided by the places."""
     if norm == "no_norm" or (norm is None and not back):
         return result
-    count = cast(product(places), result.type.dtype)
+    count = cast(product(places), real_of(result.type.dtype))
     return result / (sqrt(count) if norm == "ortho" else count)  # type: ignore[no-any-return]
 
 
@@ -85,7 +83,7 @@ def fft(inp: Any, norm: str | None = None) -> Variable:
     >>> fft([[[1.0, 0.0], [0.0, 1.0]]]).eval().tolist()
     [[[1.0, 1.0], [1.0, -1.0]]]
     """
-    return _of_pairs("fft", inp, norm, back=False)
+    return _of_numbers("fft", inp, norm, back=False)
 
 
 def ifft(inp: Any, norm: str | None = None) -> Variable:
@@ -94,12 +92,10 @@ def ifft(inp: Any, norm: str | None = None) -> Variable:
     >>> ifft([[[3.0, 0.0], [1.0, 0.0]]]).eval()[..., 0]
     array([[2., 1.]])
     """
-    return _of_pairs("ifft", inp, norm, back=True)
+    return _of_numbers("ifft", inp, norm, back=True)
 
 
-def _of_pairs(function: str, inp: Any, norm: str | None, back: bool) -> Variable:
+def _of_numbers(function: str, inp: Any, norm: str | None, back: bool) -> Variable:
     inp = _prepared(function, inp, norm)
-    if inp.type.dtype in COMPLEX:
-        made = _of_pairs(function, stack([real(inp), imag(inp)], axis=-1), norm, back)
-        return complex(made[..., 0], made[..., 1])  # type: ignore[index]
-    return _scaled(Fourier(back)(inp), [dimension(inp, axis) for axis in range(1, inp.type.ndim - 1)], norm, back)
+    last = inp.type.ndim - (0 if inp.type.dtype in COMPLEX else 1)
+    return _scaled(Fourier(back)(inp), [dimension(inp, axis) for axis in range(1, last)], norm, back)

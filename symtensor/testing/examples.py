@@ -359,6 +359,8 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
 def _(rng: np.random.Generator) -> Iterator[Example]:
     for shape, back in itertools.product(((2, 6, 2), (2, 3, 5, 2), (0, 4, 2)), (False, True)):
         yield Example(Fourier(back), (normal(rng, *shape),))
+    for shape, back in itertools.product(((2, 6), (2, 3, 5), (0, 4)), (False, True)):
+        yield Example(Fourier(back), (normal(rng, *shape) + 1j * normal(rng, *shape),))
 
 
 @examples_for(Sample)

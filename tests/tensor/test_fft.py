@@ -149,3 +149,14 @@ def test_transforms_in_several_threads_agree() -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
         first, second = threads.map(f, [numbers, numbers])
     assert np.array_equal(first, second) and np.array_equal(first, f(numbers))
+
+
+@pytest.mark.parametrize("function", [fft.fft, fft.ifft])
+def test_numbers_of_a_complex_dtype_are_given_to_the_library_as_they_are(function) -> None:
+    z = T.zmatrix("z")
+    f = st.function([z], function(z, norm="no_norm"))
+    assert [type(one).__name__ for one in f.program.instructions] == ["Call"]
+    many = T.tensor("complex128", (None, None, None), name="many")
+    own = np.random.default_rng(0).normal(size=(2, 3, 4)) * (1 + 2j)
+    batched = st.function([many], st.vectorize(function(z), {z: many}))(own)
+    np.testing.assert_allclose(batched, [st.function([z], function(z))(one) for one in own])
