@@ -152,7 +152,7 @@ def subgraph_grad(wrt: Sequence[Variable], end: Sequence[Variable], start: Mappi
 
 
 def disconnected_grad(x: Any) -> Variable:
-    """`x`, a constant to differentiation.
+    """`x`, a constant to differentiation: what depends on it by this alone is not connected to it.
 
     >>> import symtensor.tensor as T
     >>> disconnected_grad(T.dscalar("x")).type
@@ -161,7 +161,19 @@ def disconnected_grad(x: Any) -> Variable:
     return scalar.stop_gradient(x)
 
 
-zero_grad = consider_constant = disconnected_grad
+@elementwise(kind="same", pullback=lambda x, y, dy: None)
+def zero_grad(x):  # type: ignore[no-untyped-def]
+    """`x`, by which, and through which, every derivative is zero: unlike `disconnected_grad`, to ask for one is right.
+
+    >>> import symtensor.tensor as T
+    >>> x = T.dscalar("x")
+    >>> grad(zero_grad(x) ** 2, x).eval({x: 3.0})
+    array(0.)
+    """
+    return x
+
+
+consider_constant = zero_grad
 
 
 @elementwise(kind="same", pullback=lambda x, y, dy: Unknown("it was said to be undefined, by undefined_grad"))

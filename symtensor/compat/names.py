@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symtensor.base.errors import DeviceError, GradientError, GraphError, MissingInputError
+from symtensor.base.errors import DeviceError, GradientError, GraphError, MissingInputError, TypeMismatch
 from symtensor.compat.scalars import Elemwise
 from symtensor.compat.settings import Settings, change_flags
 from symtensor.ir.graph import leaves
@@ -44,11 +44,18 @@ cuda_available = cuda_enabled = pygpu_activated = False
 
 
 class OrderedUpdates(OrderedDict[Any, Any]):
-    """Pairs of shared variables and their new values, in order.
+    """Pairs of shared variables and their new values, in order. Raises TypeMismatch for a key that is none.
 
-    >>> list(OrderedUpdates([("a", 1)]) + OrderedUpdates(b=2))
-    ['a', 'b']
+    >>> from symtensor.runtime.shared import shared
+    >>> a, b = shared(0.0, "a"), shared(0.0, "b")
+    >>> list((OrderedUpdates([(a, a + 1)]) + OrderedUpdates({b: a})).items())
+    [(a, (a + 1.0)), (b, a)]
     """
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not isinstance(key, SharedVariable):
+            raise TypeMismatch(f"only shared variables can be updated, not {key!r}", fix="make it with shared(value)")
+        super().__setitem__(key, value)
 
     def __add__(self, other: Any) -> OrderedUpdates:
         return OrderedUpdates({**self, **other})

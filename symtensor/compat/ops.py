@@ -49,7 +49,7 @@ from symtensor.types.dim import Size
 from symtensor.types.dtype import CONTINUOUS, numpy_dtype
 from symtensor.types.tensor import TensorType
 
-__all__ = ["Apply", "DisconnectedType", "Op", "PureOp", "grad_not_implemented", "grad_undefined"]
+__all__ = ["Apply", "DisconnectedType", "NullType", "Op", "PureOp", "grad_not_implemented", "grad_undefined"]
 
 
 class _Announced(threading.local):
@@ -302,6 +302,16 @@ class DisconnectedType:
 
     def __call__(self) -> DisconnectedType:
         return self
+
+
+class NullType:
+    """`NullType(why)()` in what `grad` returns: there is no derivative, and to ask for it is an error."""
+
+    def __init__(self, why_null: str = "nobody said why") -> None:
+        self.why_null = why_null
+
+    def __call__(self) -> Unknown:
+        return Unknown(self.why_null)
 
 
 def grad_undefined(op: Any, x_pos: int, x: Any, comment: str = "") -> Unknown:

@@ -455,6 +455,11 @@ class Graph:
             users.setdefault(variable, []).append(None)
         return users
 
+    @property
+    def apply_nodes(self) -> set[Apply]:
+        """The live applications, in no order."""
+        return set(self.nodes())
+
     # -- changing ---------------------------------------------------------------------------------
 
     def replace(self, mapping: Callable[[Variable], Variable]) -> None:

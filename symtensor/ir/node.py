@@ -254,6 +254,11 @@ class Apply:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.op, self.inputs, self.outputs, self.lines, self.equations = state
 
+    @property
+    def out(self) -> Variable:
+        """The output, or the first of several."""
+        return self.outputs[0]
+
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(repr, self.inputs))})"
 

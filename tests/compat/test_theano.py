@@ -262,3 +262,21 @@ def test_classes_of_ops():
     assert T.Dot()(x, x).eval({x: value}).tolist() == [[6, 8], [12, 22]] and T.ARange("int8")(0, 3, 1).eval()[2] == 2
     with pytest.raises(TypeError, match="ops of this class are made by indexing"):
         IncSubtensor()
+
+
+def test_updates_are_of_shared_variables():
+    from theano import OrderedUpdates, shared
+    count, x = shared(0.0, "count"), T.dscalar("x")
+    updates = OrderedUpdates({count: count + 1}) + OrderedUpdates()
+    assert list(updates) == [count]
+    for add in (lambda: OrderedUpdates({x: x}), lambda: updates.update({"count": 1})):
+        with pytest.raises(TypeError, match="only shared variables can be updated, not"):
+            add()
+
+
+def test_what_a_function_tells_of_itself_as_in_theano():
+    x = T.dvector("x")
+    f = st.function([x], T.exp(x).sum(), mode="FAST_COMPILE")
+    nodes = f.maker.fgraph.toposort()
+    assert nodes == f.graph.nodes() and f.maker.fgraph.apply_nodes == set(nodes) and nodes[0].out is nodes[1].inputs[0]
+    assert f.maker.mode.optimizer == "fast_compile" and f.maker.inputs[0].variable is x

@@ -29,6 +29,7 @@ def test_places_where_derivatives_stop():
     x = T.dscalar("x")
     for stop in (st.gradient.disconnected_grad, st.gradient.zero_grad, st.gradient.consider_constant):
         assert value(st.grad(x * stop(x), x), {x: 3.0}) == 3.0
+    assert value(st.grad(st.gradient.zero_grad(x ** 2), x), {x: 3.0}) == 0  # which depends on x
     y = x * 2
     assert value(st.grad(x * y, x, consider_constant=[y]), {x: 3.0}) == 6.0
 
