@@ -87,6 +87,8 @@ OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("optimizer_requiring", "", "rules, passes or phases that alone are used"),
     Option("mode", "Mode", "what functions are made and run by that are given no mode: Mode, FAST_RUN, FAST_COMPILE,"
            " DebugMode, NanGuardMode"),
+    Option("profile", False, "measure functions that are not told otherwise, and print where their time went when"
+           " Python ends", (True, False), _boolean),
     Option("nan_is_error", True, "whether NanGuardMode stops at a NaN", (True, False), _boolean),
     Option("inf_is_error", True, "whether NanGuardMode stops at an infinity", (True, False), _boolean),
     Option("big_is_error", True, "whether NanGuardMode stops at a number above 1e10", (True, False), _boolean),

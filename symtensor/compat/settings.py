@@ -33,7 +33,7 @@ SAME = {
 WITHOUT_EFFECT: dict[str, Any] = {
     "linker": "cvm", "exception_verbosity": "low", "int_division": "int", "warn_float64": "ignore",
     "allow_gc": True, "deterministic": "default", "on_opt_error": "warn", "on_shape_error": "warn",
-    "profile": False, "profile_memory": False, "profile_optimizer": False, "print_test_value": False,
+    "profile_memory": False, "profile_optimizer": False, "print_test_value": False,
     "print_active_device": True, "print_global_stats": False, "compute_test_value_opt": "off",
     "optimizer_verbose": False,
     "openmp_elemwise_minsize": 200000, "init_gpu_device": "", "force_device": False, "assert_no_cpu_op": "ignore",

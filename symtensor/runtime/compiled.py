@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.config import config
-from symtensor.base.errors import BadThunkOutput, CompileError
+from symtensor.base.errors import BadThunkOutput, CompileError, NotSupported
 from symtensor.codegen.cache import load_kernels
 from symtensor.codegen.cpu.kernels import print_kernel
 from symtensor.codegen.preamble import preamble
@@ -42,6 +42,7 @@ from symtensor.runtime.debug import Check
 from symtensor.runtime.failures import Failures
 from symtensor.runtime.modes import DebugMode, Mode, get_mode
 from symtensor.runtime.placement import Report, report
+from symtensor.runtime.profile import ProfileStats
 from symtensor.runtime.shared import SharedVariable
 
 __all__ = ["KernelText", "compile_graph"]
@@ -101,6 +102,17 @@ class _Facts:
     def container(self) -> Containers:
         """Where the values of inputs with one, and of shared variables, are kept, by variable or name."""
         return Containers(self.signature.inputs, self.shared)
+
+    @property
+    def profile(self) -> ProfileStats | None:
+        """What measures it: None, unless it was made with `profile`, or this was set to True or to a ProfileStats."""
+        return None
+
+    @profile.setter
+    def profile(self, profile: Any) -> None:
+        if profile:
+            raise NotSupported("a function that runs op by op in NumPy is not measured",
+                               fix="measure it in the mode FAST_RUN; MonitorMode sees each op")
 
     @property
     def maker(self) -> Maker:
@@ -343,6 +355,24 @@ def _loaded(program: Program, devices: Sequence[Any], tool: Toolchain) -> Iterat
 if core is not None:
     class _Native(core.Function, _Facts):  # type: ignore[misc, name-defined]
         """A function run by the C virtual machine."""
+
+        _profile: ProfileStats | None = None
+
+        @property
+        def profile(self) -> ProfileStats | None:
+            return self._profile
+
+        @profile.setter
+        def profile(self, profile: Any) -> None:
+            if self._profile is not None:
+                self._profile.remove(self)
+            self._profile = ProfileStats() if profile is True else profile or None
+            if self._profile is not None:
+                self._profile.add(self)
+
+        def measure(self, wanted: bool) -> None:
+            """Let the machine add up the time of each instruction, from zero, or no longer."""
+            core.Function.profile.__set__(self, wanted)
 
         def free(self) -> None:
             """Give back the memory of intermediate results, which the next call takes anew."""

@@ -27,6 +27,7 @@ from symtensor.ops.convert import as_variable
 from symtensor.ops.derivative import without_marks
 from symtensor.runtime.arguments import In, Out
 from symtensor.runtime.compiled import compile_graph
+from symtensor.runtime.profile import printed_at_exit
 from symtensor.runtime.shared import SharedVariable
 from symtensor.runtime.structured import StructuredFunction, flattened_pairs, is_structured
 from symtensor.types.tensor import TensorType
@@ -53,6 +54,7 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     `inputs`: variables or `In`s. `outputs`: a variable (the call returns its array), a list (a list), a dict
     (a dict), or None. `updates`: pairs (shared variable, new value), computed at once and assigned
     after the call. `givens`: pairs (variable, replacement). `mode`: a `Mode` or the name of one.
+    `profile`: True to measure it, for `f.profile.summary()`; several functions may share a ProfileStats.
     `device`: where it runs, "cpu", "cuda", "cuda1" or the name of a context, by default that of the option `device`.
     Raises GraphError and its kinds (MissingInputError, UnusedInputError), TypeMismatch, ShapeError.
 
@@ -65,7 +67,8 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     if is_structured(inputs, outputs):
         return StructuredFunction(function, _sequence(inputs, "inputs"), outputs, mode=mode, updates=updates,
                                   givens=givens, no_default_updates=no_default_updates, name=name,
-                                  rebuild_strict=rebuild_strict, allow_input_downcast=allow_input_downcast)
+                                  rebuild_strict=rebuild_strict, allow_input_downcast=allow_input_downcast,
+                                  profile=profile)
     declared = [_as_input(value, allow_input_downcast) for value in _sequence(inputs, "inputs")]
     wanted = _as_outputs(outputs)
     pairs = _update_pairs(updates)
@@ -81,9 +84,14 @@ def function(inputs: Sequence[Any], outputs: Any = None, mode: Any = None, updat
     given = arguments + list(shared)
     graph = Graph(given, lazily(expressions, given))
     storages = list(shared)
-    return compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, mode=mode, name=name,
+    made = compile_graph(graph, declared=declared, shared=storages, wrap=wanted.wrap, mode=mode, name=name,
                          updates=[storages.index(v) for v in pairs], written=([*arguments, *storages], expressions),
                          device=device)
+    if profile:
+        made.profile = profile
+    elif config.profile and profile is None and made.program is not None:
+        made.profile = printed_at_exit()
+    return made
 
 
 def _sequence(value: Any, what: str) -> Sequence[Any]:
