@@ -38,7 +38,7 @@ def kernel_text(parameters: Sequence[str], lines: Sequence[str], barriers: bool,
 
 def units(count: Size, together: Size = BLOCK) -> Size:
     """The blocks that do `count` pieces of work, each `together` of them at a time."""
-    return dims.minimum(dims.floordiv(count + together - 1, together), MOST_BLOCKS)
+    return dims.minimum(dims.ceildiv(count, together), MOST_BLOCKS)
 
 
 def strided(printer: ScalarPrinter, first: str, count: Size | str, together: str = str(BLOCK)) -> str:

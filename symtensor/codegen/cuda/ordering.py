@@ -19,7 +19,7 @@ from symtensor.codegen.dialect import CUDA
 from symtensor.ir.routine import RoutineCall
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
-from symtensor.types.dim import Size
+from symtensor.types.dim import Size, ceildiv
 from symtensor.types.dtype import itemsize
 
 __all__ = ["print_cumulate", "print_search", "print_select", "print_sort"]
@@ -57,10 +57,6 @@ class _Kernels:
                                           BLOCK))
 
 
-def _ceiling(size: Size, step: Size) -> Size:
-    return dims.floordiv(size + step - 1, step)
-
-
 def _is_above(size: Size, limit: int) -> Size:
     """1 where a size is larger, else 0."""
     return dims.minimum(dims.floordiv(size, limit + 1), 1)
@@ -88,10 +84,10 @@ def _print_order(call: RoutineCall, dtypes: Sequence[str], rows: Size, n: Size, 
     kernels, long, flip = _Kernels("sort.cuh", dtypes), _is_above(n, TILE), -1 if any(call.flags) else 0
     result = "{}" if call.name != "sort" else f"Elements<{CUDA.types[dtypes[1]]}>{{{{{{}}}}}}"
     kernels.add("sort_short_rows", [0, 1], [n, inner, wanted, flip], rows * (1 - long), result=result)
-    tiles = _ceiling(n, TILE)
+    tiles = ceildiv(n, TILE)
     few = dims.minimum(wanted, TILE) if call.name == "select" else TILE
     length = n if call.name != "select" else tiles * few
-    sorted_tiles = _ceiling(length, TILE)
+    sorted_tiles = ceildiv(length, TILE)
     key = f"uint{8 * max(itemsize(dtypes[0]), 4)}"
     keys, places, counts, totals = (Partial(dtype, rows * size * long) for dtype, size in (
         (key, length), ("uint32", length), ("uint32", 256 * sorted_tiles), ("uint32", 256)))
@@ -139,13 +135,13 @@ def print_cumulate(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[Printed
         _add_rows(kernels, kind, total, outer, n)
     else:
         busy = dims.maximum(dims.floordiv(BUSY, dims.maximum(outer * inner, 1)), 1)
-        _add_columns(kernels, kind, total, outer, n, inner, dims.minimum(busy, dims.maximum(_ceiling(n, STEP), 1)))
+        _add_columns(kernels, kind, total, outer, n, inner, dims.minimum(busy, dims.maximum(ceildiv(n, STEP), 1)))
     return kernels.printed
 
 
 def _add_rows(kernels: _Kernels, kind: str, dtype: str, outer: Size, n: Size) -> None:
     """Blocks for tiles of rows whose elements are beside each other."""
-    tiles = _ceiling(n, TILE)
+    tiles = ceildiv(n, TILE)
     several = _is_above(tiles, 1)
     totals = Partial(dtype, outer * tiles * several)
     kernels.add(f"tile_totals<{kind}>", [0, totals], [n], outer * tiles * several)
@@ -155,11 +151,11 @@ def _add_rows(kernels: _Kernels, kind: str, dtype: str, outer: Size, n: Size) ->
 
 def _add_columns(kernels: _Kernels, kind: str, dtype: str, outer: Size, n: Size, inner: Size, parts: Size) -> None:
     """Threads for parts of rows, which lie side by side, of one length but for the last ones."""
-    step = dims.maximum(_ceiling(n, parts), 1)
-    parts = _ceiling(n, step)
+    step = dims.maximum(ceildiv(n, parts), 1)
+    parts = ceildiv(n, step)
     several, threads = _is_above(parts, 1), outer * parts * inner
     totals = Partial(dtype, threads * several)
-    kernels.add(f"column_totals<{kind}>", [0, totals], [threads, n, inner, step], _ceiling(threads, BLOCK) * several)
+    kernels.add(f"column_totals<{kind}>", [0, totals], [threads, n, inner, step], ceildiv(threads, BLOCK) * several)
     kernels.add(f"scan_column_totals<{kind}>", [totals], [outer * inner, parts, inner],
-                _ceiling(outer * inner, BLOCK) * several)
-    kernels.add(f"scan_columns<{kind}>", [0, totals, 1], [threads, n, inner, step], _ceiling(threads, BLOCK))
+                ceildiv(outer * inner, BLOCK) * several)
+    kernels.add(f"scan_columns<{kind}>", [0, totals, 1], [threads, n, inner, step], ceildiv(threads, BLOCK))
