@@ -14,7 +14,7 @@ import numpy as np
 from harness import Case
 
 COUNT, PLACES, FEW, SORTED = 1_000_000, 100_000, 100, 100_000
-SQUARE = 1000
+SQUARE, SHORT = 1000, 64
 DTYPES = ("float32", "int32", "int64")
 BYTES = {"float32": 4, "int32": 4, "int64": 8}
 Call = Callable[..., Any]
@@ -25,7 +25,7 @@ def _moved(what: str, dtype: str) -> float:
     element, wide = BYTES[dtype], 4 if dtype == "float32" else 8
     each = {"argsort": element + 8, "topk": element, "search": element + 8, "take": 2 * element + 8,
             "scatter": element + 8}
-    return COUNT * each.get(what, 2 * element if what.startswith("sort") else element + wide)
+    return COUNT * each.get(what.split()[0], 2 * element if what.startswith("sort") else element + wide)
 
 
 def _case(label: str, what: str, dtype: str, *frameworks: str) -> Case:
@@ -37,6 +37,8 @@ CASES = [*(_case(label, what, dtype) for label, what in (
     ("sort", "sort"), ("sort of rows of 1000", "sort rows"), ("sort of columns of 1000", "sort columns"),
     ("argsort", "argsort"), (f"largest {FEW} and where", "topk"), ("cumsum", "cumsum"),
     ("cumsum of rows of 1000", "cumsum rows"), ("cumsum of columns of 1000", "cumsum columns")) for dtype in DTYPES),
+    *(_case(f"{what} of rows of {SHORT}", f"{what} short rows", dtype) for what in ("sort", "argsort")
+      for dtype in ("float32", "int64")),
     _case(f"searchsorted in {SORTED}", "search", "float32"),
     _case("take", "take", "float32"), _case(f"scatter-add to {PLACES}", "scatter", "float32")]
 
@@ -50,6 +52,8 @@ def elements(what: str, dtype: str) -> np.ndarray:
     else:
         info = np.iinfo(dtype)
         values = rng.integers(info.min, info.max, COUNT, dtype)
+    if what.endswith("short rows"):
+        return values.reshape(-1, SHORT)
     return values.reshape(SQUARE, -1) if what.endswith(("rows", "columns")) else values
 
 
@@ -65,7 +69,7 @@ def _axis(what: str) -> int:
 
 def reference(what: str, dtype: str) -> list[np.ndarray]:
     x = elements(what, dtype)
-    if what == "argsort":
+    if what.startswith("argsort"):
         return [np.argsort(x, kind="stable")]
     if what == "scatter":
         return [np.bincount(positions(), x, PLACES)]

@@ -22,50 +22,7 @@ static INLINE NAME(Lanes) NAME(size)(NAME(Lanes) x)
     return NAME(selected)(x < 0, -x, x);
 }
 
-#ifdef __clang__
-#define WHOLE_BLOCKS(items) 0    /* it has another name for shuffling */
-static INLINE void NAME(exchange_lanes)(NAME(Lanes) *x)
-{
-    (void)x;
-}
-#else
-#define WHOLE_BLOCKS(items) ((items) / LANES * LANES)
-
-/* Two vectors: the blocks of `size` elements that change places when a matrix of LANES vectors is transposed. */
-static INLINE void NAME(exchange_blocks)(NAME(Lanes) *one, NAME(Lanes) *other, int size)
-{
-    NAME(Lanes) first = *one, second = *other;
-#if LANES_ARE == 2
-    (void)size;
-    *one = __builtin_shuffle(first, second, (NAME(Mask)){0, 2});
-    *other = __builtin_shuffle(first, second, (NAME(Mask)){1, 3});
-#elif LANES_ARE == 4
-    *one = size == 1 ? __builtin_shuffle(first, second, (NAME(Mask)){0, 4, 2, 6})
-                     : __builtin_shuffle(first, second, (NAME(Mask)){0, 1, 4, 5});
-    *other = size == 1 ? __builtin_shuffle(first, second, (NAME(Mask)){1, 5, 3, 7})
-                       : __builtin_shuffle(first, second, (NAME(Mask)){2, 3, 6, 7});
-#else
-    *one = size == 1   ? __builtin_shuffle(first, second, (NAME(Mask)){0, 8, 2, 10, 4, 12, 6, 14})
-           : size == 2 ? __builtin_shuffle(first, second, (NAME(Mask)){0, 1, 8, 9, 4, 5, 12, 13})
-                       : __builtin_shuffle(first, second, (NAME(Mask)){0, 1, 2, 3, 8, 9, 10, 11});
-    *other = size == 1   ? __builtin_shuffle(first, second, (NAME(Mask)){1, 9, 3, 11, 5, 13, 7, 15})
-             : size == 2 ? __builtin_shuffle(first, second, (NAME(Mask)){2, 3, 10, 11, 6, 7, 14, 15})
-                         : __builtin_shuffle(first, second, (NAME(Mask)){4, 5, 6, 7, 12, 13, 14, 15});
-#endif
-}
-
-/* LANES vectors with rows and columns exchanged. */
-static INLINE void NAME(exchange_lanes)(NAME(Lanes) *x)
-{
-#pragma GCC unroll 4
-    for (int size = 1; size < LANES; size *= 2) {
-#pragma GCC unroll 16
-        for (int e = 0; e < LANES; e++)
-            if ((e & size) == 0)
-                NAME(exchange_blocks)(x + e, x + e + size, size);
-    }
-}
-#endif
+#include "transpose.h"
 
 static INLINE NAME(Lanes) NAME(load)(const TYPE *from)
 {
@@ -78,12 +35,12 @@ static INLINE NAME(Lanes) NAME(load)(const TYPE *from)
 static INLINE void NAME(take)(const TYPE *from, int64_t stride, int count, NAME(Lanes) *to, int items)
 {
     int e = 0;
-    for (; e < WHOLE_BLOCKS(items); e += LANES) {
+    for (; e < items / LANES * LANES; e += LANES) {
         NAME(Lanes) block[LANES];
 #pragma GCC unroll 16
         for (int lane = 0; lane < LANES; lane++)
             block[lane] = NAME(load)(from + (lane < count ? lane : count - 1) * stride + e);
-        NAME(exchange_lanes)(block);
+        NAME(transpose)(block);
 #pragma GCC unroll 16
         for (int lane = 0; lane < LANES; lane++)
             to[e + lane] = block[lane];
@@ -96,12 +53,12 @@ static INLINE void NAME(take)(const TYPE *from, int64_t stride, int count, NAME(
 static INLINE void NAME(give)(const NAME(Lanes) *from, TYPE *to, int64_t stride, int count, int items)
 {
     int e = 0;
-    for (; e < WHOLE_BLOCKS(items); e += LANES) {
+    for (; e < items / LANES * LANES; e += LANES) {
         NAME(Lanes) block[LANES];
 #pragma GCC unroll 16
         for (int lane = 0; lane < LANES; lane++)
             block[lane] = from[e + lane];
-        NAME(exchange_lanes)(block);
+        NAME(transpose)(block);
         for (int lane = 0; lane < count; lane++)
             memcpy(to + lane * stride + e, &block[lane], sizeof(block[lane]));
     }
@@ -300,7 +257,6 @@ static const SmallKernels NAME(kernels) = {
     NAME(invert_lanes), NAME(determine_lanes)};
 
 #undef LANES
-#undef WHOLE_BLOCKS
 #undef VECTOR_BYTES
 #undef TYPE
 #undef INTEGER

@@ -3,6 +3,8 @@
 #include "half.h"
 #include "order.h"
 
+#define LANES 16                 /* values that are searched for side by side */
+
 enum { RIGHT };
 
 #define IS_LESS(a, b) ((a) < (b))

@@ -16,6 +16,11 @@ static int key_bytes(const Sorting *sorting)
     return has_wide_keys(sorting->arguments->types) ? 8 : 4;
 }
 
+static const BesideKernels *kernels_for(const Sorting *sorting)
+{
+    return beside_kernels(sorting->positions || has_wide_keys(sorting->arguments->types));
+}
+
 /* Of memory besides the keys: two rows of records, or one of keys. */
 static int64_t spare_bytes(const Sorting *sorting)
 {
@@ -49,13 +54,6 @@ static void give_positions(void *const *positions, int64_t n, int64_t inner, int
             to[i * inner + row] = ((const uint32_t *)positions[row])[i];
 }
 
-FOR_EACH_MACHINE static void make_records(const uint32_t *restrict keys, uint64_t *restrict records, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int lane = 0; lane < LANES; lane++)
-            records[i * LANES + lane] = (uint64_t)keys[i * LANES + lane] << 32 | (uint64_t)i;
-}
-
 /* Neighbouring rows, the first at the offset, in elements. */
 static void sort_group(const Sorting *sorting, int64_t offset, int count, Team team)
 {
@@ -79,46 +77,36 @@ static void sort_group(const Sorting *sorting, int64_t offset, int count, Team t
         keys_mend(type, x + row * type->itemsize, n, inner, result + row * type->itemsize);
 }
 
-/* LANES short rows side by side, or fewer at the end. */
-static void sort_beside(const Sorting *sorting, int64_t first, char *scratch)
+/* Rows that are sorted side by side: all if one lies behind the other, else neighbours. */
+static int64_t rows_beside(Rows rows)
 {
-    const Arguments *arguments = sorting->arguments;
-    const Type *type = arguments->types;
-    Rows rows = sorting->rows;
-    int64_t n = rows.n, inner = rows.inner, offsets[LANES];
-    int count = (int)smaller_of(LANES, rows.outer * inner - first);
-    for (int lane = 0; lane < LANES; lane++) {
-        int64_t row = first + (lane < count ? lane : 0);
-        offsets[lane] = row / inner * n * inner + row % inner;
-    }
-    const char *x = arguments->buffers[0];
-    bool special = keys_take_lanes(type, x, offsets, offsets[LANES - 1] == offsets[0] + LANES - 1 && inner > 1, n, inner,
-                                   scratch);
-    if (sorting->positions) {
-        uint64_t *records = (uint64_t *)(scratch + n * LANES * sizeof(uint32_t));
-        make_records((const uint32_t *)scratch, records, n);
-        sort_lanes_64(records, n);
-        for (int64_t i = 0; i < n; i++)
-            for (int lane = 0; lane < count; lane++)
-                ((int64_t *)arguments->buffers[1])[offsets[lane] + i * inner] = (uint32_t)records[i * LANES + lane];
-        return;
-    }
-    if (has_wide_keys(type))
-        sort_lanes_64((uint64_t *)scratch, n);
-    else
-        sort_lanes_32((uint32_t *)scratch, n);
-    char *result = arguments->buffers[1];
-    keys_give_lanes(type, scratch, offsets, count, n, inner, result);
-    for (int lane = 0; special && lane < count; lane++)
-        keys_mend(type, x + offsets[lane] * type->itemsize, n, inner, result + offsets[lane] * type->itemsize);
+    return rows.inner == 1 ? rows.outer : rows.inner;
+}
+
+static int64_t groups_beside(Rows rows, int lanes)
+{
+    return (rows_beside(rows) + lanes - 1) / lanes;
 }
 
 static int sort_short(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch)
 {
     (void)sizes;
     const Sorting *sorting = buffers[0];
-    for (int64_t i = begin; i < end; i++)
-        sort_beside(sorting, i * LANES, scratch);
+    const Arguments *arguments = sorting->arguments;
+    const Type *type = arguments->types;
+    const BesideKernels *kernels = kernels_for(sorting);
+    SortBeside sort = sorting->positions ? kernels->argsort : kernels->sort;
+    Rows rows = sorting->rows;
+    Beside beside = {form_of(type), type->itemsize, arguments->types[1].itemsize, rows, arguments->buffers[0],
+                     arguments->buffers[1]};
+    int64_t step = rows.inner == 1 ? rows.n : 1, groups = groups_beside(rows, kernels->lanes);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t first = i % groups * kernels->lanes, offset = i / groups * rows.n * rows.inner + first * step;
+        int count = (int)smaller_of(kernels->lanes, rows_beside(rows) - first);
+        bool special = sort(&beside, offset, count, scratch);
+        for (int64_t at = offset; special && at < offset + count * step; at += step)
+            keys_mend(type, beside.x + at * type->itemsize, rows.n, rows.inner, beside.result + at * type->itemsize);
+    }
     return 0;
 }
 
@@ -140,8 +128,7 @@ static int sort_groups(void *const *buffers, const int64_t *sizes, int64_t begin
 static bool are_short(const Sorting *sorting)
 {
     Rows rows = sorting->rows;
-    return rows.n <= SHORT_ROW && rows.outer * rows.inner >= LANES / 4
-        && !(sorting->positions && has_wide_keys(sorting->arguments->types));
+    return rows.n <= SHORT_ROW && rows.outer * rows.inner >= kernels_for(sorting)->lanes / 4;
 }
 
 static int run(const Arguments *arguments, bool positions)
@@ -154,7 +141,8 @@ static int run(const Arguments *arguments, bool positions)
         return 0;
     bool is_short = are_short(&sorting);
     Kernel kernel = is_short ? sort_short : sort_groups;
-    int64_t units = is_short ? (count + LANES - 1) / LANES : sizes[0] * ((sizes[2] + GROUP - 1) / GROUP);
+    int64_t units = is_short ? count / rows_beside(sorting.rows) * groups_beside(sorting.rows, kernels_for(&sorting)->lanes)
+                             : sizes[0] * ((sizes[2] + GROUP - 1) / GROUP);
     int threads = threads_for(multiply_saturating(4 * n, count), units);
     threads = threads < arguments->threads ? threads : arguments->threads;
     if (units < arguments->threads && n >= LARGE_ROW) {
@@ -183,7 +171,7 @@ static bool fits(const Arguments *arguments, bool positions)
     int width = has_wide_keys(arguments->types) ? 8 : 4;
     int64_t count = sizes[0] < 0 || sizes[1] < 0 || sizes[2] < 0 ? -1 : multiply_saturating(sizes[0], sizes[2]);
     int64_t bytes = multiply_saturating(width * group_of(rows) + (positions ? 16 : width), rows.n);
-    int64_t beside = smaller_of(rows.n, SHORT_ROW) * LANES * (positions ? 12 : width);
+    int64_t beside = beside_vectors(smaller_of(rows.n, SHORT_ROW)) * VECTOR * (positions ? 2 : 1);
     return rows.n <= MOST_SORTED && matrices_fit(arguments->bytes[0], &arguments->types[0], 1, count, rows.n)
         && matrices_fit(arguments->bytes[1], &arguments->types[1], 1, count, rows.n)
         && (count == 0 || arguments->scratch_bytes >= add_saturating(bytes, COUNTS))

@@ -32,9 +32,9 @@ _WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
 """In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
 
 
-_COUNTS, _LANES, _SHORT, _ROOM = 1024, 16, 2048, 1024
-"""Bytes of the counts that sorting needs; rows that are read at once; how long those are that are sorted at once;
-elements for which there is room at least where some are selected."""
+_COUNTS, _LANES, _VECTOR, _SHORT, _ROOM = 1024, 16, 64, 8192, 1024
+"""Bytes of the counts that sorting needs; rows that are read at once; bytes of as many elements as are sorted side by
+side, and how long their rows are at most; elements for which there is room at least where some are selected."""
 _MOST = 2**32 - 1
 """Elements of an axis that is sorted: positions have 32 bits."""
 
@@ -51,7 +51,7 @@ def _sort_call(name: str, x: Variable, axis: int, spare: int) -> RoutineCall:
     keys = _key_bytes(x)
     one = (keys * dims.minimum(inner, _LANES) + spare) * n
     return RoutineCall(name, [x], (outer, n, inner), work=16 * outer * n * inner,
-                       scratch=one + _LANES * (keys + 8) * dims.minimum(n, _SHORT) + _COUNTS)
+                       scratch=one + 2 * _VECTOR * (2 * dims.minimum(n, _SHORT) + 16) + _COUNTS)
 
 
 def _key_bytes(x: Variable) -> int:

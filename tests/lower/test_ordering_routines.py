@@ -62,6 +62,45 @@ def test_sorting_is_stable_and_keeps_bits(dtype: str, threads: int) -> None:
         np.testing.assert_array_equal(bits(called(Sort(axis), x)(x)), bits(np.take_along_axis(x, order, axis)))
 
 
+LENGTHS = [*range(1, 71), 127, 128, 129, 255, 256, 257, 511, 512, 513, 1025]
+
+
+@pytest.mark.parametrize("dtype", dtypes.DISCRETE + dtypes.FLOATS)
+def test_short_rows_of_every_length(dtype: str, threads: int) -> None:
+    """As many as fill a vector, one more and fewer, one behind the other and side by side; the extremes among them."""
+    argsort, sort = (called(op, any_bits(dtype, (1, 1, 1))) for op in (Argsort(1), Sort(1)))
+    extremes = [0, 1] if dtype == "bool" else [np.iinfo(dtype).min, np.iinfo(dtype).max] if dtype not in SPECIAL else \
+        [-np.inf, np.inf]
+    for n in LENGTHS:
+        for outer, inner in ((19, 1), (16, 1), (2, 21), (5, 3)):
+            x = any_bits(dtype, (outer, n, inner), n)
+            x.reshape(-1)[5::7] = extremes[n % 2]
+            order = np.argsort(x, axis=1, kind="stable")
+            np.testing.assert_array_equal(argsort(x), order)
+            np.testing.assert_array_equal(bits(sort(x)), bits(np.take_along_axis(x, order, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float16", "float32", "uint64", "float64"])
+@pytest.mark.parametrize("n", [4096, 8191, 8192, 8193])
+def test_the_longest_of_short_rows(n: int, dtype: str, threads: int) -> None:
+    x = any_bits(dtype, (5, n))
+    order = np.argsort(x, axis=1, kind="stable")
+    np.testing.assert_array_equal(called(Argsort(1), x)(x), order)
+    np.testing.assert_array_equal(bits(called(Sort(1), x)(x)), bits(np.take_along_axis(x, order, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float64"])
+def test_short_rows_in_which_the_first_bits_are_equal(dtype: str, threads: int) -> None:
+    """So that the last ones decide, or, where these are equal too, the positions."""
+    rng = np.random.default_rng(5)
+    argsort = called(Argsort(1), np.zeros((1, 1), dtype))
+    for n in (3, 16, 40, 300, 2000, 8192):
+        high, low = rng.integers(0, 4, (11, n)) << 60, rng.integers(0, 50, (11, n))
+        for x in (high + low, low, high, high - low, (high + low * 1000).view(dtype), high + (low << 13) + low):
+            x = x.astype(dtype)
+            np.testing.assert_array_equal(argsort(x), np.argsort(x, axis=1, kind="stable"))
+
+
 @pytest.mark.parametrize("dtype", ["int64", "uint64", "float64", "int32", "float32"])
 def test_sorting_of_keys_that_differ_in_few_bits(dtype: str, threads: int) -> None:
     """Or in many that are far apart: the high halves of most are equal, of some not."""
