@@ -89,3 +89,12 @@ def test_number_under_a_condition():
     f = st.function([x, scale], T.concatenate([x * scale, x[1:]]))
     value = np.arange(2000.0)
     np.testing.assert_array_equal(f(value, 3), np.concatenate([value * 3, value[1:]]))
+
+
+def test_narrow_loops_are_not_cut():
+    """Of few columns, where their number is known, each row is one loop with masks, as near as what they leave out."""
+    x = T.dmatrix("x", shape=(None, 3))
+    f = st.function([x], T.concatenate([x, x[:, :1]], axis=1))
+    assert "left" not in f.kernels[0].text
+    value = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_array_equal(f(value), np.concatenate([value, value[:, :1]], axis=1))

@@ -57,8 +57,9 @@ from symtensor.types.dim import Size, Symbol
 
 __all__ = ["NOTHING", "Stretches", "has_stretches"]
 
-MOST = 1024
-"""Elements of a stretch, so that the zeros stay cached."""
+MOST, NARROW = 1024, 64
+"""Elements of a stretch, so that the zeros stay cached; rounds up to which a loop is not cut if that is known: what
+conditions leave out is near then, and a mask costs less."""
 NOTHING = f"static char nothing[{2 * MOST * 8}] __attribute__((aligned(64), unused));\n"
 """Zeros, which pointers enter in the middle: some go on, and some back."""
 _CUTS = {"lt": (0,), "ge": (0,), "le": (1,), "gt": (1,), "eq": (0, 1), "neq": (0, 1)}
@@ -73,7 +74,7 @@ class Stretches:
     def __init__(self, printer: ScalarPrinter, loop: Loop, name: str, base: str) -> None:
         self.printer, self.symbol, self.name, self.base = printer, loop.symbol, name, base
         self.loads: dict[Value, int] = {value: slope for value in printer.kernel.values()
-                      if isinstance(value, Load) and (slope := _slope(value, loop.symbol)) is not None}
+                      if isinstance(value, Load) and (slope := _slope(value, loop)) is not None}
         self.conditions = {condition for load in self.loads for guard in operands(load)
                            for condition in _conditions(guard) if isinstance(condition, Compute)}
         self.known: dict[tuple[Value, tuple[str, ...]], str] = {}
@@ -157,17 +158,24 @@ class Stretches:
 
 def has_stretches(kernel: Kernel, loop: Loop) -> bool:
     """Whether a loop loads under conditions that its counter, or that of a loop around it, and sizes tell."""
-    return any(_slope(value, loop.symbol) is not None for value in kernel.values())
+    return any(_slope(value, loop) is not None for value in kernel.values())
 
 
-def _slope(value: Value, symbol: Symbol) -> int | None:
+def _slope(value: Value, loop: Loop) -> int | None:
     """How far a load goes from round to round, none, one on or one back; None if it is no load for a pointer."""
     if not isinstance(value, Load) or value.guard is None or any(index_values(value.offset)):
         return None
-    linear = dims.linear_in(value.offset, symbol)
-    if linear is None or linear[0] not in (-1, 0, 1) or not _is_settled(value.guard, symbol):
+    linear = dims.linear_in(value.offset, loop.symbol)
+    if linear is None or linear[0] not in (-1, 0, 1) or not _is_settled(value.guard, loop.symbol):
+        return None
+    if isinstance(loop.extent, int) and loop.extent <= NARROW and _follows(value.guard, loop.symbol):
         return None
     return int(linear[0])  # type: ignore[arg-type]
+
+
+def _follows(value: Value, symbol: Symbol) -> bool:
+    """Whether a condition may be another in each round."""
+    return symbol in loop_symbols(value) or any(_follows(v, symbol) for v in operands(value))
 
 
 def _is_settled(value: Value, symbol: Symbol) -> bool:
