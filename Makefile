@@ -2,6 +2,8 @@
 #   make demo     train a network on real digits; under a minute, and as much to install (MODEL=cnn: a convolutional one)
 #   make test     the test suite and the examples in docstrings; builds pycuda, a minute, for tests of CUDA without a GPU
 #   make sanitize the runtime and its kernels with gcc's address and undefined-behaviour sanitizers; two minutes
+#   make cuda-guard cuda-checked  tests of kernels for CUDA in the modes of the software driver that find what is beyond
+#                 memory, and races; a quarter of an hour each
 #   make lint types   style and type checks
 #   make bench    symtensor beside PyTorch, JAX, PyTensor and NumPy, on this machine (installs about 1 GB)
 
@@ -12,13 +14,18 @@ SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
 WORKERS ?= 2
 MODEL ?= mlp
 
-.PHONY: demo test sanitize pycuda-suite lasagne-suite lint types bench clean
+.PHONY: demo test cuda-guard cuda-checked sanitize pycuda-suite lasagne-suite lint types bench clean
 
 demo: .venv/.demo
 	$(IN)/python examples/mnist_$(MODEL).py
 
 test: .venv/.test .venv/.pycuda
 	$(IN)/python -m pytest -n $(WORKERS)
+
+cuda-guard: MODE = guard
+cuda-checked: MODE = check
+cuda-guard cuda-checked: .venv/.test .venv/.pycuda
+	SYMTENSOR_SOFTWARE_MODE=$(MODE) $(IN)/python -m pytest -n $(WORKERS) tests/device tests/cuda
 
 # pycuda's own tests on the software driver
 pycuda-suite: .venv/.test .venv/.pycuda

@@ -71,6 +71,8 @@ def calls(only: str) -> Iterator[Call]:
                  "layer norm": T.nnet.layer_normalization(x), "sum": x.sum(), "sum of rows": x.sum(axis=1),
                  "sum of columns": x.sum(axis=0), "argmax": T.argmax(x, axis=1), "transposed": x.T * 2}
     families = {name: ([x], value, (matrix,)) for name, value in of_matrix.items()}
+    long = random.standard_normal((4, 20_000)).astype("float32")
+    families["few long rows"] = [x], T.nnet.softmax(x), (long,)
     families["gather"] = [x, i], x[i] * 2, (matrix, random.integers(0, 96, 96))
     families["product"] = [x, w], T.dot(x, w), (matrix, side)
     for name, (inputs, value, arrays) in families.items():

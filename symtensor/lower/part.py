@@ -169,7 +169,8 @@ class Part:
             units, work, scratch = self.sizes.numbers((printed.units, printed.work, printed.scratch))
             self.emit(Launch(number, tuple(self.buffers.of(key, device) for key in keys),
                              self.sizes.numbers(printed.parameters), units, work, scratch, printed.in_order,
-                             printed.block, printed.fails, bool(device) and self._commits(origin)), origin)
+                             printed.block, printed.fails, bool(device) and self._commits(origin), printed.sometimes),
+                      origin)
 
     def _commits(self, origin: Any) -> bool:
         """Whether a unit or node writes a storage in place."""

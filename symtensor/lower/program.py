@@ -117,7 +117,8 @@ class Launch:
     or all. The status -1 says that no more rounds are to be run.
     On a device, where its buffers are, there are `units` blocks of `block` threads; the kernel's parameters are the
     buffers, then the sizes, and if it `fails` a pointer to its status; `scratch` is the shared memory of a block. One
-    that `commits` writes a storage in place: those before it must not have failed.
+    that `commits` writes a storage in place: those before it must not have failed. One with something to do `sometimes`
+    has no units for most sizes, and is then left out.
     """
 
     kernel: int
@@ -130,9 +131,10 @@ class Launch:
     block: int = 0
     fails: bool = False
     commits: bool = False
+    sometimes: bool = False
 
     def __repr__(self) -> str:
-        shown = [f for f in fields(self) if self.block or f.name not in ("block", "fails", "commits")]
+        shown = [f for f in fields(self) if self.block or f.name not in ("block", "fails", "commits", "sometimes")]
         return f"Launch({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
 
 

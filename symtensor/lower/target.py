@@ -49,7 +49,7 @@ class PrintedKernel:
 
     `in_order` says of a recurrence that its last two parameters are the rounds from and up to which it goes, and may be
     changed (see `program.Launch`). `written` are the places in `buffers` of those it writes; all, if none are named.
-    Without a `body` it is always launched alone.
+    Without a `body` it is always launched alone. `sometimes` says that for most sizes there are no units.
     """
 
     name: str
@@ -64,6 +64,7 @@ class PrintedKernel:
     in_order: bool = False
     written: tuple[int, ...] = ()
     body: Body | None = None
+    sometimes: bool = False
 
 
 Printer = Callable[[Kernel], Sequence[PrintedKernel]]

@@ -47,6 +47,7 @@ class Report:
     """`launches` counts the kernels on each device; `moves` are the transfers; `on_processor` is what had to stay.
 
     `libraries` counts what libraries of devices are asked for; where they refuse, kernels run that are not counted.
+    Launches that have something to do for few sizes are not counted either.
     """
 
     launches: dict[str, int]
@@ -77,7 +78,7 @@ def report(program: Program) -> Report:
              for buffer in program.buffers if buffer.kind is BufferKind.INPUT and buffer.device]
     spare = _for_refusals(program)
     for number, (instruction, (_, _, operands)) in enumerate(zip(program.instructions, program.origins)):
-        if isinstance(instruction, Launch) and number not in spare:
+        if isinstance(instruction, Launch) and not instruction.sometimes and number not in spare:
             launches[names[program.kernels[instruction.kernel].device]] += 1
         elif isinstance(instruction, Copy):
             source, target = (program.buffers[b].device for b in (instruction.source, instruction.target))

@@ -23,6 +23,7 @@ from symtensor.lower.program import BufferKind, Call, Copy, Launch, Program, Res
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.cuda import software
+from tests.driver_mode import chosen, expect_no_findings
 
 software.load()
 import pycuda.driver as cuda  # noqa: E402  (it looks for a driver)
@@ -68,11 +69,13 @@ class Device:
 @contextmanager
 def device(mode: str = "fast") -> Iterator[Device]:
     """A device of the software driver, for the length of a `with` block."""
+    mode = chosen(mode)
     software.load(mode)
     cuda.init()
     context = cuda.Device(0).make_context()
     try:
         yield Device(mode)
+        expect_no_findings()
     finally:
         context.pop()
         context.detach()

@@ -15,8 +15,9 @@ from symtensor.ir.node import Constant, Variable
 from tests.codegen.test_golden import CASES
 from tests.cuda.device import OnDevice, device, software
 
-SIZES = [(3, 5), (300, 40), (5, 2500)]
-"""Rows and columns: short rows, which one thread does; those of a warp; those of a block. Some are divided by four."""
+SIZES = [(3, 5), (300, 40), (5, 2500), (2, 20001)]
+"""Rows and columns: short rows, which one thread does; those of a warp; those of a block; those of several blocks. Some
+are divided by four."""
 
 
 @cache
@@ -93,7 +94,7 @@ def test_no_races(name):
     software.report()
     with device("check") as here:
         function = OnDevice(here, inputs, outputs, rewrite=True, most_blocks=2)
-        for size in ((5, 2500), (40, 40)):
+        for size in ((5, 2500), (40, 40), (2, 17000)):
             function(*arrays_for(name, *size))
         findings, traffic = software.report()
     assert findings == []

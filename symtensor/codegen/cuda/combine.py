@@ -17,7 +17,13 @@ from collections.abc import Iterable
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.kernel import Reduction
 
-__all__ = ["Accumulators"]
+__all__ = ["Accumulators", "parts_of"]
+
+
+def parts_of(reduction: Reduction) -> list[tuple[str, str]]:
+    """The numbers that the accumulator of a reduction is made of: how each is named in it, and its dtype."""
+    dtype = reduction.value.dtype
+    return [(".value", dtype), (".place", "int64")] if reduction.kind.startswith("arg") else [("", dtype)]
 
 
 class Accumulators:

@@ -29,6 +29,7 @@ SYMTENSOR_KERNEL(KERNEL, 0)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from symtensor.codegen.cuda import joint
@@ -36,7 +37,7 @@ from symtensor.codegen.cuda.columns import print_column
 from symtensor.codegen.cuda.grid import BLOCK, kernel_text
 from symtensor.codegen.cuda.points import print_map, print_scatter
 from symtensor.codegen.cuda.recurrences import print_recurrence
-from symtensor.codegen.cuda.rows import print_row
+from symtensor.codegen.cuda.rows import Shares, print_row, shares_of
 from symtensor.codegen.dialect import CUDA
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.form import Column, Form, Map, Row, Scatter, Sequential, form_of
@@ -54,9 +55,12 @@ results are combined by a second kernel, always in the same order."""
 
 
 def print_kernel(kernel: Kernel) -> Sequence[PrintedKernel]:
-    """A kernel as CUDA: one function, or two where a reduction is better split."""
+    """A kernel as CUDA: one function, or two where a reduction is better split, or one for several launches."""
+    if not is_divisible(kernel):
+        shares = shares_of(kernel)
+        return [print_whole(kernel)] if shares is None else _print_shares(kernel, shares)
     most, extent = ROWS if kernel.parallel else SPLIT, product(kernel.reduce)
-    if not is_divisible(kernel) or (isinstance(extent, int) and extent <= most):
+    if isinstance(extent, int) and extent <= most:
         return [print_whole(kernel)]
     rounds = dims.maximum(dims.floordiv(most, dims.maximum(product(kernel.reduce[1:]), 1)), 1)
     return [_print(part, buffers) for part, buffers in split(kernel, rounds)]
@@ -67,14 +71,24 @@ def print_whole(kernel: Kernel) -> PrintedKernel:
     return _print(kernel, tuple(range(len(kernel.dtypes))))
 
 
-def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
+def _print_shares(kernel: Kernel, shares: Shares) -> list[PrintedKernel]:
+    """A kernel whose rows are divided if they are long: the launches of one function."""
+    printed = _print(kernel, (*range(len(kernel.dtypes)), *shares.partials), shares)
+    unknown = not isinstance(shares.count, int)
+    return [replace(printed, parameters=(*printed.parameters, shares.count, stage), sometimes=unknown and stage > 0,
+                    units=printed.units * (shares.several if stage else 1)) for stage in range(shares.launches)]
+
+
+def _print(kernel: Kernel, buffers: tuple[int | Partial, ...], shares: Shares | None = None) -> PrintedKernel:
     printer = ScalarPrinter(kernel, CUDA)
     form = form_of(kernel)
-    units = _LOOPS[type(form)](printer, form)
+    units = print_row(printer, form, shares) if shares and isinstance(form, Row) else _LOOPS[type(form)](printer, form)
     in_order = kernel.recurrence is not None
-    written = kernel.written
-    parameters = [CUDA.pointer(slot, dtype, slot not in written) for slot, dtype in enumerate(kernel.dtypes)]
-    parameters += [f"long {name}" for name in (*printer.parameters.values(), *(["from", "to"] if in_order else ()))]
+    dtypes = kernel.dtypes + [partial.dtype for partial in (shares.partials if shares else ())]
+    written = (*kernel.written, *range(len(kernel.dtypes), len(dtypes)))
+    parameters = [CUDA.pointer(slot, dtype, slot not in written) for slot, dtype in enumerate(dtypes)]
+    others = ["from", "to"] if in_order else ["shares", "stage"] if shares else []
+    parameters += [f"long {name}" for name in (*printer.parameters.values(), *others)]
     lines = printer.lines
     if printer.fails:
         parameters.append("int *failed")
