@@ -11,6 +11,7 @@ import os
 import signal
 from pathlib import Path
 
+import ml_dtypes  # noqa: F401  # tests name every dtype to NumPy, bfloat16 too
 import pytest
 from hypothesis import settings
 

@@ -89,9 +89,11 @@ typedef struct {
     int segment;                 /* the one that makes both known */
 } Check;
 
+#define BFLOAT 'B'               /* bfloat16, which NumPy knows as a dtype of users of kind V */
+
 typedef struct {
     PyArray_Descr *descr;        /* owned by the machine */
-    char kind;                   /* NumPy's letter: b i u f c */
+    char kind;                   /* NumPy's letter, b i u f c, or BFLOAT */
     int itemsize;
     int ndim;
 } Type;
@@ -296,6 +298,7 @@ bool needs_python(const Machine *machine, const Instruction *instruction);
 int instruction_end(const Machine *machine, int index);
 int analyse_program(Machine *machine);
 int check_instructions(const Machine *machine);
+Type type_of(PyArray_Descr *descr, int ndim); /* borrows it */
 bool types_equal(const Type *left, const Type *right);
 bool type_matches(const Type *type, PyArrayObject *array); /* dtype and rank */
 int64_t read_integer(const Type *type, const void *data);

@@ -72,6 +72,7 @@ SUM_AND_PRODUCT(wide_uint8, uint8_t, uint64_t, uint64_t, (uint64_t), SAME)
 SUM_AND_PRODUCT(wide_uint16, uint16_t, uint64_t, uint64_t, (uint64_t), SAME)
 SUM_AND_PRODUCT(wide_uint32, uint32_t, uint64_t, uint64_t, (uint64_t), SAME)
 SUM_AND_PRODUCT(half, uint16_t, uint16_t, float, half_value, half_bits)
+SUM_AND_PRODUCT(bfloat, uint16_t, uint16_t, float, bfloat_value, bfloat_bits)
 SIDE_BY_SIDE(float_sum, float, float, double, 0, ADD, SAME, (float))
 CUMULATE(float_product, float, float, double, 1, MULTIPLY, SAME, (float))
 SUM_AND_PRODUCT(double, double, double, double, SAME, SAME)
@@ -119,10 +120,13 @@ static Functions functions_of(const Type *type, const Type *result, bool product
     static const Functions widened[2][3][2] = {{OF(wide_uint8), OF(wide_uint16), OF(wide_uint32)},
                                                {OF(wide_int8), OF(wide_int16), OF(wide_int32)}};
     static const Functions real[3][2] = {OF(half), OF(float), OF(double)};
+    static const Functions bfloat[2] = OF(bfloat);
     static const Functions pairs[2][2] = {OF(float_pair), OF(double_pair)};
     int width = __builtin_ctz((unsigned)type->itemsize);
     if (type->kind == 'f')
         return real[width - 1][product];
+    if (type->kind == BFLOAT)
+        return bfloat[product];
     if (type->kind == 'c')
         return pairs[width - 3][product];
     return type->itemsize < result->itemsize ? widened[type->kind == 'i'][width][product] : whole[width][product];
@@ -178,5 +182,5 @@ static bool fits(const Arguments *arguments)
 static const enum LibraryFunction none[] = {NO_FUNCTION};
 
 const RoutineKind cumulate_kind = {
-    .name = "cumulate", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "biufc",
+    .name = "cumulate", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .flags = 1, .kinds = "biufBc",
     .any_width = true, .any_kind = true, .functions = none, .fits = fits, .run = run};

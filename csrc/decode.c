@@ -1,17 +1,22 @@
 /* Reading the Python Program: every attribute is read once, here, and every number checked. */
 #include "decode.h"
 
+Type type_of(PyArray_Descr *descr, int ndim)
+{
+    int itemsize = (int)PyDataType_ELSIZE(descr);
+    const char *name = strrchr(descr->typeobj->tp_name, '.'), *own = name == NULL ? descr->typeobj->tp_name : name + 1;
+    bool bfloat = PyTypeNum_ISUSERDEF(descr->type_num) && itemsize == 2 && strcmp(own, "bfloat16") == 0;
+    return (Type){descr, bfloat ? BFLOAT : descr->kind, itemsize, ndim};
+}
+
 static int type_from_name(Type *type, PyObject *name, int ndim)
 {
     PyArray_Descr *descr = NULL;
     if (PyArray_DescrConverter(name, &descr) == NPY_FAIL)
         return -1;
-    type->descr = descr;
-    type->kind = descr->kind;
-    type->itemsize = (int)PyDataType_ELSIZE(descr);
-    type->ndim = ndim;
+    *type = type_of(descr, ndim);
     int largest = type->kind == 'c' ? 16 : 8;
-    if (strchr("biufc", type->kind) == NULL || type->itemsize > largest || !PyArray_ISNBO(descr->byteorder)) {
+    if (strchr("biufBc", type->kind) == NULL || type->itemsize > largest || !PyArray_ISNBO(descr->byteorder)) {
         PyErr_Format(PyExc_ValueError, "dtype %S is not one of the numbers that kernels know", name);
         return -1;
     }

@@ -13,7 +13,7 @@
 
 typedef int DnnStatus;           /* cudnnStatus_t: zero for success */
 enum { NOT_SUPPORTED = 3000 };
-enum { OF_FLOAT, OF_DOUBLE, OF_HALF };                /* cudnnDataType_t */
+enum { OF_FLOAT, OF_DOUBLE, OF_HALF, OF_BFLOAT = 9 }; /* cudnnDataType_t */
 enum { CHANNELS_IN_FRONT, CHANNELS_LAST };            /* cudnnTensorFormat_t */
 enum { CROSS_CORRELATION = 1 };                       /* cudnnConvolutionMode_t */
 enum { DEFAULT_MATH, TENSOR_MATH, ROUNDING_MATH, EXACT_MATH }; /* cudnnMathType_t */
@@ -145,10 +145,15 @@ static DnnStatus describe_filters(void *descriptor, const Convolution *convoluti
                                                     sizes);
 }
 
-/* Half precision is added up in float32, by tensor cores; float32 is not rounded unless that is wanted. */
+static bool is_narrow(const Wanted *wanted)
+{
+    return wanted->type == OF_HALF || wanted->type == OF_BFLOAT;
+}
+
+/* Narrow floats are added up in float32, by tensor cores; float32 is not rounded unless that is wanted. */
 static int math_of(const Wanted *wanted)
 {
-    return wanted->type == OF_HALF ? TENSOR_MATH : wanted->type == OF_FLOAT && !wanted->rounding ? EXACT_MATH : DEFAULT_MATH;
+    return is_narrow(wanted) ? TENSOR_MATH : wanted->type == OF_FLOAT && !wanted->rounding ? EXACT_MATH : DEFAULT_MATH;
 }
 
 static DnnStatus describe_convolution(void *descriptor, const Wanted *wanted, int axes)
@@ -287,7 +292,7 @@ static DnnStatus try_choice(const Prepared *own, const Proposal *choice, void *c
     Address scratch = choice->bytes > 0 ? device_scratch(wanted->device, (int64_t)choice->bytes) : 0;
     if (choice->bytes > 0 && scratch == 0)
         return NOT_SUPPORTED;    /* there is no memory for it: another one may need less */
-    int order[3], math = wanted->type == OF_HALF || wanted->rounding ? choice->math : math_of(wanted);
+    int order[3], math = is_narrow(wanted) || wanted->rounding ? choice->math : math_of(wanted);
     factors_of(&wanted->convolution, order);
     DnnStatus status = ((SetNumber)library[CUDNN_SET_MATH])(own->convolution, math);
     if (status != 0)
@@ -318,9 +323,10 @@ static DnnStatus convolve(const Wanted *wanted, void *const *buffers)
 static int run(const Arguments *arguments)
 {
     const int *flags = arguments->flags;
-    int itemsize = arguments->types->itemsize;
+    const Type *type = arguments->types;
+    int narrow = type->kind == BFLOAT ? OF_BFLOAT : OF_HALF;
     Wanted wanted = {.convolution = convolution_of(arguments), .device = arguments->device,
-                     .type = itemsize == 8 ? OF_DOUBLE : itemsize == 4 ? OF_FLOAT : OF_HALF,
+                     .type = type->itemsize == 8 ? OF_DOUBLE : type->itemsize == 4 ? OF_FLOAT : narrow,
                      .any_order = flags[ANY_ORDER], .rounding = flags[ROUNDING],
                      .most_bytes = (int64_t)flags[MEGABYTES] << 20};
     device_work_begin();
@@ -343,7 +349,7 @@ static bool fits(const Arguments *arguments)
     return convolution_kind.fits(arguments) && (arguments->output_count == 1 || arguments->bytes[3] >= 1);
 }
 
-/* What is known of a convolution: the bytes of an element, its numbers, and of what was used last the algorithm, math and
+/* What is known of a convolution: its dtype, its numbers, and of what was used last the algorithm, math and
  * bytes; None if our kernels did it. */
 static PyObject *told(const Prepared *own)
 {
@@ -355,8 +361,9 @@ static PyObject *told(const Prepared *own)
     const Proposal *used = own->used < 0 ? NULL : &own->choices[own->used];
     PyObject *choice = used == NULL ? Py_NewRef(Py_None)
                                     : Py_BuildValue("(iin)", used->algorithm, used->math, (Py_ssize_t)used->bytes);
-    int bytes = own->wanted.type == OF_DOUBLE ? 8 : own->wanted.type == OF_FLOAT ? 4 : 2;
-    return Py_BuildValue("(iNN)", bytes, sizes, choice);
+    static const char *const names[] = {
+        [OF_FLOAT] = "float32", [OF_DOUBLE] = "float64", [OF_HALF] = "float16", [OF_BFLOAT] = "bfloat16"};
+    return Py_BuildValue("(sNN)", names[own->wanted.type], sizes, choice);
 }
 
 PyObject *device_convolutions(PyObject *module, PyObject *device)
@@ -390,5 +397,5 @@ static const enum LibraryFunction functions[] = {
 
 const RoutineKind device_convolution_kind = {
     .name = "device_convolution", .least_inputs = 2, .most_inputs = 2, .least_outputs = 1, .outputs = 2,
-    .sizes = 4 + 6 * SPATIAL_AXES, .flags = 5, .kinds = "f", .any_width = true, .truths = 1 << 3, .on_device = true,
+    .sizes = 4 + 6 * SPATIAL_AXES, .flags = 5, .kinds = "fB", .any_width = true, .truths = 1 << 3, .on_device = true,
     .functions = functions, .needs_them = true, .fits = fits, .run = run};

@@ -6,7 +6,7 @@
 typedef int BlasStatus;          /* cublasStatus_t: zero for success */
 enum { NOT_TRANSPOSED, TRANSPOSED };           /* cublasOperation_t */
 enum { ON_PROCESSOR, ON_DEVICE };              /* cublasPointerMode_t: where alpha and beta are */
-enum { HALF = 2, ADDED_IN_FLOAT = 68, ANY_WAY = -1 }; /* cudaDataType, cublasComputeType_t, cublasGemmAlgo_t */
+enum { HALF = 2, BFLOAT16 = 14, ADDED_IN_FLOAT = 68, ANY_WAY = -1 }; /* cudaDataType, cublasComputeType_t, cublasGemmAlgo_t */
 
 typedef BlasStatus (*Create)(void **handle);
 typedef BlasStatus (*SetStream)(void *handle, void *stream);
@@ -61,10 +61,11 @@ static BlasStatus multiply(const Arguments *arguments, int64_t m, int64_t batch)
     int row_a = at_least_one(flags[TRANSPOSE_A] ? m : k), row_b = at_least_one(flags[TRANSPOSE_B] ? k : n);
     int of_a = flags[TRANSPOSE_A] ? TRANSPOSED : NOT_TRANSPOSED, of_b = flags[TRANSPOSE_B] ? TRANSPOSED : NOT_TRANSPOSED;
     long long stride_a = flags[ONE_A] ? 0 : m * k, stride_b = flags[ONE_B] ? 0 : k * n, stride_c = m * n;
+    int narrow = arguments->types->kind == BFLOAT ? BFLOAT16 : HALF;
     if (arguments->types->itemsize == 2)
         return ((GemmBatchOf)library[CUBLAS_GEMM_BATCH])(
-            handle, of_b, of_a, (int)n, (int)m, (int)k, alpha, buffers[1], HALF, row_b, stride_b, buffers[0], HALF, row_a,
-            stride_a, beta, c, HALF, (int)n, stride_c, (int)batch, ADDED_IN_FLOAT, ANY_WAY);
+            handle, of_b, of_a, (int)n, (int)m, (int)k, alpha, buffers[1], narrow, row_b, stride_b, buffers[0], narrow,
+            row_a, stride_a, beta, c, narrow, (int)n, stride_c, (int)batch, ADDED_IN_FLOAT, ANY_WAY);
     if (batch == 1)
         return ((Gemm)library[wide ? CUBLAS_DGEMM : CUBLAS_SGEMM])(
             handle, of_b, of_a, (int)n, (int)m, (int)k, alpha, buffers[1], row_b, buffers[0], row_a, beta, c, (int)n);
@@ -105,5 +106,5 @@ static const enum LibraryFunction functions[] = {
     CUBLAS_GEMM_BATCH, NO_FUNCTION};
 
 const RoutineKind device_gemm_kind = {
-    .name = "device_gemm", .least_inputs = 2, .most_inputs = 4, .outputs = 1, .sizes = 4, .flags = 4, .kinds = "f",
+    .name = "device_gemm", .least_inputs = 2, .most_inputs = 4, .outputs = 1, .sizes = 4, .flags = 4, .kinds = "fB",
     .any_width = true, .on_device = true, .functions = functions, .needs_them = true, .fits = fits, .run = run};

@@ -4,7 +4,7 @@
 #define DLPACK_CUDA 2
 #define UNUSED "dltensor"        /* the name of a capsule that nobody has taken over yet */
 
-enum DLPackKind { DLPACK_INTEGER, DLPACK_UNSIGNED, DLPACK_FLOAT, DLPACK_COMPLEX = 5, DLPACK_BOOL };
+enum DLPackKind { DLPACK_INTEGER, DLPACK_UNSIGNED, DLPACK_FLOAT, DLPACK_BFLOAT = 4, DLPACK_COMPLEX, DLPACK_BOOL };
 
 typedef struct Shared {
     void *data;
@@ -43,6 +43,7 @@ static uint8_t kind_of(char kind)
     case 'i': return DLPACK_INTEGER;
     case 'u': return DLPACK_UNSIGNED;
     case 'f': return DLPACK_FLOAT;
+    case BFLOAT: return DLPACK_BFLOAT;
     case 'c': return DLPACK_COMPLEX;
     default: return DLPACK_BOOL;
     }

@@ -30,7 +30,10 @@ Form form_of(const Type *type)
     int top = type->itemsize * 8 - 1;
     uint64_t sign = (uint64_t)1 << top;
     uint64_t infinite = type->itemsize == 2 ? 0x7c00 : type->itemsize == 4 ? 0x7f800000 : 0x7ff0000000000000;
+    if (type->kind == BFLOAT)
+        infinite = 0x7f80;
     switch (type->kind) {
+    case BFLOAT:
     case 'f': return (Form){top, sign, sign - 1, infinite};
     case 'i': return (Form){top, sign, 0, 0};
     default: return (Form){top, 0, 0, 0};

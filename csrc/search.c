@@ -10,6 +10,7 @@ enum { RIGHT };
 #define IS_LESS(a, b) ((a) < (b))
 #define IS_LESS_FLOAT(a, b) (((a) < (b)) | (((b) != (b)) & ((a) == (a))))
 #define IS_LESS_HALF(a, b) IS_LESS_FLOAT(half_value(a), half_value(b))
+#define IS_LESS_BFLOAT(a, b) IS_LESS_FLOAT(bfloat_value(a), bfloat_value(b))
 #define IS_BEFORE_LEFT(less, own, value) less(own, value)
 #define IS_BEFORE_RIGHT(less, own, value) !less(value, own)
 
@@ -46,6 +47,7 @@ BOTH(uint16_t, uint16_t, IS_LESS)
 BOTH(uint32_t, uint32_t, IS_LESS)
 BOTH(uint64_t, uint64_t, IS_LESS)
 BOTH(half, uint16_t, IS_LESS_HALF)
+BOTH(bfloat, uint16_t, IS_LESS_BFLOAT)
 BOTH(float, float, IS_LESS_FLOAT)
 BOTH(double, double, IS_LESS_FLOAT)
 
@@ -58,7 +60,10 @@ static Search search_of(const Type *type, bool right)
     static const Search with_sign[4][2] = {OF(int8_t), OF(int16_t), OF(int32_t), OF(int64_t)};
     static const Search without[4][2] = {OF(uint8_t), OF(uint16_t), OF(uint32_t), OF(uint64_t)};
     static const Search real[3][2] = {OF(half), OF(float), OF(double)};
+    static const Search bfloat[2] = OF(bfloat);
     int width = __builtin_ctz((unsigned)type->itemsize);
+    if (type->kind == BFLOAT)
+        return bfloat[right];
     return type->kind == 'f' ? real[width - 1][right] : (type->kind == 'i' ? with_sign : without)[width][right];
 }
 
@@ -98,4 +103,4 @@ static const enum LibraryFunction none[] = {NO_FUNCTION};
 
 const RoutineKind search_kind = {
     .name = "search", .least_inputs = 2, .most_inputs = 2, .outputs = 1, .sizes = 2, .flags = 1, .long_positions = 4,
-    .kinds = "biuf", .any_width = true, .functions = none, .fits = fits, .run = run};
+    .kinds = "biufB", .any_width = true, .functions = none, .fits = fits, .run = run};

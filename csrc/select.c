@@ -83,4 +83,4 @@ static const enum LibraryFunction none[] = {NO_FUNCTION};
 
 const RoutineKind select_kind = {
     .name = "select", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 4, .flags = 1, .long_positions = 2,
-    .kinds = "biuf", .any_width = true, .functions = none, .fits = fits, .run = run};
+    .kinds = "biufB", .any_width = true, .functions = none, .fits = fits, .run = run};

@@ -191,9 +191,9 @@ static bool argsort_fits(const Arguments *arguments)
 static const enum LibraryFunction none[] = {NO_FUNCTION};
 
 const RoutineKind sort_kind = {
-    .name = "sort", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .kinds = "biuf", .any_width = true,
+    .name = "sort", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .kinds = "biufB", .any_width = true,
     .functions = none, .fits = sort_fits, .run = run_sort};
 
 const RoutineKind argsort_kind = {
     .name = "argsort", .least_inputs = 1, .most_inputs = 1, .outputs = 1, .sizes = 3, .long_positions = 2,
-    .kinds = "biuf", .any_width = true, .functions = none, .fits = argsort_fits, .run = run_argsort};
+    .kinds = "biufB", .any_width = true, .functions = none, .fits = argsort_fits, .run = run_argsort};

@@ -43,7 +43,7 @@ Type value_type(const PyObject *value)
     if (is_on_device(value))
         return ((const DeviceArray *)value)->type;
     PyArray_Descr *descr = PyArray_DESCR((PyArrayObject *)value);
-    return (Type){descr, descr->kind, (int)PyDataType_ELSIZE(descr), PyArray_NDIM((PyArrayObject *)value)};
+    return type_of(descr, PyArray_NDIM((PyArrayObject *)value));
 }
 
 /* Over memory that is there; steals `memory`. */
@@ -161,7 +161,7 @@ static PyObject *array_over_foreign(PyObject *class, PyObject *args)
         return NULL;
     PyObject *made = NULL;
     if (PyArray_IntpConverter(shape, &dims) != NPY_FAIL) {
-        Type type = {descr, descr->kind, (int)PyDataType_ELSIZE(descr), dims.len};
+        Type type = type_of(descr, dims.len);
         Block *memory = block_over(device, owner, (void *)(uintptr_t)address);
         made = memory == NULL ? NULL : array_over(memory, memory->data, &type, dims.ptr);
         PyDimMem_FREE(dims.ptr);
@@ -277,7 +277,9 @@ static PyObject *array_repr(PyObject *self)
     if (shape == NULL)
         return NULL;
     DeviceArray *array = (DeviceArray *)self;
-    PyObject *text = PyUnicode_FromFormat("<%c%d %S on %U>", array->type.kind, 8 * array->type.itemsize, shape,
+    PyObject *text = PyUnicode_FromFormat("<%s%c%d %S on %U>", array->type.kind == BFLOAT ? "b" : "",
+                                          array->type.kind == BFLOAT ? 'f' : array->type.kind,
+                                          8 * array->type.itemsize, shape,
                                           array->memory->device->name);
     Py_DECREF(shape);
     return text;

@@ -15,11 +15,11 @@ template <class Wide, int EXTENT, int K> struct NumberPanel {
   Wide at[K][EXTENT + 4];
   Wide &place(int line, int step) { return at[step][line]; }
 };
-template <int EXTENT, int K> struct PairPanel {
+template <class T, int EXTENT, int K> struct PairPanel {
   static constexpr int LINES = EXTENT, STEPS = K, STRIDE = K + 8;
   using Number = float;
-  alignas(4) float16 at[EXTENT][STRIDE];
-  float16 &place(int line, int step) { return at[line][step]; }
+  alignas(4) T at[EXTENT][STRIDE];
+  T &place(int line, int step) { return at[line][step]; }
 };
 
 /* What fills a panel from a matrix; `ALONG`: neighbours in memory are along the extent. Each thread carries elements
@@ -95,7 +95,7 @@ template <class Wide, int TILE, int K> struct NumberSums {
 };
 
 /* A warp's part of a tile, added by tensor cores: warps are 2 down and 4 across. */
-template <int TILE, int K> struct TensorSums {
+template <class T, int TILE, int K> struct TensorSums {
   static constexpr int DOWN = TILE / 2 / 16, ACROSS = TILE / 4 / 8;
   SumFragment sum[DOWN][ACROSS] = {};
   static int warp_row() { return threadIdx.x / 128 * (TILE / 2); }
@@ -106,12 +106,13 @@ template <int TILE, int K> struct TensorSums {
   template <class Rows, class Columns> void add(const Rows &rows, const Columns &columns) {
 #pragma unroll
     for (int step = 0; step < K; step += 16) {
-      RightFragment right[ACROSS];
+      RightFragment<T> right[ACROSS];
 #pragma unroll
-      for (int j = 0; j < ACROSS; ++j) right[j] = RightFragment(&columns.at[warp_column() + j * 8][step], Columns::STRIDE);
+      for (int j = 0; j < ACROSS; ++j)
+        right[j] = RightFragment<T>(&columns.at[warp_column() + j * 8][step], Columns::STRIDE);
 #pragma unroll
       for (int i = 0; i < DOWN; ++i) {
-        const LeftFragment left(&rows.at[warp_row() + i * 16][step], Rows::STRIDE);
+        const LeftFragment<T> left(&rows.at[warp_row() + i * 16][step], Rows::STRIDE);
 #pragma unroll
         for (int j = 0; j < ACROSS; ++j) multiply_add(sum[i][j], left, right[j]);
       }
@@ -187,15 +188,20 @@ void gemm_by(const T *a, const T *b, T *c, long m, long n, long k, const T *alph
 
 template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
 void gemm(const T *a, const T *b, T *c, long m, long n, long k, const T *alpha, const T *beta) {
-  gemm_by<NumberSums<T, TILE, 1024 / TILE>, NumberPanel<T, TILE, 1024 / TILE>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A,
-          ONE_B>(a, b, c, m, n, k, alpha, beta);
+  constexpr int K = 1024 / TILE;
+  using Wide = typename Computed<T>::Number;
+  gemm_by<NumberSums<Wide, TILE, K>, NumberPanel<Wide, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
+      a, b, c, m, n, k, alpha, beta);
 }
 
-/* By tensor cores. */
+/* By tensor cores, if they know these numbers. */
 template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
 void tensor_gemm(const T *a, const T *b, T *c, long m, long n, long k, const T *alpha, const T *beta) {
   constexpr int K = 2048 / TILE;
-  gemm_by<TensorSums<TILE, K>, PairPanel<TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(a, b, c, m, n, k,
-                                                                                                 alpha, beta);
+  if constexpr (ByTensorCores<T>::IS_KNOWN)
+    gemm_by<TensorSums<T, TILE, K>, PairPanel<T, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
+        a, b, c, m, n, k, alpha, beta);
+  else
+    gemm<T, TILE, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(a, b, c, m, n, k, alpha, beta);
 }
 #endif

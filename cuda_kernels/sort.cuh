@@ -28,10 +28,13 @@ inline unsigned long key_of(double x) {
   return x != x ? ~0ul : x == 0 ? 0x8000000000000000ul : bits >> 63 ? ~bits : bits | 0x8000000000000000ul;
 }
 
-inline unsigned key_of(float16 x) {
+template <class Narrow> unsigned narrow_key(Narrow x) {
   const float value = x;
   return value != value ? 0xffffu : value == 0 ? 0x8000u : x.bits >> 15 ? ~x.bits & 0xffffu : x.bits | 0x8000u;
 }
+
+inline unsigned key_of(float16 x) { return narrow_key(x); }
+inline unsigned key_of(bfloat16 x) { return narrow_key(x); }
 
 /* Where element i of a row lies; elements are `inner` apart, and so many rows side by side. */
 inline long row_place(long row, long i, long n, long inner) { return (row / inner * n + i) * inner + row % inner; }

@@ -28,6 +28,7 @@ from typing import IO, Any
 import numpy as np
 
 from symtensor.base.errors import LoadError
+from symtensor.types.dtype import dtype_read
 
 __all__ = ["dump", "function_dump", "load"]
 
@@ -44,6 +45,7 @@ _PLAIN = {
     "symtensor._core": "Storage", "numpy": "dtype ndarray", "numpy.core.multiarray": "_reconstruct scalar",
     "numpy._core.multiarray": "_reconstruct scalar", "numpy.core.numeric": "_frombuffer",
     "numpy._core.numeric": "_frombuffer",
+    "ml_dtypes": "bfloat16",
     "scipy.sparse._csr": "csr_matrix csr_array", "scipy.sparse._csc": "csc_matrix csc_array",
 }
 """What a pickle may name beside classes of symtensor, by module."""
@@ -83,7 +85,8 @@ class _Unpickler(pickle.Unpickler):
         """The array of a name."""
         if name not in self.arrays:
             with self.archive.open(name) as file:
-                self.arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+                array = np.lib.format.read_array(file, allow_pickle=False)
+            self.arrays[name] = array.view(dtype_read(array.dtype))
         return self.arrays[name]
 
     def find_class(self, module: str, name: str) -> Any:

@@ -38,7 +38,7 @@ from symtensor.tensor.manipulation import concatenate, repeat, stack
 from symtensor.tensor.reduction import argmax, prod
 from symtensor.tensor.selection import bincount
 from symtensor.tensor.sequences import cumsum
-from symtensor.types.dtype import INTEGERS
+from symtensor.types.dtype import INTEGERS, fits
 from symtensor.types.tensor import TensorType
 
 __all__ = ["TypedListType", "TypedListVariable", "append", "count", "extend", "getitem", "index_", "insert", "length",
@@ -160,8 +160,8 @@ def _split(label: str, kind: TypedListType, value: Any) -> list[np.ndarray]:
     tensor = kind.tensor
     arrays = [np.asarray(one) for one in value]
     for number, array in enumerate(arrays):
-        fits = np.can_cast(array.dtype, tensor.dtype, "safe") or not isinstance(value[number], np.ndarray)
-        if not fits or not tensor.accepts(array.astype(tensor.dtype)):
+        is_fit = fits(array.dtype, tensor.dtype) or not isinstance(value[number], np.ndarray)
+        if not is_fit or not tensor.accepts(array.astype(tensor.dtype)):
             raise TypeMismatch(f"{label!r} is a list of {tensor.describe()}, and number {number} is"
                                f" {array.dtype} {array.shape}", fix="convert or reshape it")
     flat = [array.ravel().astype(tensor.dtype, copy=False) for array in arrays]

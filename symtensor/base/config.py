@@ -73,7 +73,7 @@ def _default_cache() -> str:
 
 OPTIONS: dict[str, Option] = {option.name: option for option in (
     Option("floatX", "float64", "dtype of float variables made without a dtype",
-           ("float16", "float32", "float64")),
+           ("bfloat16", "float16", "float32", "float64")),
     Option("cast_policy", "numpy+floatX", "how mixed dtypes combine: NumPy's table (Theano's custom, too), or the"
            " same but never above floatX unless a float64 takes part", ("numpy", "custom", "numpy+floatX")),
     Option("on_unused_input", "raise", "what function() does with an input no output needs",

@@ -19,14 +19,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symtensor.lower.kernel import Compute, Literal, Reduction
-from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, NARROW, itemsize
+from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, NARROW, fits, itemsize
 
 __all__ = ["C", "COMBINE", "CUDA", "Dialect", "TYPES"]
 
 TYPES = {
     "bool": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
     "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long",
-    "float16": "float16", "float32": "float", "float64": "double",
+    "bfloat16": "bfloat16", "float16": "float16", "float32": "float", "float64": "double",
 }
 """The type of each dtype that generated code handles (LP64); narrow floats are bits with a name, see `narrow`."""
 
@@ -104,8 +104,9 @@ class Dialect:
         if dtype in NARROW:
             return f"wide_{dtype}({text})"
         if to in NARROW:
-            single = text if dtype == "float32" else self._converted(text, dtype, "float32")
-            return f"narrow_{to}({f'odd_float32({text})' if dtype == 'float64' else single})"
+            wide = "float32" if fits(dtype, "float32") else "float64"
+            number = text if dtype == wide else self._converted(text, dtype, wide)
+            return f"narrow_{to}({number if wide == 'float32' else f'odd_float32({number})'})"
         if dtype == "bool":
             return f"{text} ? 1{'.0' if to in FLOATS else ''}{_suffix(to)} : 0"
         return f"({self.types[to]}){text}"
@@ -118,7 +119,7 @@ class Dialect:
             return "1"
         low = reduction.kind in ("max", "argmax")
         dtype = reduction.value.dtype
-        if dtype.startswith("float"):
+        if dtype in FLOATS:
             return f"-{self.infinity[_suffix(dtype)]}" if low else self.infinity[_suffix(dtype)]
         if dtype == "bool":
             return "0" if low else "1"
@@ -130,7 +131,7 @@ class Dialect:
         if reduction.kind in COMBINE:
             left, right = (self._wrapping(text, reduction.value.dtype) for text in (left, right))
             return f"{left} {COMBINE[reduction.kind]} {right}"
-        nan = f" | ({right} != {right})" if reduction.value.dtype.startswith("float") else ""
+        nan = f" | ({right} != {right})" if reduction.value.dtype in FLOATS else ""
         return f"({self.better(reduction, left, right)}){nan} ? {right} : {left}"
 
     def better(self, reduction: Reduction, left: str, right: str) -> str:

@@ -2,8 +2,8 @@
 
 Kernels compute in float32 and round once, when they store (docs/decisions/060). Compilers know no vector instructions
 for the conversions of scalars in a loop, but for integer arithmetic they do, so it is written in that: without
-branches, and the same on every processor. Runs of neighbours are converted by the vector instructions that there are
-(`codegen.cpu.runs`).
+branches, and the same on every processor. Runs of neighbours (`codegen.cpu.runs`) are converted by the vector
+instructions that there are for float16.
 
 >>> "float wide_float16(float16 kept)" in conversions()
 True
@@ -14,7 +14,7 @@ from __future__ import annotations
 __all__ = ["conversions"]
 
 _TEXT = """
-typedef unsigned short float16;
+typedef unsigned short float16, bfloat16;
 typedef float Singles8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float Singles16 __attribute__((vector_size(64), aligned(4), may_alias));
 typedef short Shorts8 __attribute__((vector_size(16), aligned(2), may_alias));
@@ -62,6 +62,28 @@ static inline __attribute__((always_inline)) void narrow_to_float16(float16 *res
 #endif
   for (; i < n; ++i) to[i] = narrow_float16(from[i]);
 }
+/* The upper half of a float32. */
+static inline __attribute__((always_inline)) float wide_bfloat16(bfloat16 kept) {
+  const unsigned int bits = (unsigned int)kept << 16;
+  float value;
+  __builtin_memcpy(&value, &bits, sizeof value);
+  return value;
+}
+static inline __attribute__((always_inline)) bfloat16 narrow_bfloat16(float value) {
+  unsigned int bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  const unsigned int rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+  return (bfloat16)((bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded);
+}
+/* The processor's own instruction takes subnormals for zeros. */
+static inline __attribute__((always_inline)) void widen_bfloat16(float *restrict to, const bfloat16 *restrict from,
+                                                                 long n) {
+  for (long i = 0; i < n; ++i) to[i] = wide_bfloat16(from[i]);
+}
+static inline __attribute__((always_inline)) void narrow_to_bfloat16(bfloat16 *restrict to, const float *restrict from,
+                                                                     long n) {
+  for (long i = 0; i < n; ++i) to[i] = narrow_bfloat16(from[i]);
+}
 /* A float64 that is not a float32 as a neighbour whose last bit is set: then it is rounded once in all. */
 static inline __attribute__((always_inline)) float odd_float32(double value) {
   float single = (float)value;
@@ -76,5 +98,5 @@ static inline __attribute__((always_inline)) float odd_float32(double value) {
 
 
 def conversions() -> str:
-    """The functions `wide_float16`, `narrow_float16` and `odd_float32`."""
+    """The functions `wide_float16`, `narrow_float16`, the same for runs and for bfloat16, and `odd_float32`."""
     return _TEXT

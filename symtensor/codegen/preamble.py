@@ -12,7 +12,7 @@ from symtensor.codegen.cpu.stretches import NOTHING
 from symtensor.codegen.dialect import TYPES
 from symtensor.codegen.exponential import exponentials
 from symtensor.codegen.narrow import conversions
-from symtensor.types.dtype import NARROW
+from symtensor.types.dtype import FLOATS, NARROW
 
 __all__ = ["helpers", "preamble"]
 
@@ -98,7 +98,7 @@ def helpers() -> str:
     for name, c_type in TYPES.items():
         if name in NARROW:
             continue
-        if name.startswith("float"):
+        if name in FLOATS:
             lines.append(_FLOAT_HELPERS.format(type=c_type, name=name, f="f" if name == "float32" else ""))
         elif name != "bool":
             template = (_UNSIGNED_HELPERS if name.startswith("u") else _SIGNED_HELPERS) + _INTEGER_HELPERS

@@ -46,7 +46,7 @@ from symtensor.ops.size import shape_of, size_of
 from symtensor.runtime.shared import SharedVariable
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import CONTINUOUS, numpy_dtype
+from symtensor.types.dtype import CONTINUOUS, same_kind
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Apply", "DisconnectedType", "NullType", "Op", "PureOp", "grad_not_implemented", "grad_undefined"]
@@ -203,7 +203,7 @@ class Op(nodes.Op, metaclass=_AnyOp):
     def _fitting(self, result: Any, dtype: str) -> np.ndarray:
         """What `perform` gave, of the dtype that was announced: floats may be given in another precision."""
         array = np.asarray(result)
-        if result is None or not np.can_cast(array.dtype, numpy_dtype(dtype), "same_kind"):
+        if result is None or not same_kind(array.dtype, dtype):
             what = "nothing" if result is None else f"{array.dtype} {array.shape}"
             raise TypeMismatch(f"{self} announced {dtype} and its perform gave {what}",
                                fix="put an array of the announced dtype into output_storage[i][0]")

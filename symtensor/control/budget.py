@@ -22,8 +22,6 @@ from collections.abc import Sequence
 from functools import reduce
 from operator import mul
 
-import numpy as np
-
 from symtensor.grad.reverse import pullback
 from symtensor.ir.graph import Graph
 from symtensor.ir.node import Apply, Constant, Variable
@@ -33,7 +31,7 @@ from symtensor.ops.size import size_of, size_value
 from symtensor.rewrite.phases import optimize
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import CONTINUOUS
+from symtensor.types.dtype import CONTINUOUS, itemsize
 
 __all__ = ["block_length", "step_bytes"]
 
@@ -74,4 +72,4 @@ def _stacked(node: Apply) -> Size:
 
 
 def _bytes(dtype: str, shape: Sequence[Size]) -> Size:
-    return reduce(mul, shape, np.dtype(dtype).itemsize)
+    return reduce(mul, shape, itemsize(dtype))

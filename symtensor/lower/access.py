@@ -28,7 +28,7 @@ from symtensor.ops.shape import Dimshuffle, Reshape, SpecifyShape
 from symtensor.ops.size import size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, Symbol
-from symtensor.types.dtype import COMPLEX
+from symtensor.types.dtype import ALL, COMPLEX
 
 if TYPE_CHECKING:
     from symtensor.lower.step import Step
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Accesses", "Element", "Read", "has_code", "iteration_shape", "needed", "puts_elements", "reshaped_base",
            "starts_from", "whole_inputs"]
 
-SUPPORTED = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-                       "float16", "float32", "float64", *COMPLEX))
+SUPPORTED = frozenset(ALL)
 """Dtypes that generated code handles; ops on others run by their NumPy meaning."""
 MOST_DEPTH, MOST_MOVES, RESHAPE = 8, 12, 4
 """How many scalar ops on sizes and constants, and ops that only move, may be computed anew wherever they are used; a

@@ -23,15 +23,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Constant
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
-from symtensor.types.dtype import COMPLEX, complex_of, computed_in, real_of
+from symtensor.types.dtype import COMPLEX, complex_of, computed_in, numpy_dtype, real_of
 
 __all__ = ["Loop", "Value", "Pair", "Load", "Compute", "Literal", "SizeScalar", "Result", "Carried", "Scope",
            "Reduction", "Store", "Carry", "Recurrence", "Kernel", "index_values", "loop_symbols", "needs_result",
@@ -174,9 +172,9 @@ class Scope:
     def literal(self, value: Any, dtype: str) -> Value:
         """A number."""
         if dtype in COMPLEX:
-            number = np.dtype(dtype).type(value)
+            number = numpy_dtype(dtype).type(value)
             return self.pair(*(self.literal(part, real_of(dtype)) for part in (number.real, number.imag)))
-        number = np.dtype(dtype).type(value)
+        number = numpy_dtype(dtype).type(value)
         return self._intern(("literal", dtype, number.tobytes()), lambda: Literal(self, dtype, number))
 
     def pair(self, real: Value, imag: Value) -> Value:

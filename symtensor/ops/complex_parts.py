@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symtensor.ops.elementwise import primitive
-from symtensor.types.dtype import COMPLEX, complex_of
+from symtensor.types.dtype import COMPLEX, complex_of, kind_of
 
 __all__ = ["complex_", "conj", "conjugate", "imag", "real", "real_part"]
 
@@ -27,7 +27,7 @@ def _complex(x: Any, y: Any) -> Any:
 
 
 def _conj(x: Any) -> Any:
-    return np.conj(x) if np.asarray(x).dtype.kind == "c" else np.array(x)
+    return np.conj(x) if kind_of(np.asarray(x).dtype) == "c" else np.array(x)
 
 
 real = primitive("real", 1, "real", np.real, "", "The real part.")

@@ -22,7 +22,7 @@ from symtensor.ops.reduce import sum_axes
 from symtensor.ops.shape import NEW, Broadcast, Dimshuffle, dimshuffle, expand_dims, reshape
 from symtensor.ops.size import shape_of
 from symtensor.types.dim import Size
-from symtensor.types.dtype import CONTINUOUS, computed_in
+from symtensor.types.dtype import CONTINUOUS, widened
 from symtensor.types.tensor import TensorType
 
 __all__ = ["MatMul", "Gemm", "Kron", "Matrices", "batch_of", "blocks_of", "matmul", "matrices_behind", "is_swap",
@@ -126,8 +126,7 @@ class MatMul(Op):
 
     def evaluate(self, a: np.ndarray, b: np.ndarray) -> Any:
         with np.errstate(all="ignore"):
-            wide = computed_in(a.dtype.name)
-            return np.asarray(np.matmul(np.asarray(a, wide), np.asarray(b, wide)), a.dtype)
+            return np.asarray(np.matmul(widened(a), widened(b)), a.dtype)
 
     def pullback(self, a: Variable, b: Variable, c: Variable, dc: Variable) -> Any:
         return MatMul()(dc, swap_last(b)), MatMul()(swap_last(a), dc)
@@ -153,7 +152,7 @@ class Gemm(Op):
 
     def evaluate(self, c: np.ndarray, a: np.ndarray, b: np.ndarray, alpha: Any, beta: Any) -> Any:
         with np.errstate(all="ignore"):
-            left, right, own, scale, keep = (np.asarray(x, computed_in(c.dtype.name)) for x in (a, b, c, alpha, beta))
+            left, right, own, scale, keep = map(widened, (a, b, c, alpha, beta))
             product = scale * np.matmul(left, right)
             return np.asarray(product if beta == 0 else product + keep * own, c.dtype)
 

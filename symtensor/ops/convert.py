@@ -47,14 +47,16 @@ def _array(value: Any, dtype: str | None) -> np.ndarray:
         raise complaint(TypeMismatch, f"{_short(value)} is sparse, and a tensor is needed",
                         fix="a function of symtensor.sparse, or x.toarray()")
     try:
-        array = np.asarray(value, dtype=dtype)
+        with np.errstate(over="ignore"):
+            array = np.asarray(value, dtype=None if dtype is None else dtypes.numpy_dtype(dtype))
     except (TypeError, ValueError, OverflowError) as error:
         raise complaint(TypeMismatch, f"{_short(value)} is not a tensor: {error}",
                         fix="give a number, an array or a nested list of numbers") from None
     if array.dtype.name not in dtypes.ALL:
+        is_number = dtypes.kind_of(array.dtype) not in "OUSV"
         raise complaint(TypeMismatch, f"{_short(value)} is not a tensor: its dtype is {array.dtype}",
-                        fix="give a number, an array or a nested list of numbers" if array.dtype.kind in "OUSV" else
-                        "one of " + ", ".join(dtypes.ALL))
+                        fix="one of " + ", ".join(dtypes.ALL) if is_number else
+                        "give a number, an array or a nested list of numbers")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

@@ -31,7 +31,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import FLOATS, computed_in
+from symtensor.types.dtype import FLOATS, widened
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Convolution", "FACTORS"]
@@ -100,8 +100,7 @@ class Convolution(Op):
         return tuple(filters[axis] for axis in self.filter_order)
 
     def evaluate(self, a: np.ndarray, b: np.ndarray, *sizes: Any) -> Any:
-        wide = computed_in(a.dtype.name)
-        given = [np.asarray(array, wide).transpose(self.filter_order if name == "filters" else range(array.ndim))
+        given = [widened(array).transpose(self.filter_order if name == "filters" else range(array.ndim))
                  for name, array in zip(self._given, (a, b))]
         with np.errstate(all="ignore"):
             result = np.asarray(self._by_products(*given, *sizes), a.dtype)

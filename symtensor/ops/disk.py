@@ -12,6 +12,7 @@ import numpy as np
 
 from symtensor.base.errors import LoadError
 from symtensor.ir.node import Op
+from symtensor.types.dtype import dtype_read
 from symtensor.types.tensor import TensorType
 
 __all__ = ["LoadFromDisk"]
@@ -38,6 +39,8 @@ class LoadFromDisk(Op):
         except (OSError, ValueError, EOFError) as error:
             raise LoadError(f"{self.path!r} cannot be loaded: {error}", fix="numpy.save(path, array) writes such files"
                             ) from error
+        if isinstance(array, np.ndarray):
+            array = array.view(dtype_read(array.dtype))
         if not isinstance(array, np.ndarray) or not self.ttype.accepts(array):
             found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
             raise LoadError(f"{self.path!r} should hold {self.ttype.describe()}, and holds {found}",

@@ -223,19 +223,24 @@ class Elementwise(Op):
         return found[key]  # type: ignore[no-any-return]
 
     def evaluate(self, *values: np.ndarray) -> Any:
-        definition = self.definition
-        if definition.numpy is not None:
-            with np.errstate(all="ignore"):
-                return definition.numpy(*values)
         own = [np.asarray(v).dtype.name for v in values]
-        inputs, output = self.trace(tuple(map(dtypes.computed_in, own)))
-        known: dict[Variable, Any] = {v: np.asarray(x, v.type.dtype) for v, x in zip(inputs, values)}
+        wide = tuple(map(dtypes.computed_in, own))
+        operands = [v if name == w else np.asarray(v, w) for v, name, w in zip(values, own, wide)]
+        if self.definition.numpy is None:
+            result = self._traced_value(wide, operands)
+        else:
+            with np.errstate(all="ignore"):
+                result = self.definition.numpy(*operands)
+        return result if wide == tuple(own) else dtypes.converted(result, self.result_dtype(own[-1]))
+
+    def _traced_value(self, types: tuple[str, ...], values: Sequence[Any]) -> Any:
+        """The value that the body gives."""
+        inputs, output = self.trace(types)
+        known: dict[Variable, Any] = dict(zip(inputs, values))
         for node in applications([output], known):
             arguments = [v.data if isinstance(v, Constant) else known[v] for v in node.inputs]
             known[node.outputs[0]] = node.op.evaluate(*arguments)
-        result = output.data if isinstance(output, Constant) else known[output]
-        with np.errstate(all="ignore"):
-            return np.asarray(result, self.result_dtype(own[-1]))
+        return np.asarray(output.data if isinstance(output, Constant) else known[output])
 
     def pullback(self, *values: Variable) -> Any:
         definition = self.definition
@@ -353,8 +358,7 @@ class Cast(Elementwise):
         return (*parts, 0.0)[:2]
 
     def evaluate(self, *values: np.ndarray) -> Any:
-        with np.errstate(all="ignore"):
-            return np.asarray(values[0]).astype(self.dtype)
+        return dtypes.converted(values[0], self.dtype)
 
     def pullback(self, *values: Variable) -> Any:
         x, _, dy = values
@@ -393,8 +397,7 @@ def cast(x: Any, dtype: Any) -> Variable:
     if variable.type.dtype == dtype:
         return variable
     if isinstance(variable, Constant) and not variable.type.ndim and not variable.name:
-        with np.errstate(all="ignore"):
-            return Constant(variable.data.astype(dtype))
+        return Constant(dtypes.converted(variable.data, dtype))
     return _cast_op(dtype)(variable)
 
 

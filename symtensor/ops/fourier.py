@@ -29,7 +29,7 @@ from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
-from symtensor.types.dtype import COMPLEX
+from symtensor.types.dtype import COMPLEX, complex_of, kind_of
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Fourier", "RealFourier", "RealFourierBack"]
@@ -55,7 +55,7 @@ def _paired(spectrum: np.ndarray) -> np.ndarray:
 
 
 def _complex(pairs: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(pairs).view(np.result_type(pairs.dtype, np.complex64))[..., 0]
+    return np.ascontiguousarray(pairs).view(complex_of(pairs.dtype.name))[..., 0]
 
 
 def _workers() -> int:
@@ -136,7 +136,7 @@ class Fourier(Op):
             return x.copy()
         from scipy import fft
         transform, norm = (fft.ifftn, "forward") if self.back else (fft.fftn, "backward")
-        numbers = x if x.dtype.kind == "c" else _complex(x)
+        numbers = x if kind_of(x.dtype) == "c" else _complex(x)
         made = transform(numbers, axes=range(1, numbers.ndim), norm=norm, workers=_workers())
         return made if numbers is x else _paired(made)
 

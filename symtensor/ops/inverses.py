@@ -28,7 +28,7 @@ from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_value
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import COMPLEX, real_of
+from symtensor.types.dtype import COMPLEX, itemsize, real_of
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Exchange", "Inverse", "Pinv", "SlogDet", "Lu", "LuSolve", "LuInverse", "factored_determinant"]
@@ -38,7 +38,7 @@ _BLOCK = 64
 
 
 def _itemsize(a: Variable) -> int:
-    return np.dtype(a.type.dtype).itemsize
+    return itemsize(a.type.dtype)
 
 
 def _lapack(name: str, a: np.ndarray) -> Callable[..., Any]:

@@ -27,7 +27,7 @@ from symtensor.ops.index import Iota
 from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension
 from symtensor.types.dim import Size
-from symtensor.types.dtype import COMPLEX
+from symtensor.types.dtype import COMPLEX, itemsize
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Cholesky", "Solve", "SolveTriangular", "adjoint", "adjoint_triangle", "diagonal_only", "each_matrix",
@@ -221,10 +221,9 @@ class Solve(Op):
         """LAPACK's getrf and BLAS's trsm."""
         matrices = matrices_behind(a)
         n, columns, batch = *b.type.shape[-2:], batch_of(b)
-        itemsize = np.dtype(a.type.dtype).itemsize
         return RoutineCall("solve", (matrices.variable,), sizes=(n, columns, batch),
                            flags=(matrices.transposed, matrices.one), starts_from=b,
-                           work=n * n * (n + columns) * batch, scratch=n * n * itemsize + n * 4,
+                           work=n * n * (n + columns) * batch, scratch=n * n * itemsize(a.type.dtype) + n * 4,
                            failure=SINGULAR, fix=REGULAR)
 
     def __repr__(self) -> str:

@@ -23,12 +23,12 @@ from symtensor.ops.shape import expand_dims
 from symtensor.ops.size import dimension, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import COMPLEX, DISCRETE, itemsize
+from symtensor.types.dtype import COMPLEX, DISCRETE, NARROW, itemsize, widened
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Argsort", "Cumulate", "Search", "Select", "Sort", "gather_along", "reversed_along"]
 
-_WIDE = {"float16": "float32", "float32": "float64", "complex64": "complex128"}
+_WIDE = {**dict.fromkeys(NARROW, "float32"), "float32": "float64", "complex64": "complex128"}
 """In which dtype running totals are kept, so that those of many elements are as accurate as those of few."""
 
 
@@ -129,7 +129,7 @@ class Argsort(Op):
         return x.type.with_dtype("int64")
 
     def evaluate(self, x: np.ndarray) -> Any:
-        return np.argsort(x, axis=self.axis, kind="stable").astype("int64")
+        return np.argsort(widened(x), axis=self.axis, kind="stable").astype("int64")
 
     def pullback(self, *values: Variable) -> Any:
         return None
@@ -152,7 +152,7 @@ class Sort(Op):
         return x.type
 
     def evaluate(self, x: np.ndarray) -> Any:
-        return np.sort(x, axis=self.axis, kind="stable")
+        return np.take_along_axis(x, np.argsort(widened(x), axis=self.axis, kind="stable"), self.axis)
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
         argsort = Argsort(self.axis)
@@ -183,7 +183,7 @@ class Select(Op):
         return TensorType.of(Argsort(self.axis).infer(x).dtype, shape)
 
     def evaluate(self, x: np.ndarray, count: Any) -> Any:
-        last = x.shape[self.axis] - 1
+        x, last = widened(x), x.shape[self.axis] - 1
         if self.largest:  # reversed twice, equal ones stay in order
             order = last - np.flip(np.argsort(np.flip(x, self.axis), axis=self.axis, kind="stable"), self.axis)
         else:
@@ -219,7 +219,8 @@ class Search(Op):
         return values.type.with_dtype("int64")
 
     def evaluate(self, ascending: np.ndarray, values: np.ndarray) -> Any:
-        return np.asarray(np.searchsorted(ascending, values, side=self.side)).astype("int64")  # type: ignore[call-overload]
+        places = np.searchsorted(widened(ascending), widened(values), side=self.side)  # type: ignore[call-overload]
+        return np.asarray(places).astype("int64")
 
     def pullback(self, *values: Variable) -> Any:
         return None, None

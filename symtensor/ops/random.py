@@ -104,7 +104,7 @@ def _normal_tail_pullback(p: Variable, z: Variable, dz: Variable) -> Any:
 def normal_tail(p: Any) -> Any:
     """The number that a normal one exceeds with probability p, for p from 2**-32 (float32), 2**-64 (float64) to 1/2.
 
-    One formula without branches for all of them; float16 is computed in float32.
+    One formula without branches for all of them; narrow floats are computed in float32.
     """
     if p.type.dtype not in _TAIL:
         return normal_tail(cast(p, "float32"))

@@ -18,7 +18,7 @@ from symtensor.ir.formula import Piece
 from symtensor.ir.node import Masked, Op, Variable, at_most, complaint
 from symtensor.ops import scalar
 from symtensor.ops.elementwise import Elementwise, cast
-from symtensor.types.dtype import COMPLEX, computed_in
+from symtensor.types.dtype import COMPLEX, kind_of, widened
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Reduce", "ArgReduce", "REDUCTIONS", "least", "reduce_axes", "sum_axes"]
@@ -62,7 +62,8 @@ class Reduce(Op):
         # Users may not ask for the largest of nothing, but rules may: it is the least there is.
         nothing = {"initial": least(self.kind, x.dtype)} if self.kind in ("max", "min") and not x.size else {}
         with np.errstate(all="ignore"):
-            result = function.reduce(x, axis=self.axes, dtype=computed_in(x.dtype.name), **nothing)
+            wide = widened(x)
+            result = function.reduce(wide, axis=self.axes, dtype=wide.dtype, **nothing)
             return np.asarray(result, x.dtype)
 
     def pullback(self, x: Variable, y: Variable, dy: Variable) -> Any:
@@ -82,9 +83,9 @@ class Reduce(Op):
 
 def least(kind: str, dtype: np.dtype) -> Any:
     """What every value of a dtype is at least ("max") or at most ("min")."""
-    if dtype.kind == "b":
+    if kind_of(dtype) == "b":
         return kind == "min"
-    if dtype.kind == "f":
+    if kind_of(dtype) == "f":
         return -np.inf if kind == "max" else np.inf
     return np.iinfo(dtype).min if kind == "max" else np.iinfo(dtype).max
 
@@ -112,7 +113,7 @@ class ArgReduce(Op):
         return TensorType.of("int64", tuple(s for a, s in enumerate(x.type.shape) if a != self.axis))
 
     def evaluate(self, x: np.ndarray) -> Any:
-        return np.asarray(getattr(np, self.kind)(x, axis=self.axis)).astype("int64")
+        return np.asarray(getattr(np, self.kind)(widened(x), axis=self.axis)).astype("int64")
 
     def pullback(self, *values: Variable) -> Any:
         return None

@@ -15,7 +15,7 @@ import numpy as np
 from symtensor.ir.node import Masked, Variable
 from symtensor.ops.complex_parts import conjugate, real_part
 from symtensor.ops.elementwise import primitive
-from symtensor.types.dtype import COMPLEX
+from symtensor.types.dtype import COMPLEX, kind_of
 
 __all__ = [
     "add", "sub", "mul", "true_div", "floor_div", "mod", "power", "neg", "abs_", "sign", "reciprocal", "square", "sqrt",
@@ -38,7 +38,7 @@ def _special(name: str) -> Callable[..., Any]:
 def _rounding(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """A NumPy function that rounds floats, as one that leaves integers and bools as they are."""
     def call(x: Any) -> Any:
-        return function(x) if np.asarray(x).dtype.kind in "fc" else np.array(x)
+        return function(x) if kind_of(np.asarray(x).dtype) in "fc" else np.array(x)
     return call
 
 
@@ -58,12 +58,12 @@ sqrt = primitive("sqrt", 1, "float", np.sqrt, "sqrt{f}({0})", "Square root; NaN 
 
 def _floor_div(x: Any, y: Any) -> Any:
     return np.where(y == 0, 0, np.floor_divide(x, np.where(y == 0, 1, y))).astype(np.asarray(x).dtype) \
-        if np.asarray(x).dtype.kind in "iu" else np.floor_divide(x, y)
+        if kind_of(np.asarray(x).dtype) in "iu" else np.floor_divide(x, y)
 
 
 def _mod(x: Any, y: Any) -> Any:
     return np.where(y == 0, 0, np.mod(x, np.where(y == 0, 1, y))).astype(np.asarray(x).dtype) \
-        if np.asarray(x).dtype.kind in "iu" else np.mod(x, y)
+        if kind_of(np.asarray(x).dtype) in "iu" else np.mod(x, y)
 
 
 floor_div = primitive("floor_div", 2, "arithmetic", _floor_div, "floor_div{s}({0}, {1})",
@@ -74,7 +74,7 @@ mod = primitive("mod", 2, "arithmetic", _mod, "modulo{s}({0}, {1})",
 
 def _power(x: Any, y: Any) -> Any:
     x, y = np.asarray(x), np.asarray(y)
-    if y.dtype.kind == "i":
+    if kind_of(y.dtype) == "i":
         whole = np.power(x, np.maximum(y, 0))
         unit = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y % 2), 0))
         return np.where(y < 0, unit, whole).astype(x.dtype)
@@ -120,7 +120,7 @@ log10 = primitive("log10", 1, "float", np.log10, "log10{f}({0})", "Logarithm to 
 
 
 def _log1p(x: Any) -> Any:
-    if np.asarray(x).dtype.kind != "c":
+    if kind_of(np.asarray(x).dtype) != "c":
         return np.log1p(x)
     near = (abs(x.real) < 0.5) & (abs(x.imag) < 1)  # where NumPy has no more digits of log(1 + x) than of 1 + x
     size = np.log1p(np.where(near, x.real * (x.real + 2) + x.imag * x.imag, 0)) / 2
@@ -146,14 +146,14 @@ def _beside_one(power: np.ndarray) -> np.ndarray:
 
 
 def _sigmoid(x: Any) -> Any:
-    if np.asarray(x).dtype.kind != "c":
+    if kind_of(np.asarray(x).dtype) != "c":
         return _special("expit")(x)
     right, power = _vanishing(x)
     return np.where(right, np.ones((), power.dtype), power) / _beside_one(power)
 
 
 def _softplus(x: Any) -> Any:
-    if np.asarray(x).dtype.kind != "c":
+    if kind_of(np.asarray(x).dtype) != "c":
         return np.logaddexp(np.zeros((), np.asarray(x).dtype), x)
     right, power = _vanishing(x)
     size = np.exp(-abs(x.real))

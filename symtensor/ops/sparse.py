@@ -26,7 +26,7 @@ from symtensor.ir.node import Op, Variable, describe, equal_sizes
 from symtensor.ir.routine import RoutineCall
 from symtensor.ops.size import dimension, size_of
 from symtensor.types.dim import Size
-from symtensor.types.dtype import FLOATS
+from symtensor.types.dtype import FLOATS, NARROW
 from symtensor.types.tensor import TensorType
 
 __all__ = ["DAMAGED", "MEND", "SampledDot", "SparseDot", "SparseDotTransposed"]
@@ -139,7 +139,7 @@ def _check_compressed(indices: Variable, starts: Variable, data: Variable | None
 
 
 def _check_dense(x: Variable, dtype: str) -> None:
-    if x.type.ndim != 2 or x.type.dtype != dtype or dtype not in FLOATS or dtype == "float16":
+    if x.type.ndim != 2 or x.type.dtype != dtype or dtype not in FLOATS or dtype in NARROW:
         raise TypeMismatch(f"a dense matrix of {dtype} is needed, of float32 or float64", operands=[describe(x)],
                            fix="cast both to one dtype; give a vector a second axis")
 

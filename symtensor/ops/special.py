@@ -20,6 +20,7 @@ from symtensor.ir.node import Unknown, Variable
 from symtensor.ops import special_text
 from symtensor.ops.elementwise import Elementwise, primitive
 from symtensor.ops.scalar import eq, exp, log, square, switch
+from symtensor.types.dtype import promote
 
 __all__ = ["erfcx", "erfinv", "erfcinv", "gamma", "gammaln", "psi", "polygamma", "gammainc", "gammaincc", "jv", "iv"]
 
@@ -29,7 +30,7 @@ def _in_double(name: str) -> Callable[..., Any]:
     def call(*values: Any) -> Any:
         import scipy.special  # heavy to import and seldom needed
         dtype = np.asarray(values[0]).dtype
-        wide = [np.asarray(value).astype(np.promote_types(dtype, "float64")) for value in values]
+        wide = [np.asarray(value).astype(promote(dtype.name, "float64")) for value in values]
         return np.asarray(getattr(scipy.special, name)(*wide)).astype(dtype)
     return call
 

@@ -42,7 +42,7 @@ from symtensor.ops.reduce import reduce_axes, sum_axes
 from symtensor.ops.shape import broadcast_to, expand_dims
 from symtensor.ops.size import shape_of, size_value
 from symtensor.types import dim as dims
-from symtensor.types.dtype import COMPLEX, complex_of, real_of
+from symtensor.types.dtype import COMPLEX, complex_of, itemsize, limits, real_of
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Qr", "Eigh", "Svd", "Eig", "over_singular"]
@@ -54,12 +54,12 @@ _BLOCK = 64
 
 
 def _itemsize(a: Variable) -> int:
-    return np.dtype(a.type.dtype).itemsize
+    return itemsize(a.type.dtype)
 
 
 def _part_size(a: Variable) -> int:
     """The bytes of a real number that belongs to the matrices."""
-    return np.dtype(real_of(a.type.dtype)).itemsize
+    return itemsize(real_of(a.type.dtype))
 
 
 def _conjugates(*values: Variable | None) -> list[Any]:
@@ -211,7 +211,7 @@ def _for_all_angles(x: Variable, turn: Variable, *others: Variable) -> Variable:
     axes = range(turn.type.ndim)
     angles = scalar.switch(on_diagonal(turn), imag(total), zeros_like(imag(total)))
     sizes = sum(sum_axes(scalar.square(scalar.abs_(part)), axes) for part in (turn, *others))
-    rounding = float(np.finfo(turn.type.dtype).eps)
+    rounding = float(limits(turn.type.dtype).eps)
     depends = scalar.gt(sum_axes(scalar.square(angles), axes), (sizes + 1) * rounding)
     return Assert(_ANGLES)(x, scalar.eq(depends, False))  # type: ignore[no-any-return]
 

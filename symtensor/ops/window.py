@@ -31,7 +31,7 @@ from symtensor.ops.shape import broadcast_to, expand_dims
 from symtensor.ops.size import dimension, integer, shape_of, size_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import COMPLEX, FLOATS
+from symtensor.types.dtype import COMPLEX, FLOATS, numpy_dtype, widened
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Overlap", "Window", "WindowReduce", "Windows", "reduce_windows"]
@@ -228,7 +228,9 @@ class WindowReduce(Op):
         seen = self.window.seen(x, [int(count) for count in counts], fill)
         axes = tuple(range(x.ndim, seen.ndim))
         with np.errstate(all="ignore"):
-            return np.array(seen.sum(axes, dtype=x.dtype) if self.kind == "sum" else seen.max(axes, initial=fill))
+            seen = widened(seen)
+            result = seen.sum(axes, dtype=seen.dtype) if self.kind == "sum" else seen.max(axes, initial=fill)
+            return np.asarray(result, x.dtype)
 
     def pullback(self, *values: Variable) -> Any:
         """That of a reduction of `Windows`; all elements that are the largest get the cotangent of the largest."""
@@ -244,7 +246,7 @@ class WindowReduce(Op):
         """The elements of the window, one by one."""
         window, scope, shape = self.window, x.scope, x.type.shape
         numbers = [count.as_size() for count in counts]
-        nothing = 0 if self.kind == "sum" else least("max", np.dtype(x.type.dtype))
+        nothing = 0 if self.kind == "sum" else least("max", numpy_dtype(x.type.dtype))
         values = []
         for within in itertools.product(*map(range, window.sizes)):
             place = window.place(index, within)

@@ -23,7 +23,7 @@ from symtensor.ops.shape import NEW, Dimshuffle
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.pattern import uniform
 from symtensor.types.dim import Size
-from symtensor.types.dtype import FLOATS, numpy_dtype
+from symtensor.types.dtype import FLOATS, limits, numpy_dtype
 
 __all__ = ["ONE", "Placed", "number", "rounded", "is_exact", "literal", "flows_into", "opens", "user_of", "by_shape",
            "cost"]
@@ -51,7 +51,7 @@ def rounded(value: Fraction, dtype: str) -> float | int | None:
             near = float(numpy_dtype(dtype).type(float(value)))
     except OverflowError:
         return None
-    lost = not math.isfinite(near) or (value != 0 and abs(near) < np.finfo(dtype).tiny)
+    lost = not math.isfinite(near) or (value != 0 and abs(near) < float(limits(dtype).tiny))
     return None if lost else near
 
 

@@ -24,7 +24,7 @@ from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir.disagreement import declaration_error
 from symtensor.ir.node import Variable, describe
 from symtensor.runtime.shared import Container, SharedVariable, is_foreign, sparse_for_dense
-from symtensor.types.dtype import DISCRETE, INTEGERS, numpy_dtype
+from symtensor.types.dtype import DISCRETE, INTEGERS, fits, kind_of, numpy_dtype
 from symtensor.types.tensor import TensorType
 
 __all__ = ["In", "Out", "Signature", "MISSING"]
@@ -196,7 +196,7 @@ def _array(value: Any, type: TensorType, label: str) -> np.ndarray:
         raise TypeMismatch(f"{label!r} is not an array: {error}", fix="give rows of one length") from None
     if array.dtype == object and array.size and not isinstance(value, np.ndarray):
         array = _long(array, value, type, label)
-    if array.dtype.kind not in "biufcV":
+    if kind_of(array.dtype) not in "biufcV":
         raise TypeMismatch(f"{label!r} must be {type.describe()}, and {_short(value)} is no number",
                            fix="give a number, an array or a nested list of numbers")
     return array
@@ -205,7 +205,8 @@ def _array(value: Any, type: TensorType, label: str) -> np.ndarray:
 def _cast(array: np.ndarray, value: Any, declared: In, type: TensorType, label: str) -> np.ndarray:
     wanted = numpy_dtype(type.dtype)
     if array.dtype != wanted and not declared.allow_downcast and not _fits(array, value, wanted):
-        if array.dtype.kind in "iu" and wanted.kind in "iu" and not isinstance(value, (np.ndarray, np.generic)):
+        whole = kind_of(array.dtype) in "iu" and kind_of(wanted) in "iu"
+        if whole and not isinstance(value, (np.ndarray, np.generic)):
             raise _beyond(label, value, type)
         raise TypeMismatch(
             f"{label!r} must be {type.dtype}, and {array.dtype} may not fit it",
@@ -241,15 +242,16 @@ def _beyond(label: str, value: Any, type: TensorType) -> TypeMismatch:
 
 def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:
     """Whether conversion loses nothing; Python numbers, alone or in lists, and NumPy's single floats are weak."""
-    if np.can_cast(array.dtype, wanted, "safe"):
+    kind, other = kind_of(array.dtype), kind_of(wanted)
+    if fits(array.dtype, wanted):
         return True
-    if isinstance(value, np.floating):
-        return wanted.kind in "fc"
+    if isinstance(value, np.generic) and kind == "f":
+        return other in "fc"
     if isinstance(value, (np.ndarray, np.generic)):
         return False
-    if array.dtype.kind in "iu" and wanted.kind in "iu":
+    if kind in "iu" and other in "iu":
         return bool(np.all(array.astype(wanted) == array))
-    return array.dtype.kind in "biuf" and wanted.kind in "fc"
+    return kind in "biuf" and other in "fc"
 
 
 def _short(value: Any) -> str:

@@ -29,12 +29,12 @@ from symtensor.ir.node import Variable, describe
 from symtensor.rewrite import engine
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.modes import DebugMode, Guard
-from symtensor.types.dtype import DISCRETE
+from symtensor.types.dtype import DISCRETE, kind_of, widened
 
 __all__ = ["Check"]
 
 Values = Callable[[Sequence[Variable]], list[np.ndarray]]
-_TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "complex64": 1e-4}
+_TOLERANCE = {"bfloat16": 8e-2, "float16": 1e-2, "float32": 1e-4, "complex64": 1e-4}
 _NUMBERS_APPEAR = ("nearer", "finite", "real")
 """What rules keep that may give a number where there was none."""
 
@@ -122,7 +122,7 @@ def _magnitude(arrays: Sequence[np.ndarray]) -> float:
     """The largest number in some arrays that is finite."""
     largest = 0.0
     for array in arrays:
-        if array.dtype.kind in "fc" and array.size:
+        if kind_of(array.dtype) in "fc" and array.size:
             sizes = np.abs(array)
             largest = max(largest, float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))))
     return largest
@@ -141,6 +141,7 @@ def _difference(before: np.ndarray, after: np.ndarray, scale: float, tolerance: 
     if before.dtype.name in DISCRETE:
         wrong = before != after
     else:
+        after, before = widened(after), widened(before)
         wrong = ~np.isclose(after, before, rtol=tolerance, atol=tolerance * max(scale, 1e-30), equal_nan=True)
         if may_appear:
             wrong &= np.isfinite(before)

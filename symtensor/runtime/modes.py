@@ -34,6 +34,7 @@ from symtensor.ir.interpret import Step, Watch
 from symtensor.ir.node import Constant
 from symtensor.rewrite.phases import PIPELINE, Choice
 from symtensor.rewrite.tags import named
+from symtensor.types.dtype import kind_of
 
 __all__ = ["DebugMode", "Mode", "MonitorMode", "NanGuardMode", "detect_nan", "get_default_mode", "get_mode",
            "register_mode"]
@@ -261,7 +262,7 @@ _WRONG: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def _counts(array: np.ndarray) -> dict[str, int]:
     """How many elements of an array of floats are wrong, by kind; integers never are."""
-    if array.dtype.kind not in "fc":
+    if kind_of(array.dtype) not in "fc":
         return dict.fromkeys(_WRONG, 0)
     return {kind: int(np.count_nonzero(is_wrong(array))) for kind, is_wrong in _WRONG.items()}
 

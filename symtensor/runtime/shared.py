@@ -24,7 +24,7 @@ from symtensor.ir.node import Variable
 from symtensor.lower.access import SUPPORTED
 from symtensor.ops.transfer import PROCESSOR
 from symtensor.runtime.core import core
-from symtensor.types.dtype import ALL, numpy_dtype
+from symtensor.types.dtype import ALL, FLOATS, fits, kind_of, numpy_dtype
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Container", "SharedVariable", "is_foreign", "is_movable", "living", "shared",
@@ -158,9 +158,9 @@ def _admitted(value: Any, type: TensorType, name: str, borrow: bool) -> np.ndarr
     if hasattr(value, "tocsr"):
         raise sparse_for_dense(name)
     array = np.asarray(value)
-    if array.ndim != type.ndim or not np.can_cast(array.dtype, numpy_dtype(type.dtype), "safe"):
-        weak = array.ndim == type.ndim and not isinstance(value, np.ndarray) and array.dtype.kind in "bif" \
-            and numpy_dtype(type.dtype).kind in "fc"
+    if array.ndim != type.ndim or not fits(array.dtype, type.dtype):
+        weak = array.ndim == type.ndim and not isinstance(value, np.ndarray) and kind_of(array.dtype) in "bif" \
+            and kind_of(type.dtype) in "fc"
         if not weak:
             raise TypeMismatch(f"{name} holds {type.dtype} with {type.ndim} axes and was given {array.dtype} with"
                                f" {array.ndim}", fix=f'value.astype("{type.dtype}")' if array.ndim == type.ndim else
@@ -245,4 +245,4 @@ def shared(value: Any, name: str | None = None, strict: bool = False, allow_down
 
 def is_movable(type: TensorType) -> bool:
     """Whether a value of a type is on the device in use by default: a whole number alone may be a size."""
-    return type.dtype in SUPPORTED and (type.ndim > 0 or type.dtype.startswith("float"))
+    return type.dtype in SUPPORTED and (type.ndim > 0 or type.dtype in FLOATS)

@@ -30,7 +30,7 @@ from symtensor.ops.sparse import DAMAGED, MEND
 from symtensor.runtime.shared import SharedVariable, shared
 from symtensor.runtime.structured import Structured
 from symtensor.tensor.manipulation import stack
-from symtensor.types.dtype import check_dtype
+from symtensor.types.dtype import check_dtype, fits
 from symtensor.types.tensor import TensorType
 
 __all__ = ["SparseType", "SparseVariable", "SparseConstant", "SparseSharedVariable", "as_sparse", "as_sparse_variable",
@@ -148,7 +148,7 @@ class SparseVariable(Structured):
                                fix=f"value.to{self.format}()")
         if value.indices.dtype != np.int32 and (value.nnz > 2**31 - 1 or max(value.shape) > 2**31 - 1):
             raise TypeMismatch(f"{label!r} has positions that 32 bits do not hold", operands=[repr(value)])
-        if not np.can_cast(value.dtype, self.dtype, "safe"):
+        if not fits(value.dtype, self.dtype):
             raise TypeMismatch(f"{label!r} must be {self.dtype}, and {value.dtype} may not fit it",
                                fix=f'value.astype("{self.dtype}")')
         minor = value.shape[1] if self.format == "csr" else value.shape[0]

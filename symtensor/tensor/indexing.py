@@ -29,7 +29,7 @@ from symtensor.ops.index import Entry, SetSubtensor, Subtensor, gather, nonzero,
 from symtensor.ops.shape import Dimshuffle, SpecifyShape, dimshuffle, drop_axes, expand_dims, pad_left
 from symtensor.ops.size import Dimension, integer, shape_of
 from symtensor.tensor.arguments import elements_of, vector_of
-from symtensor.types.dtype import INTEGERS
+from symtensor.types.dtype import INTEGERS, kind_of
 
 __all__ = ["getitem", "set_subtensor", "inc_subtensor"]
 
@@ -279,7 +279,7 @@ _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 def _value(base: Variable, y: Any) -> Variable:
     """What is written, of a kind of number that the base's dtype can hold. Raises TypeMismatch."""
     _, y = together([base, y])
-    if _KINDS[np.dtype(y.type.dtype).kind] <= _KINDS[np.dtype(base.type.dtype).kind]:
+    if _KINDS[kind_of(y.type.dtype)] <= _KINDS[kind_of(base.type.dtype)]:
         return y
     raise complaint(TypeMismatch, f"a value of {y.type.dtype} would lose its kind in a tensor of {base.type.dtype}",
                     base, y, fix=f'cast it: y.astype("{base.type.dtype}")')

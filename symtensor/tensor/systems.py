@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from symtensor.base.errors import ConfigError, ShapeError, TypeMismatch
 from symtensor.ir.node import Op, Variable, complaint
 from symtensor.ops import inverses, linalg, scalar, spectra
@@ -28,7 +26,7 @@ from symtensor.tensor.arguments import axis_of, product, settled
 from symtensor.tensor.complex_parts import conj, imag, real
 from symtensor.tensor.linear import batch_sizes
 from symtensor.tensor.manipulation import flatten, transpose
-from symtensor.types.dtype import COMPLEX, promote
+from symtensor.types.dtype import COMPLEX, limits, promote
 
 __all__ = ["cholesky", "cho_solve", "solve", "solve_triangular", "solve_lower_triangular", "solve_upper_triangular",
            "solve_symmetric", "inv", "pinv", "det", "slogdet", "lstsq", "tensorinv", "tensorsolve"]
@@ -203,7 +201,7 @@ def lstsq(a: Any, b: Any, rcond: Any = -1) -> list[Variable]:
         x, *others = lstsq(a, expand_dims(b, [1]), rcond)
         return [drop_axes(x, [1]), *others]
     u, values, across = spectra.Svd(False, True)(a)
-    eps = constant(np.finfo(a.type.dtype).eps, dtype=values.type.dtype)
+    eps = constant(limits(a.type.dtype).eps, dtype=values.type.dtype)
     rcond = cast(as_variable(rcond), values.type.dtype)
     counts, over = spectra.over_singular(values, scalar.switch(scalar.lt(rcond, 0), eps, rcond))
     x = matmul(linalg.adjoint(across), expand_dims(over, [1]) * matmul(linalg.adjoint(u), b))
@@ -224,6 +222,7 @@ def _squared_sizes(x: Variable) -> Variable:
 def tensorinv(a: Any, ind: int = 2) -> Variable:
     """The inverse of `a` as to `tensordot` over `ind` axes. Raises ShapeError.
 
+    >>> import numpy as np
     >>> tensorinv(np.eye(4).reshape(4, 2, 2), ind=1).type
     TensorType(float64, (2, 2, 4))
     """
@@ -238,6 +237,7 @@ def tensorinv(a: Any, ind: int = 2) -> Variable:
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Variable:
     """The tensor x with `tensordot(a, x, x.ndim) == b`; `axes` of `a` are first moved to its end. Raises ShapeError.
 
+    >>> import numpy as np
     >>> tensorsolve(np.eye(4).reshape(2, 2, 2, 2), [[1.0, 2.0], [3.0, 4.0]]).eval()
     array([[1., 2.],
            [3., 4.]])

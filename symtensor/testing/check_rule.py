@@ -40,7 +40,7 @@ from symtensor.rewrite.pattern import Applied, Bindings, build, match, orders
 from symtensor.rewrite.rule import Equation
 from symtensor.testing.exact import DIGITS, as_exact, exact_values
 from symtensor.testing.matrix_rules import check_on_matrices, is_about_matrices, matrix_candidates
-from symtensor.types.dtype import FLOATS, numpy_dtype
+from symtensor.types.dtype import FLOATS, kind_of, limits, numpy_dtype
 from symtensor.types.tensor import TensorType
 
 __all__ = ["check_rule", "instances"]
@@ -142,7 +142,7 @@ def _check_instance(rule: Equation, bindings: Bindings) -> None:
 def _sides(left: Variable, right: Variable, inputs: Mapping[Variable, np.ndarray]) -> _Sides:
     with np.errstate(all="ignore"):
         value_left, value_right = evaluate([left, right], inputs)
-    if value_left.dtype.kind == "b" or any(value.dtype.kind == "c" for value in inputs.values()):
+    if kind_of(value_left.dtype) == "b" or any(kind_of(value.dtype) == "c" for value in inputs.values()):
         nothing = np.full(value_left.shape, mpmath.mpf("nan"), dtype=object)
         return _Sides(inputs, value_left, value_right, nothing, nothing, nothing)
     values = exact_values([left, right], inputs)
@@ -204,7 +204,7 @@ def _finite(sides: _Sides, dtype: str) -> np.ndarray:
 def _real(sides: _Sides, dtype: str) -> np.ndarray:
     if dtype not in FLOATS:
         return _close(sides, dtype)
-    limit = mpmath.mpf(float(np.finfo(dtype).max))
+    limit = mpmath.mpf(float(limits(dtype).max))
     inside = _finite_inputs(sides) & _is_finite(sides.exact_left) & (sides.largest < limit).astype(bool)
     scale = np.where(inside, sides.largest, mpmath.mpf(0))
     with mpmath.workdps(DIGITS):
@@ -215,7 +215,7 @@ def _real(sides: _Sides, dtype: str) -> np.ndarray:
 
 def _close(sides: _Sides, dtype: str) -> np.ndarray:
     """For integers and bool the same; for complex numbers the same within rounding, where all is finite."""
-    if sides.left.dtype.kind != "c":
+    if kind_of(sides.left.dtype) != "c":
         return _equal(sides)
     usual = np.isfinite(sides.left) & (abs(sides.left) < 1e100) & (abs(sides.left) > 1e-100)
     with np.errstate(invalid="ignore"):
@@ -234,7 +234,7 @@ def _error(value: np.ndarray, exact: np.ndarray) -> np.ndarray:
 
 def _slack(scale: np.ndarray, dtype: str) -> np.ndarray:
     """Some units in the last place of numbers as large as `scale`; what is below the normal numbers may vanish."""
-    info = np.finfo(dtype)
+    info = limits(dtype)
     sizes = np.where(_is_finite(scale), scale, mpmath.mpf(0))
     return _ULPS * sizes * mpmath.mpf(float(info.eps)) + mpmath.mpf(float(info.tiny))
 
@@ -262,7 +262,7 @@ def _spread(sides: _Sides, ask: Any, combine: Any) -> np.ndarray:
 # -- numbers to try ---------------------------------------------------------------------------------------
 
 def _special(dtype: str) -> np.ndarray:
-    kind = numpy_dtype(dtype).kind
+    kind = kind_of(dtype)
     if kind == "b":
         return np.array([False, True])
     if kind in "iu":
@@ -271,8 +271,8 @@ def _special(dtype: str) -> np.ndarray:
         return np.array([*small, info.min, info.max], dtype=dtype)
     if kind == "c":
         return np.array([0, 1, -1, 1j, -1j, 1 + 1j, 2.5 - 3j, 1e-10, -4], dtype=dtype)
-    limits = np.finfo(dtype)
-    edges = [float(v) for v in (limits.smallest_subnormal, limits.tiny, 1 - limits.epsneg, 1 + limits.eps, limits.max)]
+    info = limits(dtype)
+    edges = [float(v) for v in (info.smallest_subnormal, info.tiny, 1 - info.epsneg, 1 + info.eps, info.max)]
     positive = [0.0, *edges, 1e-30, 1e-16, 1e-8, 1e-3, 0.1, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, np.pi, 10.0, 17.0, 40.0,
                 89.0, 300.0, 720.0, 1e4, 1e10, 1e19, 1e30, np.inf]
     with np.errstate(over="ignore"):
@@ -296,7 +296,7 @@ def _samples(dtypes: Sequence[str], ndim: int) -> list[np.ndarray]:
 
 
 def _random(rng: np.random.Generator, dtype: str, count: int = 60) -> np.ndarray:
-    kind = numpy_dtype(dtype).kind
+    kind = kind_of(dtype)
     if kind == "b":
         return rng.integers(0, 2, count).astype(bool)
     if kind in "iu":

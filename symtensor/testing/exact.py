@@ -22,6 +22,7 @@ import numpy as np
 from symtensor.ir.graph import applications
 from symtensor.ir.node import Apply, Constant, Variable
 from symtensor.ops.elementwise import Cast, Elementwise
+from symtensor.types.dtype import kind_of
 
 __all__ = ["DIGITS", "exact_values", "as_exact"]
 
@@ -73,7 +74,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 def _cast(dtype: str) -> Callable[[Any], Any]:
     if dtype == "bool":
         return lambda x: x != 0
-    if np.dtype(dtype).kind in "iu":
+    if kind_of(dtype) in "iu":
         return lambda x: mpmath.mpf(int(x))
     return lambda x: mpmath.mpf(x)
 

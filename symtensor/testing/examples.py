@@ -3,7 +3,7 @@
 >>> from symtensor.ops.scalar import exp
 >>> examples = list(examples_of(exp))
 >>> examples[0].op, examples[0].arrays[0].dtype
-(exp, dtype('float16'))
+(exp, dtype(bfloat16))
 >>> list(examples_of(Iota))
 [iota(int64 ()), iota(int64 ()), iota(int64 ())]
 """
@@ -113,9 +113,9 @@ def special_values(dtype: str) -> np.ndarray:
         pairs = np.empty((len(parts), len(parts)), dtype)
         pairs.real, pairs.imag = np.meshgrid(parts, parts)
         return pairs.ravel()
-    info = np.finfo(dtype)
+    info = dtypes.limits(dtype)
     values = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -2.5, 3.0, 20.0, -20.0, 1e-3, np.nan, np.inf, -np.inf,
-              float(info.max), float(info.min), float(info.tiny), float(info.eps), float(np.sqrt(info.max)) / 4]
+              float(info.max), float(info.min), float(info.tiny), float(info.eps), float(info.max) ** 0.5 / 4]
     return np.array(values, dtype)
 
 
@@ -306,7 +306,8 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
     for scalars in ((2.0, -0.5), (1.0, 1.0)):
         arrays = normal(rng, 2, 4), normal(rng, 2, 3), normal(rng, 3, 4), *map(np.asarray, scalars)
         yield Example(Gemm(), arrays, False)
-        yield Example(Gemm(), tuple(array.astype("float16") for array in arrays), False)
+        for dtype in dtypes.NARROW:
+            yield Example(Gemm(), tuple(array.astype(dtype) for array in arrays), False)
     unread = np.full((2, 2), np.nan)
     yield Example(Gemm(), (unread, np.eye(2), np.eye(2), np.array(1.0), np.array(0.0)), False)
 

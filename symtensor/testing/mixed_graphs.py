@@ -23,7 +23,7 @@ from symtensor.ops.reduce import ArgReduce, reduce_axes
 from symtensor.ops.shape import dimshuffle, expand_dims
 from symtensor.ops.size import dimension
 from symtensor.testing.random_graphs import RandomGraph, reshaped, spread
-from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, UNSIGNED
+from symtensor.types.dtype import DISCRETE, FLOATS, INTEGERS, UNSIGNED, kind_of, limits
 from symtensor.types.tensor import TensorType
 
 __all__ = ["mixed_graph", "random_values"]
@@ -84,10 +84,10 @@ def _ordinary(arrays: np.random.RandomState, dtype: str, shape: list[int]) -> np
 
 def _spoil(arrays: np.random.RandomState, array: np.ndarray) -> None:
     """Put special values in some places."""
-    if array.dtype.kind == "f":
-        tiny = np.finfo(array.dtype).smallest_subnormal
-        values = [np.nan, np.inf, -np.inf, -0.0, 0.0, tiny, np.finfo(array.dtype).max]
-    elif array.dtype.kind == "b":
+    if kind_of(array.dtype) == "f":
+        info = limits(array.dtype)
+        values = [np.nan, np.inf, -np.inf, -0.0, 0.0, info.smallest_subnormal, info.max]
+    elif kind_of(array.dtype) == "b":
         return
     else:
         values = [np.iinfo(array.dtype).min, np.iinfo(array.dtype).max]

@@ -21,7 +21,7 @@ from symtensor.ops.complex_parts import real_part
 from symtensor.ops.convert import as_variable
 from symtensor.ops.elementwise import cast
 from symtensor.ops.reduce import sum_axes
-from symtensor.types.dtype import COMPLEX, CONTINUOUS, FLOATS, real_of
+from symtensor.types.dtype import COMPLEX, CONTINUOUS, FLOATS, kind_of, promote, real_of
 from symtensor.types.tensor import TensorType
 
 __all__ = ["Compile", "interpreted", "numeric_gradient", "variables_for", "verify_grad"]
@@ -29,8 +29,8 @@ __all__ = ["Compile", "interpreted", "numeric_gradient", "variables_for", "verif
 Compile = Callable[[Sequence[Variable], Sequence[Variable]], Callable[..., Sequence[Any]]]
 """What makes a callable from inputs and outputs."""
 
-_STEP = {"float16": 0.1, "float32": 2e-2, "float64": 1e-3}
-_TOLERANCE = {"float16": 1e-1, "float32": 1e-2, "float64": 1e-6}
+_STEP = {"bfloat16": 0.3, "float16": 0.1, "float32": 2e-2, "float64": 1e-3}
+_TOLERANCE = {"bfloat16": 2e-1, "float16": 1e-1, "float32": 1e-2, "float64": 1e-6}
 
 
 def verify_grad(fun: Callable[..., Any], pt: Sequence[Any], n_tests: int = 2, rng: Any = None, eps: float | None = None,
@@ -99,9 +99,9 @@ def numeric_gradient(function: Callable[..., float], points: Sequence[np.ndarray
     """
     found = []
     for position, point in enumerate(points):
-        slope = np.zeros(point.shape, "complex128" if point.dtype.kind == "c" else "float64")
+        slope = np.zeros(point.shape, "complex128" if kind_of(point.dtype) == "c" else "float64")
         for index in np.ndindex(point.shape):
-            for unit in (1, 1j) if point.dtype.kind == "c" else (1,):
+            for unit in (1, 1j) if kind_of(point.dtype) == "c" else (1,):
                 wide, narrow = (_difference(function, points, position, index, step, unit) for step in (eps, eps / 2))
                 slope[index] += unit * (4 * narrow - wide) / 3
         found.append(slope)
@@ -120,7 +120,7 @@ def _difference(function: Callable[..., float], points: Sequence[np.ndarray], po
 
 
 def _compare(what: str, mode: str, found: Any, wanted: np.ndarray, tolerances: Sequence[float]) -> None:
-    found, wanted = np.asarray(found, np.result_type(found, "float64")), np.asarray(wanted)
+    found, wanted = np.asarray(found, promote(np.asarray(found).dtype.name, "float64")), np.asarray(wanted)
     absolute = np.abs(found - wanted)
     relative = absolute / np.maximum(np.abs(found) + np.abs(wanted), 1e-8)
     wrong = ~((absolute <= tolerances[0]) | (relative <= tolerances[1]))  # a NaN is wrong

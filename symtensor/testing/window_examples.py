@@ -44,7 +44,7 @@ def _(rng: np.random.Generator) -> Iterator[Example]:
         spatial = shapes[of][2:] if FACTORS[of] == "filters" else shapes[of][1:-1]
         op = Convolution(FACTORS[of], strides, dilation, groups, last)
         yield Example(op, (*given, *integers(*low, *spatial)))
-        for dtype in ("float16", "float32"):
+        for dtype in ("bfloat16", "float16", "float32"):
             yield Example(op, (*(array.astype(dtype) for array in given), *integers(*low, *spatial)), False)
 
 

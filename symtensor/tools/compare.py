@@ -31,14 +31,14 @@ from symtensor.runtime.arguments import In
 from symtensor.runtime.compiled import compile_graph
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import DISCRETE
+from symtensor.types.dtype import DISCRETE, widened
 
 __all__ = ["compared", "random_arguments"]
 
 Arrays = Sequence[np.ndarray]
 
 _DEFAULT_SIZE = 7
-_TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "complex64": 1e-4}
+_TOLERANCE = {"bfloat16": 8e-2, "float16": 1e-2, "float32": 1e-4, "complex64": 1e-4}
 
 
 def compared(text: str, sizes: Mapping[str, int] | None = None, seed: int = 0) -> tuple[str, int]:
@@ -110,7 +110,7 @@ def _difference(results: Arrays, reference: Arrays) -> str:
         if result.shape != wanted.shape or result.dtype != wanted.dtype:
             return f"output {number} is {result.dtype} {result.shape}, not {wanted.dtype} {wanted.shape}"
         tolerance = _TOLERANCE.get(wanted.dtype.name, 1e-9)
-        wrong = ~np.isclose(result, wanted, rtol=tolerance, atol=tolerance, equal_nan=True)
+        wrong = ~np.isclose(widened(result), widened(wanted), rtol=tolerance, atol=tolerance, equal_nan=True)
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
             return f"output {number} differs at {place}: {result[place]}, not {wanted[place]} ({wrong.sum()} elements)"

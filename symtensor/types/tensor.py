@@ -23,7 +23,7 @@ import numpy as np
 from symtensor.base.errors import TypeMismatch
 from symtensor.types import dim as dims
 from symtensor.types.dim import Dim, Size, Symbol
-from symtensor.types.dtype import check_dtype, numpy_dtype
+from symtensor.types.dtype import check_dtype, fits, kind_of, numpy_dtype
 
 __all__ = ["TensorType", "named_size"]
 
@@ -155,15 +155,15 @@ class TensorType:
         array([1., 2.], dtype=float32)
         """
         array, wanted = np.asarray(data), numpy_dtype(self.dtype)
-        weak = type(data) is float and wanted.kind == "f" and allow_downcast is None
+        weak = type(data) is float and kind_of(self.dtype) == "f" and allow_downcast is None
         if strict:
-            fits = isinstance(data, (np.ndarray, np.generic)) and array.dtype == wanted
+            is_fit = isinstance(data, (np.ndarray, np.generic)) and array.dtype == wanted
         else:
-            fits = allow_downcast or weak or np.can_cast(array.dtype, wanted, "safe") or not isinstance(
+            is_fit = allow_downcast or weak or fits(array.dtype, wanted) or not isinstance(
                 data, (np.ndarray, np.generic)) and np.array_equal(array.astype(wanted), array)
-        if not fits or array.ndim != self.ndim or not self.accepts(array.astype(wanted)):
-            raise TypeMismatch(f"a value of {self.describe()} is wanted, not {array.dtype} {array.shape}",
-                               fix=f'value.astype("{self.dtype}")' if not fits else "give one of these axes and sizes")
+        if not is_fit or array.ndim != self.ndim or not self.accepts(array.astype(wanted)):
+            fix = "give one of these axes and sizes" if is_fit else f'value.astype("{self.dtype}")'
+            raise TypeMismatch(f"a value of {self.describe()} is wanted, not {array.dtype} {array.shape}", fix=fix)
         return np.require(array, wanted, "C")
 
     def is_valid_value(self, data: Any) -> bool:
@@ -174,7 +174,7 @@ class TensorType:
     def values_eq(a: Any, b: Any) -> bool:
         """Whether two arrays are of one shape and dtype and have equal elements; NaN is equal to NaN."""
         a, b = np.asarray(a), np.asarray(b)
-        return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+        return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=kind_of(a.dtype) in "fc")
 
     @staticmethod
     def values_eq_approx(a: Any, b: Any, allow_remove_inf: bool = False, allow_remove_nan: bool = False,

@@ -15,6 +15,7 @@ from symtensor.ops.elementwise import cast
 from symtensor.ops.ordering import Argsort, Cumulate, Select, Sort
 from symtensor.testing.examples import examples_of
 from symtensor.testing.verify_grad import variables_for
+from symtensor.types.dtype import NARROW, limits, widened
 from tests.cuda.device import Device, OnDevice, device, software
 
 
@@ -48,7 +49,7 @@ def bits_of(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     return value
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "int64", "uint8"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "int64", "uint8"])
 def test_order_of_long_and_of_short_rows(here, dtype):
     """In shared memory, and by digits; the last tile may have fewer elements than are wanted."""
     for axis, shapes in [(0, [(4500,), (2048,), (5,), (1,)]), (1, [(2, 2049, 2), (3, 700, 2)])]:
@@ -56,7 +57,7 @@ def test_order_of_long_and_of_short_rows(here, dtype):
         sort = OnDevice(here, [x], [Sort(axis)(x), Argsort(axis)(x)])
         for shape in shapes:
             array = bits_of(dtype, shape)
-            order = np.argsort(array, axis, kind="stable")
+            order = np.argsort(widened(array), axis, kind="stable")
             ordered, places = sort(array)
             np.testing.assert_array_equal(places, order)
             assert ordered.tobytes() == np.take_along_axis(array, order, axis).tobytes()
@@ -69,13 +70,14 @@ def test_order_of_long_and_of_short_rows(here, dtype):
 
 
 @pytest.mark.parametrize("kind", ["sum", "prod"])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64", "int16"])
 def test_running_totals_of_long_rows(here, dtype, kind):
     for shape, axis in [((3, 5000), 1), ((2, 2049), 1), ((300, 5), 0), ((2, 1, 3), 1), ((0, 3), 1), ((3, 0), 1)]:
-        array = np.random.default_rng(2).normal(1, 0.1, shape).astype(dtype) * (1 if dtype != "int16" else 3)
+        array = (np.random.default_rng(2).normal(1, 0.1, shape) * (3 if dtype == "int16" else 1)).astype(dtype)
         op, inputs = Cumulate(kind, axis), variables_for([array])
         [found] = OnDevice(here, inputs, [op(*inputs)])(array)
-        np.testing.assert_allclose(found, op.evaluate(array), 1e-6 if dtype == "float32" else 1e-12)
+        tolerance = {"bfloat16": 2.0**-7, "float32": 1e-6}.get(dtype, 1e-12)
+        np.testing.assert_allclose(widened(found), widened(op.evaluate(array)), tolerance)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint32"])
@@ -103,31 +105,34 @@ def test_no_races_in_order_and_totals():
     assert ran >= {"move_keys", "sort_short_rows", "scan_tiles", "take_first", "scan_columns"}
 
 
-def test_tensor_cores(here):
-    """Products of float16 are exact and added in float32: in any order within as many roundings as there are steps."""
+@pytest.mark.parametrize("dtype", NARROW)
+def test_tensor_cores(here, dtype):
+    """Products of them are exact and added in float32: in any order within as many roundings as there are steps."""
     rng = np.random.default_rng(0)
     for a_transposed, b_transposed in itertools.product([False, True], repeat=2):
-        a, b = variables_for([np.zeros((2, 2), "float16")] * 2)
+        a, b = variables_for([np.zeros((2, 2), dtype)] * 2)
         product = MatMul()(swap_last(a) if a_transposed else a, swap_last(b) if b_transposed else b)
         multiply = OnDevice(here, [a, b], [product])
         for m, n, k in [(1, 2, 2), (64, 64, 32), (70, 33, 19), (3, 150, 40), (5, 3, 0), (1030, 1030, 17)]:
-            left, right = (rng.normal(size=shape).astype("float16") for shape in ((m, k), (k, n)))
+            left, right = (rng.normal(size=shape).astype(dtype) for shape in ((m, k), (k, n)))
             [found] = multiply(left.T if a_transposed else left, right.T if b_transposed else right)
             exact = left.astype("float64") @ right.astype("float64")
             reach = abs(left).astype("float64") @ abs(right).astype("float64")
-            bound = 2.0**-11 * abs(exact) + k * 2.0**-23 * reach + 2.0**-25  # rounding the sum; adding; subnormals
-            assert found.dtype == "float16" and (abs(found - exact) <= bound).all()
+            bound = float(limits(dtype).eps) / 2 * abs(exact) + k * 2.0**-23 * reach + 2.0**-25
+            # Rounding the sum; adding; subnormals.
+            assert found.dtype == dtype and (abs(found.astype("float64") - exact) <= bound).all()
 
 
-def test_tensor_cores_scale_and_add(here):
+@pytest.mark.parametrize("dtype", NARROW)
+def test_tensor_cores_scale_and_add(here, dtype):
     """alpha a b + beta c in float32, rounded once."""
     rng = np.random.default_rng(0)
-    c, a, b = (rng.normal(size=shape).astype("float16") for shape in ((70, 40), (70, 20), (20, 40)))
-    scalars = np.array(1.5, "float16"), np.array(-0.5, "float16")
+    c, a, b = (rng.normal(size=shape).astype(dtype) for shape in ((70, 40), (70, 20), (20, 40)))
+    scalars = np.array(1.5, dtype), np.array(-0.5, dtype)
     inputs = variables_for([c, a, b, *scalars])
     [found] = OnDevice(here, inputs, [Gemm()(*inputs)])(c, a, b, *scalars)
     wanted = 1.5 * (a.astype("float32") @ b.astype("float32")) - 0.5 * c.astype("float32")
-    assert (abs(found - wanted) <= 2.0**-10 * np.maximum(abs(wanted), 1)).all()
+    assert (abs(found.astype("float32") - wanted) <= float(limits(dtype).eps) * np.maximum(abs(wanted), 1)).all()
 
 
 def test_no_races():
@@ -136,8 +141,9 @@ def test_no_races():
     with device("check") as watched:
         a, b = variables_for([np.zeros((2, 2), "float32")] * 2)
         OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), "float32"), np.ones((40, 65), "float32"))
-        a, b = variables_for([np.zeros((2, 2), "float16")] * 2)
-        OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), "float16"), np.ones((40, 65), "float16"))
+        for dtype in NARROW:
+            a, b = variables_for([np.zeros((2, 2), dtype)] * 2)
+            OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), dtype), np.ones((40, 65), dtype))
         for example in [e for e in examples_of(Convolution) if e.arrays[0].dtype == "float32"][:8]:
             inputs = variables_for(example.arrays)
             OnDevice(watched, inputs, example.op.make(*inputs))(*example.arrays)

@@ -114,7 +114,7 @@ def test_together(either, op):
 
 
 @pytest.mark.skipif(nvrtc.find() is None, reason="NVRTC is not installed: pip install nvidia-cuda-nvrtc")
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64", "int32", "uint8", "bool"])
 def test_elementwise_for_devices(dtype):
     """What ran on the software device NVIDIA's compiler takes, too, and needs no memory to keep scalars in."""
     examples = [example for op in ELEMENTWISE for example in special_values(op) if dtype_of(example) == dtype]

@@ -11,6 +11,7 @@ from symtensor.base.errors import ShapeError
 from symtensor.codegen.cuda.modules import compile_kernels
 from symtensor.ir.interpret import evaluate
 from symtensor.testing.random_graphs import RandomGraph, random_graph
+from symtensor.types.dtype import widened
 from tests.cuda.device import Array, OnDevice, device
 
 
@@ -28,7 +29,8 @@ def graphs(seeds: range, dtype: str) -> list[tuple[RandomGraph, list[Array]]]:
 
 @pytest.mark.parametrize("mode, dtype, seeds, tolerance", [("fast", "float64", range(40), 1e-8),
                                                            ("shuffled", "float32", range(40, 80), 2e-4),
-                                                           ("fast", "float16", range(80, 100), 12 * 2.0**-11)])
+                                                           ("fast", "float16", range(80, 100), 12 * 2.0**-11),
+                                                           ("fast", "bfloat16", range(80, 100), 12 * 2.0**-8)])
 def test_kernels_agree_with_meaning(mode, dtype, seeds, tolerance):
     with device(mode) as here:
         made = [(OnDevice(here, graph.inputs, graph.outputs, rewrite=bool(number % 3)), graph, wanted)
@@ -39,4 +41,4 @@ def test_kernels_agree_with_meaning(mode, dtype, seeds, tolerance):
         for function, graph, wanted in made:
             for found, expected in zip(function(*graph.values), wanted):
                 assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-                np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+                np.testing.assert_allclose(widened(found), widened(expected), rtol=tolerance, atol=tolerance)

@@ -36,6 +36,22 @@ template <> struct Number<uint16_t> {
   static uint16_t made(double x) { _Float16 half = (_Float16)x; uint16_t bits; std::memcpy(&bits, &half, 2); return bits; }
 };
 
+struct Bfloat { uint16_t bits; };
+template <> struct Number<Bfloat> {
+  static double read(Bfloat x) {
+    const uint32_t bits = (uint32_t)x.bits << 16;
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+  }
+  static Bfloat made(double x) {
+    const float value = (float)x;
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    return {(uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+  }
+};
+
 template <class T> std::vector<T> fetched(const void *source, size_t count) {
   std::vector<T> values(count);
   if (count && cuMemcpyDtoH_v2(values.data(), (Address)(uintptr_t)source, count * sizeof(T))) std::fprintf(stderr, "read\n");
@@ -90,7 +106,10 @@ extern "C" int cublasGemmStridedBatchedEx(void *h, int ta, int tb, int m, int n,
                                           const float *beta, void *c, int type_c, int rc, long long sc, int batch,
                                           int compute, int algorithm) {
   note("GemmStridedBatchedEx");
-  if (type_a != 2 || type_b != 2 || type_c != 2 || compute != 68 || algorithm != -1) return 7;
+  if ((type_a != 2 && type_a != 14) || type_b != type_a || type_c != type_a || compute != 68 || algorithm != -1) return 7;
+  if (type_a == 14)
+    return product<Bfloat, float>((Handle *)h, ta, tb, m, n, k, alpha, (const Bfloat *)a, ra, sa, (const Bfloat *)b, rb, sb,
+                                  beta, (Bfloat *)c, rc, sc, batch);
   return product<uint16_t, float>((Handle *)h, ta, tb, m, n, k, alpha, (const uint16_t *)a, ra, sa, (const uint16_t *)b, rb,
                                   sb, beta, (uint16_t *)c, rc, sc, batch);
 }

@@ -35,6 +35,10 @@ struct Object {
 
 static std::set<const void *> live;
 
+enum { OF_BFLOAT = 9 };
+static bool is_type(int type) { return (type >= 0 && type <= 2) || type == OF_BFLOAT; }
+static bool is_narrow(int type) { return type == 2 || type == OF_BFLOAT; }
+
 static int wrong(const char *function, const char *what) {
   char line[200];
   std::snprintf(line, sizeof(line), "%s: %s; ", function, what);
@@ -93,7 +97,7 @@ int cudnnDestroyConvolutionDescriptor(void *own) { return destroy("cudnnDestroyC
 int cudnnSetTensorNdDescriptor(void *descriptor, int type, int axes, const int *sizes, const int *strides) {
   Object *own = found("cudnnSetTensorNdDescriptor", descriptor, TENSOR, false);
   if (!own) return BAD_PARAM;
-  if (type < 0 || type > 2 || axes < 4 || axes > 8) return wrong("cudnnSetTensorNdDescriptor", "type or number of axes");
+  if (!is_type(type) || axes < 4 || axes > 8) return wrong("cudnnSetTensorNdDescriptor", "type or number of axes");
   for (int i = 0; i < axes; ++i)
     if (sizes[i] < 1 || strides[i] < 1) return wrong("cudnnSetTensorNdDescriptor", "a size or stride below 1");
   own->type = type;
@@ -106,7 +110,7 @@ int cudnnSetTensorNdDescriptor(void *descriptor, int type, int axes, const int *
 int cudnnSetFilterNdDescriptor(void *descriptor, int type, int format, int axes, const int *sizes) {
   Object *own = found("cudnnSetFilterNdDescriptor", descriptor, FILTERS, false);
   if (!own) return BAD_PARAM;
-  if (type < 0 || type > 2 || format < 0 || format > 1 || axes < 4 || axes > 8)
+  if (!is_type(type) || format < 0 || format > 1 || axes < 4 || axes > 8)
     return wrong("cudnnSetFilterNdDescriptor", "type, format or number of axes");
   own->type = type;
   own->format = format;
@@ -171,7 +175,7 @@ static int checked(const char *function, const Problem &own) {
   if (x.sizes.size() != axes + 2 || w.sizes.size() != axes + 2 || y.sizes.size() != axes + 2)
     return wrong(function, "numbers of axes");
   if (x.type != w.type || x.type != y.type) return wrong(function, "types");
-  if (convolution.computed != (x.type == 2 ? 0 : x.type)) return wrong(function, "the type in which sums are computed");
+  if (convolution.computed != (is_narrow(x.type) ? 0 : x.type)) return wrong(function, "the type in which sums are computed");
   int groups = convolution.groups;
   if (x.sizes[0] != y.sizes[0] || w.sizes[0] != y.sizes[1] || x.sizes[1] != groups * w.sizes[1] || w.sizes[0] % groups)
     return wrong(function, "batch, channels, filters or groups");
@@ -199,7 +203,7 @@ enum { IMAGES, FACTOR_FILTERS, OUTPUT };
 static std::vector<Proposal> proposals(int direction, const Problem &own) {
   int status = is_supported(direction, own) ? SUCCESS : NOT_SUPPORTED;
   size_t scratch = (size_t)standin_scratch;
-  bool half = own.w->type == 2, rounds = own.w->type == 0 && own.convolution->math != 3;
+  bool half = is_narrow(own.w->type), rounds = own.w->type == 0 && own.convolution->math != 3;
   std::vector<Proposal> all;
   if (half || rounds) all.push_back({direction == OUTPUT ? 6 : 5, status, 0.5f, scratch, 1, 1, {}});
   if (direction == OUTPUT) {
@@ -244,6 +248,23 @@ int cudnnGetConvolutionBackwardFilterAlgorithm_v7(void *handle, const void *x, c
   return propose(__func__, FACTOR_FILTERS, handle, problem(__func__, x, w, y, convolution), wanted, count, into);
 }
 }
+
+struct Bfloat {
+  uint16_t bits;
+  Bfloat() = default;
+  explicit Bfloat(double x) {
+    const float value = (float)x;
+    uint32_t whole;
+    std::memcpy(&whole, &value, 4);
+    bits = (uint16_t)((whole + 0x7fff + (whole >> 16 & 1)) >> 16);
+  }
+  explicit operator double() const {
+    const uint32_t whole = (uint32_t)bits << 16;
+    float value;
+    std::memcpy(&value, &whole, 4);
+    return value;
+  }
+};
 
 template <class T> static double number(T x) { return (double)x; }
 
@@ -325,6 +346,7 @@ static int convolve(const char *function, int direction, void *handle, const voi
   std::snprintf(line, sizeof(line), "%s:%d:%d ", &"images\0\0filters\0output\0"[8 * direction], algorithm, own.convolution->math);
   if (std::strlen(standin_calls) + 64 < sizeof(standin_calls)) std::strcat(standin_calls, line);
   if (own.w->type == 0) return sum(direction, own, data, (float *)nullptr);
+  if (own.w->type == OF_BFLOAT) return sum(direction, own, data, (Bfloat *)nullptr);
   return wide ? sum(direction, own, data, (double *)nullptr) : sum(direction, own, data, (_Float16 *)nullptr);
 }
 

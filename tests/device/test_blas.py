@@ -15,7 +15,10 @@ import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError
+from symtensor.ir.routine import RoutineCall
 from symtensor.lower.program import Routine
+from symtensor.runtime.cuda.libraries import library_of
+from symtensor.types.dtype import NARROW, limits, widened
 from tests.training import Perceptron
 
 RNG = np.random.default_rng(3)
@@ -47,7 +50,7 @@ def both(inputs: list[Any], outputs: Any, *arrays: Any, tolerance: float = 1e-5)
     """The function on the device, whose results are those of the function on the processor."""
     f, g = (st.function(inputs, outputs, device=device) for device in ("cuda", "cpu"))
     for _ in range(2):
-        np.testing.assert_allclose(f(*arrays), g(*arrays), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(widened(f(*arrays)), widened(g(*arrays)), rtol=tolerance, atol=tolerance)
     assert any(isinstance(one, Routine) and one.name == "device_gemm" for one in f.program.instructions)
     return f
 
@@ -80,11 +83,19 @@ def test_batches(library: ctypes.CDLL) -> None:
     assert set(calls(library)) == {"SgemmStridedBatched"}
 
 
-def test_halves_are_added_in_floats(library: ctypes.CDLL) -> None:
-    a, b = T.matrix("a", dtype="float16"), T.matrix("b", dtype="float16")
-    arrays = [RNG.standard_normal(shape).astype("float16") for shape in ((6, 40), (40, 3))]
-    both([a, b], T.dot(a, b), *arrays, tolerance=1e-2)
+@pytest.mark.parametrize("dtype", NARROW)
+def test_narrow_floats_are_added_in_floats(library: ctypes.CDLL, dtype: str) -> None:
+    a, b = T.matrix("a", dtype=dtype), T.matrix("b", dtype=dtype)
+    arrays = [RNG.standard_normal(shape).astype(dtype) for shape in ((6, 40), (40, 3))]
+    both([a, b], T.dot(a, b), *arrays, tolerance=2 * float(limits(dtype).eps))
     assert set(calls(library)) == {"GemmStridedBatchedEx"}
+
+
+def test_bfloat16_is_not_asked_of_devices_whose_tensor_cores_do_not_know_it(library: ctypes.CDLL) -> None:
+    call = RoutineCall("gemm", (), (9, 9, 9, 1), (0, 0, 0, 0))
+    for dtype, architecture, is_asked in [("bfloat16", "sm_75", False), ("bfloat16", "sm_80", True),
+                                          ("bfloat16", "sm_100", True), ("float16", "sm_75", True)]:
+        assert (library_of(architecture)(call, [dtype] * 3) is not None) == is_asked
 
 
 @pytest.mark.parametrize("method", ["sgd", "adam"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import struct
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,26 @@ def test_dlpack() -> None:
     assert st.cuda.device("cuda1").held_bytes < held and address
     with pytest.raises(BufferError, match="shared, not copied"):
         st.cuda.array(A, "cuda1").__dlpack__(copy=True)
+
+
+def test_bfloat16_is_two_bytes_of_no_kind_to_the_array_interface_and_has_a_name_in_dlpack() -> None:
+    value = A.astype("bfloat16")
+    there = st.cuda.array(value, "cuda1")
+    assert repr(there) == "<bf16 (3, 4) on cuda1>" and there.dtype == "bfloat16"
+    assert there.__cuda_array_interface__["typestr"] == "<V2"
+    back = st.cuda.array(Foreign(there), "cuda1")
+    assert back.dtype == "bfloat16" and back.get().tobytes() == value.tobytes()
+    w = st.shared(value, target="cuda1")
+    w.set_value(Foreign(there))
+    assert w.get_value().tobytes() == value.tobytes()
+    for array, kind, bits in [(there, 4, 16), (st.cuda.array(A.astype("float16"), "cuda1"), 2, 16),
+                              (st.cuda.array(A.astype("complex64"), "cuda1"), 5, 64)]:
+        ctypes.pythonapi.PyCapsule_GetPointer.restype = ctypes.c_void_p
+        ctypes.pythonapi.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+        capsule = array.__dlpack__(stream=None)
+        address = ctypes.pythonapi.PyCapsule_GetPointer(capsule, b"dltensor")
+        code, size, lanes = struct.unpack_from("<BBH", ctypes.string_at(address, 24), 20)  # behind data, device, ndim
+        assert (code, size, lanes) == (kind, bits, 1)
 
 
 def test_devices_and_their_memory() -> None:

@@ -22,6 +22,7 @@ from symtensor.base.errors import DeviceError
 from symtensor.lower.program import Routine
 from symtensor.runtime.cuda import libraries
 from symtensor.tools import doctor
+from symtensor.types.dtype import NARROW, limits
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import mnist_cnn  # noqa: E402
@@ -104,7 +105,7 @@ def random_options(axes: int) -> dict[str, Any]:
             "num_groups": int(RNG.integers(1, 3)), "filter_flip": bool(RNG.integers(0, 2))}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize("axes", [2, 3])
 def test_all_options(standin: StandIn, dtype: str, axes: int) -> None:
     """As SciPy, as the processor, and as our own kernels of the device, whose bits are the same: sums are exact."""
@@ -131,12 +132,12 @@ def test_all_options(standin: StandIn, dtype: str, axes: int) -> None:
     assert {call.split(":")[0] for call in standin.calls()} == used
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_numbers_that_are_rounded(standin: StandIn, dtype: str) -> None:
     x, w = variables(dtype)
     outputs = with_slopes(x, w, T.nnet.conv2d(x, w, border_mode="half"))
     arrays = [RNG.standard_normal(shape).astype(dtype) for shape in ((3, 5, 8, 8), (6, 5, 3, 3))]
-    rounding = np.finfo(dtype).eps
+    rounding = float(limits(dtype).eps)
     for one, other in zip(*(st.function([x, w], outputs, device=device)(*arrays) for device in ("cuda", "cpu"))):
         one, other = one.astype("float64"), other.astype("float64")
         assert np.linalg.norm(one - other) <= 4 * rounding * np.linalg.norm(other)
@@ -324,7 +325,8 @@ def test_algorithms_are_deterministic(standin: StandIn) -> None:
 
 def test_rounding_is_asked_for(standin: StandIn) -> None:
     assert algorithms(standin, cuda_tf32=True) == {OUTPUT: (6, 1), IMAGES: (5, 1), FILTERS: (5, 1)}
-    assert algorithms(standin, "float16") == {OUTPUT: (6, 1), IMAGES: (5, 1), FILTERS: (5, 1)}
+    for dtype in NARROW:
+        assert algorithms(standin, dtype) == {OUTPUT: (6, 1), IMAGES: (5, 1), FILTERS: (5, 1)}
     assert algorithms(standin, "float64", cuda_tf32=True) == {OUTPUT: (1, 0)}
 
 

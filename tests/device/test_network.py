@@ -12,6 +12,7 @@ import pytest
 from symtensor.base.config import config
 from symtensor.lower.program import BufferKind
 from symtensor.runtime.core import core
+from symtensor.types.dtype import NARROW
 from tests.tensor import test_mixed_precision as mixed
 from tests.training import Perceptron
 
@@ -60,17 +61,18 @@ def test_updates_of_all_parameters_are_few_launches(method: str, most: int) -> N
     assert len(step.placement.moves) == 3
 
 
-def test_mixed_precision() -> None:
-    """Weights in float32, layers in float16 on the device, by tensor cores."""
-    (on_device, own), (reference, other) = (mixed.trainer("float16", device=device) for device in ("cuda", "cpu"))
+@pytest.mark.parametrize("dtype", NARROW)
+def test_mixed_precision(dtype: str) -> None:
+    """Weights in float32, layers in narrow floats on the device, by tensor cores."""
+    (on_device, own), (reference, other) = (mixed.trainer(dtype, device=device) for device in ("cuda", "cpu"))
     assert on_device.placement.library_calls == 0 and not on_device.placement.on_processor
     text = "".join(kernel.text for kernel in on_device.kernels)
-    assert "tensor_gemm" in text
+    assert f"tensor_gemm<{dtype}" in text
     for _ in range(3):
         loss, *slopes = on_device(*mixed.data())
         wanted_loss, *wanted = reference(*mixed.data())
-        np.testing.assert_allclose(loss, wanted_loss, rtol=4 * mixed.ROUNDING)
+        np.testing.assert_allclose(loss, wanted_loss, rtol=4 * mixed.rounding(dtype))
         for slope, expected in zip(slopes, wanted):
-            assert np.linalg.norm(slope - expected) <= 10 * mixed.ROUNDING * np.linalg.norm(expected)
+            assert np.linalg.norm(slope - expected) <= 10 * mixed.rounding(dtype) * np.linalg.norm(expected)
     for one, two in zip(own, other):
-        np.testing.assert_allclose(one.get_value(), two.get_value(), atol=10 * mixed.ROUNDING)
+        np.testing.assert_allclose(one.get_value(), two.get_value(), atol=10 * mixed.rounding(dtype))

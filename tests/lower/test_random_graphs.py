@@ -9,6 +9,7 @@ from symtensor.base.errors import ShapeError
 from symtensor.ir.interpret import evaluate
 from symtensor.runtime.function import function
 from symtensor.testing.random_graphs import random_graph
+from symtensor.types.dtype import limits, widened
 
 
 def compare(seed: int, level: str, dtype: str = "float64", tolerance: float = 1e-8) -> None:
@@ -25,7 +26,7 @@ def compare(seed: int, level: str, dtype: str = "float64", tolerance: float = 1e
     f = function(graph.inputs, graph.outputs, mode=level, on_unused_input="ignore")
     for got, want in zip(f(*graph.values), expected):
         assert got.dtype == want.dtype and got.shape == want.shape
-        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(widened(got), widened(want), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -39,10 +40,11 @@ def test_complex_numbers_agree_with_meaning(seed: int) -> None:
 
 
 @pytest.mark.parametrize("level", ["fast_run", "None"])
-@pytest.mark.parametrize("seed", range(25))
-def test_float16_agrees_with_meaning(seed: int, level: str) -> None:
+@pytest.mark.parametrize("dtype, seed", [("float16", seed) for seed in range(25)]
+                         + [("bfloat16", seed) for seed in range(25)])
+def test_narrow_floats_agree_with_meaning(dtype: str, seed: int, level: str) -> None:
     """NumPy rounds after each of 12 ops, kernels where they store; what is compared or converted is the same."""
-    compare(seed, level, "float16", 12 * 2.0**-11)
+    compare(seed, level, dtype, 6 * float(limits(dtype).eps))
 
 
 @pytest.mark.parametrize("seed", range(60, 90))

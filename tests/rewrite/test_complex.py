@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.config import config
 from symtensor.base.errors import ShapeError
@@ -12,6 +13,7 @@ from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate, evaluate_graph
 from symtensor.rewrite.phases import optimize, stabilized
 from symtensor.testing.random_graphs import random_graph
+from symtensor.types.dtype import NARROW
 
 RNG = np.random.default_rng(3)
 SPREAD = RNG.normal(size=(2, 8, 5)) * 3 + 1j * RNG.normal(size=(2, 8, 5)) * 3
@@ -86,3 +88,12 @@ def test_random_graphs_mean_the_same(seed):
             for want, got in zip(expected, values, strict=True):
                 assert got.dtype == want.dtype
                 np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-9 * np.max(np.abs(want), initial=1.0))
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_parts_of_a_number_made_of_narrow_floats_are_wider(dtype):
+    x = T.vector("x", dtype=dtype)
+    z = T.complex(x, x + 1)
+    values = np.array([0.5, -2.0], dtype)
+    for found, wanted in zip(st.function([x], [z.real, z.imag])(values), ([0.5, -2.0], [1.5, -1.0])):
+        assert found.dtype == "float32" and found.tolist() == wanted

@@ -49,6 +49,20 @@ def test_values_of_all_kinds():
     assert shown["expression"].eval().sum() == 40 and shown["small"].dtype == "float32"
 
 
+@pytest.mark.parametrize("size", [0, 2, 5000])
+def test_bfloat16_in_graphs_state_and_arrays(size):
+    """In the pickle and in files of their own; what is read computes the same bits."""
+    value = np.random.default_rng(0).normal(size=(size, 3)).astype("bfloat16")
+    w, x = st.shared(value, name="w"), T.matrix("x", dtype="bfloat16")
+    f = st.function([x], [w * x + T.constant(value), T.dot(x.T, w)], updates=[(w, w + x)])
+    g, array = again((f, value))
+    assert array.dtype == "bfloat16" and array.tobytes() == value.tobytes()
+    assert pickle.loads(pickle.dumps(x.type)).dtype == "bfloat16"
+    for _ in range(2):
+        for one, other in zip(f(value), g(value)):
+            assert one.dtype == "bfloat16" and one.tobytes() == other.tobytes()
+
+
 def test_an_array_that_stands_twice_is_one():
     array = np.ones(1000)
     first, second = again([array, array])

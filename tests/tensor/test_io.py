@@ -24,6 +24,20 @@ def test_a_file_is_read_at_each_call(tmp_path, mode, backend):
         assert np.load(path).tolist() == value.tolist()
 
 
+def test_bfloat16_has_no_name_in_files(tmp_path):
+    """NumPy writes it as two bytes of no kind, and reads it so; to be a tensor they are what they were."""
+    path, value = tmp_path / "values.npy", np.array([[1.5, -2.0], [np.inf, 3.0e38]], "bfloat16")
+    np.save(path, value)
+    assert np.load(path).dtype == "V2"
+    for mode in (None, "r"):
+        x = T.io.load(path, "bfloat16", (None, 2), mmap_mode=mode)
+        found, double = st.function([], [x, x.astype("float64")])()
+        assert found.dtype == "bfloat16" and found.tobytes() == value.tobytes()
+        assert double.tolist() == value.astype("float64").tolist()
+    with pytest.raises(LoadError, match=r"should hold float16 .*, and holds bfloat16"):
+        st.function([], T.io.load(path, "float16", (None, 2)))()
+
+
 @pytest.mark.parametrize("backend", ["c", "numpy"])
 def test_files_that_do_not_fit(tmp_path, backend):
     path = str(tmp_path / "values.npy")

@@ -33,6 +33,7 @@ from symtensor.lower.kernel import Reduction, Value, product
 from symtensor.lower.schedule import Schedule, Stage
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
+from symtensor.types.dtype import FLOATS
 
 __all__ = ["print_row", "scratch_bytes"]
 
@@ -66,7 +67,7 @@ def _scratch_row(schedule: Schedule) -> Size:
 
 def _nan_matters(reduction: Reduction) -> bool:
     """Whether NaN must be looked for beside a reduction, since vector instructions lose it."""
-    return reduction.kind in ("max", "min") and reduction.value.dtype.startswith("float")
+    return reduction.kind in ("max", "min") and reduction.value.dtype in FLOATS
 
 
 class _Rows:
@@ -96,7 +97,7 @@ class _Rows:
         """Whether a sum is made of partial sums, which bounds its rounding error."""
         reduction, inner = self.reductions[number], self.form.reduced[-1]
         short = isinstance(inner.extent, int) and inner.extent <= PART
-        return reduction.kind == "sum" and reduction.value.dtype.startswith("float") and not short
+        return reduction.kind == "sum" and reduction.value.dtype in FLOATS and not short
 
     def _accumulator(self, number: int) -> None:
         reduction = self.reductions[number]
@@ -149,7 +150,7 @@ class _Rows:
         value = self.printer.names[reduction.value]
         better = self.dialect.better(reduction, name, value)
         if reduction.kind.startswith("arg"):
-            if reduction.value.dtype.startswith("float"):
+            if reduction.value.dtype in FLOATS:
                 better = f"({better} || {value} != {value}) && {name} == {name}"
             place = self.printer.linear(self.form.reduced)
             emit(f"if ({better} || {place} == 0) {{ {name} = {value}; at{number} = {place}; }}")

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from symtensor.codegen.scalar_printer import ScalarPrinter
 from symtensor.lower.kernel import Reduction
+from symtensor.types.dtype import FLOATS
 
 __all__ = ["Accumulators", "parts_of"]
 
@@ -78,7 +79,7 @@ class Accumulators:
         """The first of two found values that a search looks for; NaN is what any search looks for."""
         better = self.dialect.better(reduction, "x.value", "y.value")
         equal = "x.value == y.value"
-        if reduction.value.dtype.startswith("float"):
+        if reduction.value.dtype in FLOATS:
             better = f"({better} || y.value != y.value) && x.value == x.value"
             equal = f"({equal} || (x.value != x.value && y.value != y.value))"
         return f"{better} || ({equal} && y.place < x.place) ? y : x"

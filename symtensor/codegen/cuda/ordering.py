@@ -20,7 +20,7 @@ from symtensor.ir.routine import RoutineCall
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size, ceildiv
-from symtensor.types.dtype import itemsize
+from symtensor.types.dtype import FLOATS, NARROW, itemsize
 
 __all__ = ["print_cumulate", "print_search", "print_select", "print_sort"]
 
@@ -118,7 +118,8 @@ def print_search(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKe
 
 # -- running totals ---------------------------------------------------------------------------------------
 
-_TOTALS = {"float16": "float32", "float32": "float64", "float64": "float64", "int64": "uint64", "uint64": "uint64"}
+_TOTALS = {**dict.fromkeys(NARROW, "float32"), **dict.fromkeys(("float32", "float64"), "float64"),
+           **dict.fromkeys(("int64", "uint64"), "uint64")}
 """In which dtype totals are kept; those of other integers in uint32."""
 
 
@@ -129,7 +130,7 @@ def print_cumulate(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[Printed
     (outer, n, inner), product = call.sizes, bool(call.flags[0])
     kernels, kind = _Kernels("scan.cuh", dtypes), "Product" if product else "Sum"
     total = _TOTALS.get(dtypes[1], "uint32")
-    if product and total.startswith("float"):  # the product of some may be infinite where that of all before is 0
+    if product and total in FLOATS:  # the product of some may be infinite where that of all before is 0
         _add_columns(kernels, kind, total, outer, n, inner, 1)
     elif inner == 1:
         _add_rows(kernels, kind, total, outer, n)

@@ -6,8 +6,6 @@ mul(x, 1) -> x
 
 from __future__ import annotations
 
-import numpy as np
-
 from symtensor.ir.node import Apply, Variable
 from symtensor.ops.elementwise import Cast, cast
 from symtensor.ops.scalar import (
@@ -48,7 +46,7 @@ from symtensor.rewrite.algebra import literal, number
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import ANY, rewrite, rule
 from symtensor.rewrite.rules import canonicalize, specialize
-from symtensor.types.dtype import BOOL, CONTINUOUS, DISCRETE, FLOATS, INTEGERS, SIGNED, numpy_dtype
+from symtensor.types.dtype import BOOL, CONTINUOUS, DISCRETE, FLOATS, INTEGERS, SIGNED, fits
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
@@ -430,6 +428,6 @@ def useless_cast(node: Apply, context: Context) -> Variable | None:
     if inner is None or not isinstance(inner.op, Cast):
         return None
     source = inner.inputs[0]
-    if source.type.dtype in BOOL or np.can_cast(numpy_dtype(source.type.dtype), numpy_dtype(x.type.dtype), "safe"):
+    if source.type.dtype in BOOL or fits(source.type.dtype, x.type.dtype):
         return cast(source, wanted)
     return None

@@ -21,7 +21,7 @@ from symtensor.ops.size import dimension
 from symtensor.rewrite.engine import Context
 from symtensor.rewrite.rule import rewrite, rule
 from symtensor.rewrite.rules import canonicalize, contract, specialize
-from symtensor.types.dtype import COMPLEX
+from symtensor.types.dtype import COMPLEX, NARROW
 
 # mypy: disable-error-code="no-untyped-def, no-any-return"
 
@@ -31,13 +31,18 @@ _LARGEST_POWER = 16
 """Whole powers up to this are multiplied out."""
 
 
-@rule(canonicalize, keeps="exact")
+def _is_kept(x, y):
+    """Whether a complex number has its parts as they are: there is none of narrow floats."""
+    return x.type.dtype not in NARROW
+
+
+@rule(canonicalize, keeps="exact", when=_is_kept)
 def real_of_parts(x, y):
     """What was put together is taken apart."""
     return real(complex_(x, y)), x
 
 
-@rule(canonicalize, keeps="exact")
+@rule(canonicalize, keeps="exact", when=_is_kept)
 def imag_of_parts(x, y):
     """What was put together is taken apart."""
     return imag(complex_(x, y)), y

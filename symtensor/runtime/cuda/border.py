@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from symtensor.base.errors import TypeMismatch
 from symtensor.ops.transfer import PROCESSOR
 from symtensor.runtime.core import core
 from symtensor.runtime.cuda.devices import OpenDevice, count, open_device, opened
 from symtensor.runtime.cuda.names import default
 from symtensor.runtime.shared import is_foreign
+from symtensor.types.dtype import dtype_read
 
 __all__ = ["array", "gpuarray", "over"]
 
@@ -22,7 +21,7 @@ __all__ = ["array", "gpuarray", "over"]
 def over(value: Any) -> Any:
     """A DeviceArray over the memory of another library's array. Raises TypeMismatch for one that is not contiguous."""
     facts = value.__cuda_array_interface__
-    shape, dtype = tuple(facts["shape"]), np.dtype(facts["typestr"])
+    shape, dtype = tuple(facts["shape"]), dtype_read(facts["typestr"])
     strides = facts.get("strides")
     if strides is not None and 0 not in shape and tuple(strides) != _contiguous(shape, dtype.itemsize):
         raise TypeMismatch("an array on a device must be contiguous, row after row", fix="give such a copy of it")

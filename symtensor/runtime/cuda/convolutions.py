@@ -1,9 +1,9 @@
 """What cuDNN did: the convolutions that a device was asked for, each with the algorithm that was used.
 
 >>> numbers = (2, 1, 8, 1, 3, 16, *(1, 1, 1, 1, 1, 0), *(28, 5, 24, 1, 1, 0), *(28, 5, 24, 1, 1, 0))
->>> print(_told(4, numbers, (1, 3, 1024)))
+>>> print(_told("float32", numbers, (1, 3, 1024)))
 convolution[output] of images (8, 28, 28, 3) and filters (16, 3, 5, 5), float32: IMPLICIT_PRECOMP_GEMM, 1024 bytes
->>> print(_told(4, numbers, None))
+>>> print(_told("float32", numbers, None))
 convolution[output] of images (8, 28, 28, 3) and filters (16, 3, 5, 5), float32: our own kernels
 """
 
@@ -52,14 +52,14 @@ def convolutions(device: str) -> list[Convolved]:
     return [_told(*entry) for entry in core.device_convolutions(open_device(device).core)]
 
 
-def _told(itemsize: int, numbers: Sequence[int], choice: tuple[int, int, int] | None) -> Convolved:
+def _told(dtype: str, numbers: Sequence[int], choice: tuple[int, int, int] | None) -> Convolved:
     of, _, batch, groups, channels, filters, *rest = numbers
     axes = [rest[start:start + 6] for start in range(0, len(rest), 6)]
     while len(axes) > 1 and axes[0][:3] == [1, 1, 1] and not axes[0][5]:
         del axes[0]
     algorithm, math, scratch = choice or (None, None, 0)
     return Convolved(
-        FACTORS[of], f"float{8 * itemsize}", (batch, *(axis[0] for axis in axes), groups * channels),
+        FACTORS[of], dtype, (batch, *(axis[0] for axis in axes), groups * channels),
         (groups * filters, channels, *(axis[1] for axis in axes)),
         None if algorithm is None else _ALGORITHMS[FACTORS[of]][algorithm], None if math is None else _MATH[math],
         scratch)

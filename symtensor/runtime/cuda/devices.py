@@ -22,7 +22,7 @@ from symtensor.codegen.cuda.modules import CompiledKernel, Compiler, compile_ker
 from symtensor.lower.program import KernelCode
 from symtensor.lower.target import Device
 from symtensor.runtime.core import core
-from symtensor.runtime.cuda.libraries import library_routine, written
+from symtensor.runtime.cuda.libraries import library_of, written
 from symtensor.runtime.cuda.names import canonical, ordinal
 from symtensor.runtime.memory import out_of_memory
 
@@ -50,7 +50,7 @@ class OpenDevice:
     def target(self) -> Device:
         """The device as the compiler sees it."""
         return Device(self.name, print_kernel, print_routine, architecture=self.architecture, join=join,
-                      library=library_routine, written=written)
+                      library=library_of(self.architecture), written=written)
 
     def load(self, kernels: Sequence[KernelCode]) -> list[int]:
         """The handles of kernels, compiled where they are not in the store. Raises CompileError."""

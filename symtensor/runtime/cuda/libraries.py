@@ -21,18 +21,20 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from symtensor.base.config import config
 from symtensor.base.errors import DeviceError
 from symtensor.ir.node import Apply, Variable
 from symtensor.ir.routine import RoutineCall
-from symtensor.lower.target import Applier
+from symtensor.lower.target import Applier, DeviceLibrary
 from symtensor.ops.convolution import Convolution
 from symtensor.ops.shape import Dimshuffle
 from symtensor.runtime.core import core
+from symtensor.types.dtype import FLOATS, NARROW
 
-__all__ = ["blas_path", "dnn_path", "library_addresses", "library_key", "library_routine", "status_text", "written"]
+__all__ = ["blas_path", "dnn_path", "library_addresses", "library_key", "library_of", "library_routine", "status_text",
+           "written"]
 
 _OWN = "own"
 
@@ -136,19 +138,29 @@ def library_addresses(name: str, wanted: Collection[str]) -> dict[str, int]:
             if hasattr(library, function) else 0 for function in wanted}
 
 
-def library_routine(call: RoutineCall, dtypes: Sequence[str]) -> RoutineCall | None:
+@cache
+def library_of(architecture: str) -> DeviceLibrary:
+    """What libraries compute on devices of an architecture."""
+    return partial(library_routine, has_bfloat16=not architecture.startswith("sm_") or int(architecture[3:]) >= 80)
+
+
+def library_routine(call: RoutineCall, dtypes: Sequence[str], has_bfloat16: bool = True) -> RoutineCall | None:
     """What a library computes in the place of our kernels for a routine of operands and outputs of these dtypes.
 
-    Products of float32 and float64, and of float16 where alpha and beta are not in memory: they would be float32 there.
-    Convolutions of all floats, which cuDNN may refuse when it is told the sizes.
+    Products of float32 and float64, and of narrow floats where alpha and beta are not in memory: they would be float32
+    there. Convolutions of all floats, which cuDNN may refuse when it is told the sizes. bfloat16 is not asked of either
+    where tensor cores do not know it.
     """
+    dtype = dtypes[0] if dtypes else ""
+    if dtype == "bfloat16" and not has_bfloat16:
+        return None
     if call.name == "convolution" and dnn_path() is not None:
         flags = (*call.flags, int(config.cuda_atomics), int(config.cuda_tf32), config.cuda_dnn_megabytes)
         return replace(call, name="device_convolution", flags=flags, work=0, failure="cuDNN gives up",
                        fix="cuda_dnn=False for our own kernels", may_refuse=config.cuda_dnn is not True)
-    if call.name != "gemm" or blas_path() is None:
+    if call.name != "gemm" or blas_path() is None or dtype not in FLOATS:
         return None
-    if dtypes[0] not in ("float32", "float64") and (dtypes[0] != "float16" or len(dtypes) > 3):
+    if dtype in NARROW and len(dtypes) > 3:
         return None
     return replace(call, name="device_gemm", work=0, scratch=0, failure="cuBLAS gives up", fix="cuda_blas=own")
 
