@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from symtensor.base.errors import GraphError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
+from symtensor.ir.trial import hand_on
 from symtensor.ops.convert import as_variable, is_weak
 from symtensor.ops.elementwise import cast
 from symtensor.ops.index import subtensor
@@ -86,6 +88,8 @@ def _sequence(entry: Any, backwards: bool) -> Sequenced:
     taps = _taps(options.get("taps", 0), repr(x))
     before, after = min(*taps, 0), max(*taps, 0)
     elements = [Variable(_row_type(x), name=_named(x, tap)) for tap in taps]
+    for element, tap in zip(elements, taps):
+        hand_on(element, partial(subtensor, x, [tap - before]))
     rows = [subtensor(x, [slice(tap - before or None, tap - after or None)]) for tap in taps]
     return Sequenced(elements, [subtensor(r, [slice(None, None, -1)]) for r in rows] if backwards else rows)
 
@@ -110,6 +114,8 @@ class Recurrence:
             return
         type = _row_type(self.initial) if self.stacked else self.initial.type
         self.given = [Variable(type, name=_named(self.initial, -back)) for back in range(1, -min(self.taps) + 1)]
+        for back, own in enumerate(self.given):
+            hand_on(own, partial(self._first, self.initial, back))
 
     def taps_given(self) -> list[Variable]:
         """The variables a step function is called with, in the order of the taps."""
@@ -126,10 +132,12 @@ class Recurrence:
 
     def carried(self) -> list[tuple[Variable, Variable]]:
         """What is handed from step to step, and the first value of each."""
-        if self.initial is None or not self.stacked:
-            return [(own, self.initial) for own in self.given if self.initial is not None]
-        rows = len(self.given)
-        return [(own, subtensor(self.initial, [rows - 1 - back])) for back, own in enumerate(self.given)]
+        initial = self.initial
+        return [] if initial is None else [(own, self._first(initial, back)) for back, own in enumerate(self.given)]
+
+    def _first(self, initial: Variable, back: int) -> Variable:
+        """What the first step is given for the result of so many more steps before the last."""
+        return subtensor(initial, [len(self.given) - 1 - back]) if self.stacked else initial  # type: ignore[no-any-return]
 
     def advanced(self, result: Variable) -> list[Variable]:
         """What the next step is handed, when this one gave `result`."""

@@ -18,7 +18,8 @@ array([2., 3.])
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from symtensor.base.config import config
@@ -26,7 +27,7 @@ from symtensor.base.errors import MissingInputError
 from symtensor.ir.graph import ancestors
 from symtensor.ir.node import Constant, Variable, complaint
 
-__all__ = ["note", "trial_value", "try_out"]
+__all__ = ["hand_on", "note", "trial_value", "try_out"]
 
 _MISSING = object()
 
@@ -75,6 +76,13 @@ def note(variable: Variable) -> None:
             vars(variable.known_tag)["test_value"] = trial_value(variable)
         except MissingInputError:
             return
+
+
+def hand_on(variable: Variable, value: Callable[[], Variable]) -> None:
+    """Give a variable that stands for others, as in the step of a loop, the trial value of one, if that is known."""
+    if config.compute_test_value != "off":
+        with suppress(MissingInputError), config.change(compute_test_value="ignore"):
+            vars(variable.known_tag)["test_value"] = trial_value(value())
 
 
 def try_out(outputs: Sequence[Variable]) -> None:

@@ -191,6 +191,24 @@ def test_trial_values_are_computed_as_the_expression_is_written():
         x + z
 
 
+def test_trial_values_of_what_the_step_of_a_loop_is_given():
+    xs, h0, past = T.dvector("xs"), T.dscalar("h0"), T.dvector("past")
+    xs.tag.test_value, h0.tag.test_value = np.arange(2.0, 5.0), np.array(10.0)
+    past.tag.test_value = np.array([7.0, 8.0])
+    seen = []
+
+    def step(x, before, older, last, free):
+        seen.extend(v.tag.test_value for v in (x, before, older, last, free + x))
+        return x + before, older + last
+
+    with st.config.change(compute_test_value="raise"):
+        sums, _ = st.scan(step, xs, [h0, dict(initial=past, taps=[-2, -1])], non_sequences=[h0 * 2])
+        assert [float(value) for value in seen] == [2, 10, 7, 8, 22]
+        assert sums[0].tag.test_value.tolist() == [12, 15, 19]
+        with pytest.raises(MissingInputError, match="unknown.* has no test value"):
+            st.scan(lambda x: x + 1, T.dvector("unknown"))
+
+
 PROGRAM = '''
 import sys
 import numpy
