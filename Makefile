@@ -14,7 +14,7 @@ SOURCES = pyproject.toml setup.py $(wildcard csrc/*)
 WORKERS ?= 2
 MODEL ?= mlp
 
-.PHONY: demo test cuda-guard cuda-checked sanitize pycuda-suite lasagne-suite lint types bench clean
+.PHONY: demo test cuda-guard cuda-checked sanitize pycuda-suite lasagne-suite theano-suite lint types bench clean
 
 demo: .venv/.demo
 	$(IN)/python examples/mnist_$(MODEL).py
@@ -34,6 +34,10 @@ pycuda-suite: .venv/.test .venv/.pycuda
 # Lasagne's own tests, with symtensor under Theano's name
 lasagne-suite: .venv/.test .venv/.lasagne-test
 	$(IN)/python -m tests.compat.lasagne_suite -n $(WORKERS)
+
+# some of Theano's own tests, likewise
+theano-suite: .venv/.test .venv/.theano-test
+	$(IN)/python -m tests.compat.theano_suite -n $(WORKERS)
 
 sanitize: .venv/.test
 	$(IN)/python tests/sanitized.py

@@ -21,7 +21,7 @@ from symtensor.base.config import config
 
 __all__ = ["ADDRESSES", "Address", "install"]
 
-_OWN, _SCALARS, _CLASSES = "compat.ops", "compat.scalars", "compat.classes"
+_OWN, _SCALARS, _CLASSES, _CHECKS = "compat.ops", "compat.scalars", "compat.classes", "testing.verify_grad"
 _ERRORS, _NODES, _GRAPHS, _NAMES = "base.errors", "ir.node", "graph", "compat.names"
 _MODES, _SHARED, _OPS = "runtime.modes", "runtime.shared", "ops.elementwise ops.shape ops.index ops.effects ops.size"
 
@@ -53,8 +53,8 @@ ADDRESSES = {
     "scan_module.scan_checkpoints": "control.views", "scan_module.scan_utils": f"{_GRAPHS} cloning control.scan",
     "scan_module.scan_views": "control.views",
     "sparse": "sparse", "sparse.basic": f"sparse {_NAMES}",
-    "tensor": f"compat.tensor tensor {_OWN} tensor.io types.tensor {_SHARED} {_CLASSES} {_OPS} {_NAMES}",
-    "tensor.basic": f"compat.tensor tensor {_OWN} types.tensor {_CLASSES} {_OPS} {_NAMES}",
+    "tensor": f"compat.tensor tensor {_OWN} tensor.io types.tensor {_SHARED} {_CLASSES} {_OPS} {_NAMES} {_CHECKS}",
+    "tensor.basic": f"compat.tensor tensor {_OWN} types.tensor {_CLASSES} {_OPS} {_NAMES} {_CHECKS}",
     "tensor.elemwise": f"{_CLASSES} {_OPS} {_OWN} {_NAMES}", "tensor.extra_ops": "tensor.extra_ops tensor",
     "tensor.fft": "tensor.fft",
     "tensor.io": "tensor.io", "tensor.nlinalg": "tensor.nlinalg tensor",

@@ -34,13 +34,15 @@ _TOLERANCE = {"bfloat16": 2e-1, "float16": 1e-1, "float32": 1e-2, "float64": 1e-
 
 
 def verify_grad(fun: Callable[..., Any], pt: Sequence[Any], n_tests: int = 2, rng: Any = None, eps: float | None = None,
-                abs_tol: float | None = None, rel_tol: float | None = None, compile: Compile | None = None) -> None:
+                out_type: Any = None, abs_tol: float | None = None, rel_tol: float | None = None, mode: Any = None,
+                cast_to_output_type: bool = False, no_debug_ref: bool = True, compile: Compile | None = None) -> None:
     """Compare the derivative of `fun` at the arrays `pt` with differences, in reverse and in forward mode.
 
     `fun` takes one variable for each array of floats or complex numbers in `pt` and gives a variable. The result is
     projected to a real scalar at random, `n_tests` times, with `rng` (a NumPy generator). A derivative may be off by
     `abs_tol` or, relative to its size, by `rel_tol`; `eps` is the step of the differences, whose error is of the order
-    of its fourth power. `compile(inputs, outputs)` runs the graphs; by default the interpreter does.
+    of its fourth power. `compile(inputs, outputs)` runs the graphs; by default the interpreter does, which needs no
+    `mode`; it and `out_type`, `cast_to_output_type` and `no_debug_ref` are Theano's, and choose nothing.
     Raises GradientError, which says where the derivatives differ most; TypeMismatch for points that are not floats.
 
     >>> import numpy as np
@@ -65,6 +67,10 @@ def verify_grad(fun: Callable[..., Any], pt: Sequence[Any], n_tests: int = 2, rn
         weights = _between(generator, shape, output.type.dtype)
         _verify(inputs, output, points, weights, generator, eps or _STEP[lowest],
                 tolerances, run)
+
+
+verify_grad.E_grad = GradientError  # type: ignore[attr-defined]
+"""What it raises, as Theano's tests ask for it."""
 
 
 def _verify(inputs: Sequence[Variable], output: Variable, points: Sequence[np.ndarray], projection: np.ndarray,

@@ -150,3 +150,9 @@ def test_verify_grad_takes_theanos_arguments():
 def test_numeric_gradient_is_of_fourth_order():
     (slope,) = numeric_gradient(lambda x: float(np.exp(x).sum()), [np.array([0.0, 1.0])], 1e-3)
     np.testing.assert_allclose(slope, np.exp([0.0, 1.0]), rtol=1e-11)
+
+
+def test_verify_grad_takes_theanos_arguments_by_place():
+    verify_grad(scalar.sin, [POINT], 1, np.random, None, None, 1e-5, 1e-5, mode="FAST_RUN", cast_to_output_type=True)
+    with pytest.raises(verify_grad.E_grad):
+        verify_grad(WrongSlope(), [POINT])
