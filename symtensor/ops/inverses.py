@@ -25,7 +25,7 @@ from symtensor.ops.index import Iota, gather, join, subtensor
 from symtensor.ops.linalg import REGULAR, SINGULAR, SolveTriangular, adjoint, floats_only, square_size, triangle
 from symtensor.ops.reduce import reduce_axes, sum_axes
 from symtensor.ops.shape import expand_dims
-from symtensor.ops.size import dimension, size_value
+from symtensor.ops.size import dimension
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
 from symtensor.types.dtype import COMPLEX, itemsize, real_of
@@ -177,8 +177,8 @@ class Lu(Op):
         if dpacked is None:
             return None
         m, n = a.type.shape[-2:]
-        inner = dims.minimum(m, n)
-        whole = _by_square(packed, dpacked) if m == n else _by_rectangle(packed, dpacked, size_value(inner))
+        inner = dimension(exchanges, exchanges.type.ndim - 1)
+        whole = _by_square(packed, dpacked) if m == n else _by_rectangle(packed, dpacked, inner)
         return swap_last(Exchange(False)(exchanges, swap_last(whole)))
 
     def routine(self, a: Variable, packed: Variable, exchanges: Variable) -> RoutineCall:

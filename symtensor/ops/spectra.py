@@ -40,7 +40,7 @@ from symtensor.ops.linalg import (
 )
 from symtensor.ops.reduce import reduce_axes, sum_axes
 from symtensor.ops.shape import broadcast_to, expand_dims
-from symtensor.ops.size import shape_of, size_value
+from symtensor.ops.size import dimension, shape_of
 from symtensor.types import dim as dims
 from symtensor.types.dtype import COMPLEX, complex_of, itemsize, limits, real_of
 from symtensor.types.tensor import TensorType
@@ -69,6 +69,11 @@ def _conjugates(*values: Variable | None) -> list[Any]:
 def _columns(x: Variable, start: Any, stop: Any) -> Variable:
     """Some columns of matrices."""
     return subtensor(x, [*[slice(None)] * (x.type.ndim - 1), slice(start, stop)])
+
+
+def _inner_size(a: Variable) -> Variable:
+    """The lesser of the numbers of rows and columns."""
+    return scalar.minimum(*(dimension(a, axis) for axis in (a.type.ndim - 2, a.type.ndim - 1)))
 
 
 def _summed(*parts: Variable | None) -> Variable | None:
@@ -108,11 +113,11 @@ class Qr(Op):
         if self.complete and inner != m:
             if dq is not None:
                 return Unknown("columns of q beyond those of a matrix are any that are orthogonal; qr(a) has the rest")
-            dr = subtensor(dr, [*[slice(None)] * (a.type.ndim - 2), slice(None, size_value(inner))])
+            dr = subtensor(dr, [*[slice(None)] * (a.type.ndim - 2), slice(None, _inner_size(a))])
         q, r = values[:2] if self.vectors and (not self.complete or inner == m) else Qr(False, True)(a)
         if inner == n:
             return conjugate(_by_tall(q, r, dq, dr))
-        k = size_value(inner)
+        k = _inner_size(a)
         rest = None if dr is None else _columns(dr, k, None)
         by_rest = None if rest is None else matmul(_columns(a, k, None), adjoint(rest))
         first = _by_tall(q, _columns(r, None, k), _summed(dq, by_rest), None if dr is None else _columns(dr, None, k))

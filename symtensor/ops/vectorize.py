@@ -30,7 +30,7 @@ from symtensor.ops.convolution import Convolution
 from symtensor.ops.elementwise import Cast, Elementwise
 from symtensor.ops.fourier import Fourier, RealFourier, RealFourierBack
 from symtensor.ops.index import FULL, Gather, Iota, Join, Scatter, SetSubtensor, Subtensor
-from symtensor.ops.inverses import Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet
+from symtensor.ops.inverses import Exchange, Inverse, Lu, LuInverse, LuSolve, Pinv, SlogDet
 from symtensor.ops.linalg import Cholesky, Solve, SolveTriangular
 from symtensor.ops.loop import Carry, Loop, Stack
 from symtensor.ops.ordering import Argsort, Cumulate, Search, Select, Sort
@@ -215,7 +215,7 @@ def _(op: MatMul, operands: Sequence[Operand]) -> Variable:
     return op.make(a.spread(), b.spread())[0]
 
 
-@vectorizes(Assume, Cholesky, Eig, Eigh, Inverse, Kron, Lu, LuInverse, LuSolve, Pinv, Qr, SlogDet, Svd)
+@vectorizes(Assume, Cholesky, Eig, Eigh, Exchange, Inverse, Kron, Lu, LuInverse, LuSolve, Pinv, Qr, SlogDet, Svd)
 def _(op: Op, operands: Sequence[Operand]) -> Sequence[Variable]:
     """Matrices of one more axis in the batch."""
     return op.make(*(operand.spread() for operand in operands))
