@@ -69,18 +69,6 @@ class _Methods(Variable):
         """The number of elements, an int64 scalar."""
         return product(shape_of(self))
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        # np.exp(x), and array + x, which NumPy computes by np.add
-        name = ufunc.__name__
-        if name in ("equal", "not_equal"):  # `array == x` asks whether they are one object, as `x == array` does
-            return name == "not_equal"
-        function = _UFUNCS.get(name)
-        if function is None or method != "__call__" or options:
-            how = name if method == "__call__" else f"{name}.{method}"
-            raise complaint(TypeMismatch, f"NumPy's {how} does not take an expression" + " so" * bool(options), self,
-                            fix="use what symtensor.tensor has under that name")
-        return function(*inputs)
-
     def __len__(self) -> int:
         if self.type.ndim and isinstance(self.type.shape[0], int):
             return self.type.shape[0]
@@ -233,20 +221,3 @@ def _method(function: Any) -> Any:
 for _module, _names in _METHODS.items():
     for _name in _names.split():
         setattr(Variable, _name, _method(getattr(_module, _name)))
-
-
-_UFUNCS = {
-    "add": scalar.add, "subtract": scalar.sub, "multiply": scalar.mul, "divide": scalar.true_div,
-    "true_divide": scalar.true_div, "floor_divide": scalar.floor_div, "remainder": scalar.mod, "power": scalar.power,
-    "negative": scalar.neg, "absolute": scalar.abs_, "fabs": scalar.abs_, "matmul": linear.matmul,
-    "maximum": scalar.maximum, "minimum": scalar.minimum, "greater": scalar.gt, "greater_equal": scalar.ge,
-    "less": scalar.lt, "less_equal": scalar.le, "bitwise_and": scalar.and_, "bitwise_or": scalar.or_,
-    "bitwise_xor": scalar.xor, "invert": scalar.invert, "rint": scalar.round_half_to_even, "isnan": scalar.isnan,
-    "isinf": scalar.isinf, "conjugate": complex_parts.conj, "deg2rad": elementwise.deg2rad,
-    "rad2deg": elementwise.rad2deg,
-    **{name: getattr(scalar, name) for name in (
-        "sign", "reciprocal", "square", "sqrt", "floor", "ceil", "trunc", "exp", "exp2", "expm1", "log", "log2",
-        "log10", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "copysign", "sinh",
-        "cosh", "tanh", "arcsinh", "arccosh", "arctanh")},
-}
-"""NumPy's functions of elements that are taken of variables."""

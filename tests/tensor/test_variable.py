@@ -12,7 +12,6 @@ import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import MissingInputError, TypeMismatch
 from symtensor.ir.node import Constant
-from symtensor.ops import scalar
 from symtensor.printing import pp
 
 from .agree import agree, numbers, value
@@ -159,20 +158,3 @@ def test_a_deep_expression():
         y = T.add.make(y, x)[0]
     assert pp(y).endswith("+ x) + x)") and st.clone(y, {x: T.dscalar("z")}).owner.op is T.add
     assert st.debugprint(y, depth=100, file="str").count("\n") == 199
-
-
-def test_functions_of_numpy_take_expressions():
-    x = T.dvector("x")
-    values = np.array([0.25, 0.5])
-    for function in (np.exp, np.arccos, np.deg2rad, np.floor, np.isnan, np.negative, np.absolute, np.rint):
-        np.testing.assert_allclose(st.function([x], function(x))(values), function(values))
-    for function in (np.add, np.subtract, np.divide, np.power, np.maximum, np.less, np.arctan2, np.matmul):
-        assert str(function(values, x).type.dtype) == np.asarray(function(values, values)).dtype.name
-        np.testing.assert_allclose(st.function([x], function(values, x))(2 * values), function(values, 2 * values))
-        np.testing.assert_allclose(st.function([x], function(x, values))(2 * values), function(2 * values, values))
-    assert (values == x) is False and (values != x) is True and (values - x).owner.op is scalar.sub
-    assert (np.float64(2.0) * x).type == x.type
-    for call, how in ((lambda: np.cbrt(x), "cbrt does not"), (lambda: np.add.reduce(x), "add.reduce does not"),
-                      (lambda: np.exp(x, out=values), "exp does not take an expression so")):
-        with pytest.raises(TypeMismatch, match=f"NumPy's {how}(.*\n)*  fix      use what symtensor.tensor has"):
-            call()
