@@ -177,7 +177,12 @@ def probe_reports() -> dict[str, str]:
 
 def _find() -> Toolchain | None:
     if config.cxx:
-        return _remembered(_asked(config.cxx))
+        asked = _asked(config.cxx)
+        found = _remembered(asked)
+        if found is None:  # another one is not what was asked for
+            raise ConfigError(f"option cxx names a compiler that {_reports[' '.join(asked)]}: {config.cxx!r}",
+                              fix=f"clear cxx to have one looked for, or {_INSTALL}")
+        return found
     for name in ("gcc", "clang", "cc", "ziglang"):
         command = _ziglang() if name == "ziglang" else _on_path(name)
         if command is None:

@@ -103,6 +103,15 @@ def test_a_compiler_that_is_not_there() -> None:
         toolchain()
 
 
+def test_a_compiler_asked_for_that_does_not_work(tmp_path: Path) -> None:
+    """It is named, with what it says, and no other one is used in its place."""
+    broken = _script(tmp_path / "mycc", "echo 'mycc: no licence' >&2; exit 1")
+    with config.change(cxx=str(broken)), pytest.raises(ConfigError) as caught:
+        toolchain()
+    assert "option cxx names a compiler that does not work: mycc: no licence" in str(caught.value)
+    assert "clear cxx to have one looked for" in str(caught.value)
+
+
 @pytest.fixture
 def no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing on the path but what a test puts there; ziglang not installed."""
