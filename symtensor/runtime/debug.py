@@ -31,7 +31,7 @@ from symtensor.rewrite.phases import optimize
 from symtensor.runtime.modes import DebugMode, Guard
 from symtensor.types.dtype import DISCRETE, kind_of, widened
 
-__all__ = ["Check"]
+__all__ = ["Check", "differing", "tolerance_of"]
 
 Values = Callable[[Sequence[Variable]], list[np.ndarray]]
 _TOLERANCE = {"bfloat16": 8e-2, "float16": 1e-2, "float32": 1e-4, "complex64": 1e-4}
@@ -69,7 +69,7 @@ class Check:
                 continue
             (before,), (after,) = values([old]), values([new])
             scale = _magnitude(values(old.owner.inputs)) if old.owner is not None else 0.0
-            place = _difference(before, after, scale, _tolerance([before.dtype.name]), step.keeps in _NUMBERS_APPEAR)
+            place = _difference(before, after, scale, tolerance_of([before.dtype.name]), step.keeps in _NUMBERS_APPEAR)
             if place is None:
                 continue
             names = step.name or " or ".join(dict.fromkeys(inner))
@@ -85,7 +85,7 @@ class Check:
 
     def compare(self, found: Sequence[np.ndarray]) -> None:
         """Raise BadThunkOutput if the results of the compiled function are not those expected."""
-        tolerance = _tolerance(v.type.dtype for v in ancestors(self.graph.outputs))
+        tolerance = tolerance_of(v.type.dtype for v in ancestors(self.graph.outputs))
         for number, (variable, wanted, result) in enumerate(zip(self.graph.outputs, self.expected, found)):
             place = _difference(wanted, result, _magnitude([wanted]), tolerance, False)
             if place is not None:
@@ -128,21 +128,33 @@ def _magnitude(arrays: Sequence[np.ndarray]) -> float:
     return largest
 
 
-def _tolerance(dtypes: Iterable[str]) -> float:
-    """By how much, relative to its size, a number may be off that is computed in these dtypes."""
+def tolerance_of(dtypes: Iterable[str]) -> float:
+    """By how much, relative to its size, a number may be off that is computed in these dtypes.
+
+    >>> tolerance_of(["int64", "float32"])
+    0.0001
+    """
     return max((_TOLERANCE.get(dtype, 1e-9) for dtype in dtypes), default=0.0)
+
+
+def differing(wanted: np.ndarray, found: np.ndarray, scale: float, tolerance: float) -> np.ndarray:
+    """Which elements of two arrays of one shape differ by more than rounding of numbers as large as `scale` may.
+
+    >>> differing(np.array([1.0, np.nan]), np.array([1.1, np.nan]), 1.0, 1e-9)
+    array([ True, False])
+    """
+    if wanted.dtype.name in DISCRETE:
+        return np.asarray(wanted != found)
+    return ~np.isclose(widened(found), widened(wanted), rtol=tolerance, atol=tolerance * max(scale, 1e-30),
+                       equal_nan=True)
 
 
 def _difference(before: np.ndarray, after: np.ndarray, scale: float, tolerance: float,
                 may_appear: bool) -> tuple[int, ...] | None:
-    """Where two arrays differ by more than rounding may; the first place. Shapes that differ do so at ()."""
+    """The first place where two arrays differ. Shapes that differ do so at ()."""
     if before.shape != after.shape:
         return ()
-    if before.dtype.name in DISCRETE:
-        wrong = before != after
-    else:
-        after, before = widened(after), widened(before)
-        wrong = ~np.isclose(after, before, rtol=tolerance, atol=tolerance * max(scale, 1e-30), equal_nan=True)
-        if may_appear:
-            wrong &= np.isfinite(before)
-    return tuple(int(i) for i in np.argwhere(wrong)[0]) if np.any(wrong) else None
+    wrong = differing(before, after, scale, tolerance)
+    if may_appear:
+        wrong &= np.isfinite(widened(before))
+    return tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.any() else None

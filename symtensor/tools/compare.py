@@ -29,16 +29,16 @@ from symtensor.ir.text import from_text
 from symtensor.rewrite.phases import optimize
 from symtensor.runtime.arguments import In
 from symtensor.runtime.compiled import compile_graph
+from symtensor.runtime.debug import differing, tolerance_of
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import DISCRETE, widened
+from symtensor.types.dtype import DISCRETE
 
 __all__ = ["compared", "random_arguments"]
 
 Arrays = Sequence[np.ndarray]
 
 _DEFAULT_SIZE = 7
-_TOLERANCE = {"bfloat16": 8e-2, "float16": 1e-2, "float32": 1e-4, "complex64": 1e-4}
 
 
 def compared(text: str, sizes: Mapping[str, int] | None = None, seed: int = 0) -> tuple[str, int]:
@@ -109,8 +109,7 @@ def _difference(results: Arrays, reference: Arrays) -> str:
     for number, (result, wanted) in enumerate(zip(results, reference)):
         if result.shape != wanted.shape or result.dtype != wanted.dtype:
             return f"output {number} is {result.dtype} {result.shape}, not {wanted.dtype} {wanted.shape}"
-        tolerance = _TOLERANCE.get(wanted.dtype.name, 1e-9)
-        wrong = ~np.isclose(widened(result), widened(wanted), rtol=tolerance, atol=tolerance, equal_nan=True)
+        wrong = differing(wanted, result, 1.0, tolerance_of([wanted.dtype.name]))
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
             return f"output {number} differs at {place}: {result[place]}, not {wanted[place]} ({wrong.sum()} elements)"
