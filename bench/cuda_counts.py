@@ -75,6 +75,7 @@ def calls(only: str) -> Iterator[Call]:
     families["few long rows"] = [x], T.nnet.softmax(x), (long,)
     families["gather"] = [x, i], x[i] * 2, (matrix, random.integers(0, 96, 96))
     families["product"] = [x, w], T.dot(x, w), (matrix, side)
+    families["product, long sums"] = [x, w], T.dot(x, w), (long[:, :4096], long[:, :4096].T)
     for name, (inputs, value, arrays) in families.items():
         if only in name:
             yield Call(name, st.function(inputs, value.transfer("cuda"), device="cuda"), arrays)

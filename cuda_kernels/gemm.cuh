@@ -204,4 +204,53 @@ void tensor_gemm(const T *a, const T *b, T *c, long m, long n, long k, const T *
   else
     gemm<T, TILE, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(a, b, c, m, n, k, alpha, beta);
 }
+
+/* Where m and n are small and k is long, k is divided: a block adds up `step` of its steps for a tile, without scalars,
+ * to sums[number][part], each of m by n. */
+template <class Sums, class Shared, class T, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
+void gemm_part_by(const T *a, const T *b, typename Shared::Number *sums, long m, long n, long k, long parts, long step) {
+  constexpr int TILE = Shared::LINES;
+  const typename Shared::Number *none = nullptr;
+  const long down = (m + TILE - 1) / TILE, across = (n + TILE - 1) / TILE;
+  const long tile = blockIdx.x % (down * across), place = blockIdx.x / (down * across);
+  const long number = place / parts, first = place % parts * step;
+  a += (ONE_A ? 0 : number * m * k) + first * (A_TRANSPOSED ? m : 1);
+  b += (ONE_B ? 0 : number * k * n) + first * (B_TRANSPOSED ? 1 : n);
+  const long row = tile / across * TILE, column = tile % across * TILE;
+  product_by<Sums>(Panel<T, Shared, A_TRANSPOSED>(a, row, m, k), Panel<T, Shared, !B_TRANSPOSED>(b, column, n, k),
+                   k - first < step ? k - first : step, sums + place * m * n + row * n + column, n, m - row, n - column,
+                   none, none);
+}
+
+template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
+void gemm_part(const T *a, const T *b, typename Computed<T>::Number *sums, long m, long n, long k, long parts,
+               long step) {
+  constexpr int K = 1024 / TILE;
+  using Wide = typename Computed<T>::Number;
+  gemm_part_by<NumberSums<Wide, TILE, K>, NumberPanel<Wide, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
+      a, b, sums, m, n, k, parts, step);
+}
+
+template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
+void tensor_gemm_part(const T *a, const T *b, float *sums, long m, long n, long k, long parts, long step) {
+  constexpr int K = 2048 / TILE;
+  if constexpr (ByTensorCores<T>::IS_KNOWN)
+    gemm_part_by<TensorSums<T, TILE, K>, PairPanel<T, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
+        a, b, sums, m, n, k, parts, step);
+  else
+    gemm_part<T, TILE, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(a, b, sums, m, n, k, parts, step);
+}
+
+/* The sums of all parts, always in the same order, for `count` elements of c, `each` of them in a matrix. */
+template <class T, class Wide>
+void gemm_total(const Wide *sums, T *c, long count, long each, long parts, const T *alpha, const T *beta) {
+  const Wide scale = alpha ? Wide(*alpha) : Wide(1), keep = beta ? Wide(*beta) : Wide(0);
+  for (long at = blockIdx.x * 256L + threadIdx.x; at < count; at += gridDim.x * 256L) {
+    const Wide *from = sums + at / each * parts * each + at % each;
+    Wide sum = 0;
+#pragma unroll 4
+    for (long part = 0; part < parts; ++part) sum += from[part * each];
+    c[at] = keep == 0 ? scale * sum : scale * sum + keep * Wide(c[at]);
+  }
+}
 #endif

@@ -46,7 +46,7 @@ def library_kernels() -> Iterator[str]:
     for dtype, transposed, scaled in product(FLOATS, product([0, 1], repeat=2), [0, 1]):
         call = RoutineCall("gemm", (), (m, n, k, batch), (*transposed, 0, 0))
         for kernel in print_routine(call, [dtype] * (5 if scaled else 3)):
-            name = f"gemm__{dtype}_{'nt'[transposed[0]]}{'nt'[transposed[1]]}{'_scaled' * scaled}"
+            name = f"{kernel.name}__{dtype}_{'nt'[transposed[0]]}{'nt'[transposed[1]]}{'_scaled' * scaled}"
             yield with_name(kernel.text, name)
     sizes = [symbol(f"s{number}") for number in range(22)]
     for dtype, wanted, last in product(FLOATS, range(3), range(2)):

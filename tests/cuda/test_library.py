@@ -41,6 +41,29 @@ def test_matrix_products_of_many_sizes(here, dtype):
             np.testing.assert_allclose(found, wanted, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_long_sums_of_products_are_divided(here, dtype):
+    """For each matrix of a batch, with scalars, and each time the same."""
+    rng = np.random.default_rng(0)
+    c, a, b = (rng.normal(size=shape).astype(dtype) for shape in ((7, 9), (7, 2100), (2100, 9)))
+    scalars = np.array(1.5, dtype), np.array(-0.5, dtype)
+    inputs = variables_for([c, a, b, *scalars])
+    scaled = OnDevice(here, inputs, [Gemm()(*inputs)])
+    tolerance = {"float16": 0.2, "float32": 1e-3, "float64": 1e-11}[dtype]
+    wide = [array.astype("float64") for array in (a, b, c)]
+    found = scaled(c, a, b, *scalars)[0]
+    np.testing.assert_allclose(found, 1.5 * wide[0] @ wide[1] - 0.5 * wide[2], atol=tolerance)
+    np.testing.assert_array_equal(found, scaled(c, a, b, *scalars)[0])
+    for a_transposed, b_transposed in itertools.product([False, True], repeat=2):
+        left, right = np.stack([a, a[::-1], 2 * a]), np.stack([b, -b, b])
+        arrays = [swapped.swapaxes(1, 2) if is_transposed else swapped
+                  for swapped, is_transposed in ((left, a_transposed), (right, b_transposed))]
+        x, y = variables_for(arrays)
+        product = MatMul()(swap_last(x) if a_transposed else x, swap_last(y) if b_transposed else y)
+        [found] = OnDevice(here, [x, y], [product])(*arrays)
+        np.testing.assert_allclose(found, left.astype("float64") @ right.astype("float64"), atol=2 * tolerance)
+
+
 def bits_of(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """Elements of any bits, many of them equal, and zeros of both signs."""
     rng = np.random.default_rng(1)
@@ -113,7 +136,8 @@ def test_tensor_cores(here, dtype):
         a, b = variables_for([np.zeros((2, 2), dtype)] * 2)
         product = MatMul()(swap_last(a) if a_transposed else a, swap_last(b) if b_transposed else b)
         multiply = OnDevice(here, [a, b], [product])
-        for m, n, k in [(1, 2, 2), (64, 64, 32), (70, 33, 19), (3, 150, 40), (5, 3, 0), (1030, 1030, 17)]:
+        for m, n, k in [(1, 2, 2), (64, 64, 32), (70, 33, 19), (3, 150, 40), (5, 3, 0), (1030, 1030, 17),
+                        (5, 70, 1601)]:
             left, right = (rng.normal(size=shape).astype(dtype) for shape in ((m, k), (k, n)))
             [found] = multiply(left.T if a_transposed else left, right.T if b_transposed else right)
             exact = left.astype("float64") @ right.astype("float64")
@@ -141,6 +165,7 @@ def test_no_races():
     with device("check") as watched:
         a, b = variables_for([np.zeros((2, 2), "float32")] * 2)
         OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), "float32"), np.ones((40, 65), "float32"))
+        OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((3, 1024), "float32"), np.ones((1024, 5), "float32"))
         for dtype in NARROW:
             a, b = variables_for([np.zeros((2, 2), dtype)] * 2)
             OnDevice(watched, [a, b], [MatMul()(a, b)])(np.ones((70, 40), dtype), np.ones((40, 65), dtype))
@@ -149,4 +174,5 @@ def test_no_races():
             OnDevice(watched, inputs, example.op.make(*inputs))(*example.arrays)
         findings, traffic = software.report()
     assert findings == []
-    assert {row.kernel.rpartition("_")[0] for row in traffic} >= {"gemm", "convolve", "convolve_images"}
+    assert {row.kernel.rpartition("_")[0] for row in traffic} >= {"gemm", "gemm_part", "gemm_total", "convolve",
+                                                                 "convolve_images"}

@@ -18,7 +18,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from symtensor.codegen.cuda.grid import BLOCK, kernel_text
+from symtensor.codegen.cuda import grid
+from symtensor.codegen.cuda.grid import BLOCK, WARP, kernel_text
 from symtensor.codegen.cuda.kernels import print_whole
 from symtensor.codegen.cuda.ordering import print_cumulate, print_search, print_select, print_sort
 from symtensor.codegen.cuda.preamble import kernel_source
@@ -37,8 +38,8 @@ _Printer = Callable[[RoutineCall, Sequence[str]], "Sequence[PrintedKernel] | Non
 LARGE, SMALL, ENOUGH = 128, 64, 64
 """Rows and columns of the tiles of matrix products: large ones read less, small ones are used where there would not be
 enough large ones to keep a device busy."""
-MOST_PARTS, FEWEST_STEPS = 64, 512
-"""Parts of the sums for filters of a convolution, which are long where results are few; and steps of a part."""
+MOST_PARTS, FEWEST_STEPS, BUSY = 64, 512, 256
+"""Parts of sums that are long where results are few; steps of a part; and blocks from which on there are enough."""
 
 
 def print_routine(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] | None:
@@ -65,7 +66,38 @@ def _gemm(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] |
     lines = [f"{function}<{c_type}, {SMALL}, {kinds}>{arguments};"]
     if dtype != "float64":
         lines = [f"if (s3) {function}<{c_type}, {LARGE}, {kinds}>{arguments};", f"else {lines[0]}"]
-    return [_kernel("gemm", "gemm.cuh", dtypes, 1, (m, n, k, large), units, lines)]
+    parts = _parts_of_product(m, n, k, batch)
+    whole = _kernel("gemm", "gemm.cuh", dtypes, 1, (m, n, k, large), units, lines)
+    if parts == 1:
+        return [whole]
+    several = dims.minimum(parts - 1, 1)
+    whole = replace(whole, units=units * (1 - several))
+    return [whole, *_divided_product(call, dtypes, parts, several, f"{function}_part<{c_type}, {SMALL}, {kinds}>")]
+
+
+def _parts_of_product(m: Size, n: Size, k: Size, batch: Size) -> Size:
+    """The parts of the sums of a product, several where there are few tiles and sums are long."""
+    tiles = batch * dims.ceildiv(m, SMALL) * dims.ceildiv(n, SMALL)
+    most = dims.minimum(MOST_PARTS, dims.floordiv(BUSY, dims.maximum(tiles, 1)))
+    return dims.maximum(1, dims.minimum(most, dims.floordiv(k, FEWEST_STEPS)))
+
+
+def _divided_product(call: RoutineCall, dtypes: Sequence[str], parts: Size, several: Size,
+                     function: str) -> list[PrintedKernel]:
+    """Two kernels: sums over parts of k, side by side, and what they amount to."""
+    (m, n, k, batch), wide, last = call.sizes, computed_in(dtypes[0]), len(dtypes) - 1
+    step = dims.ceildiv(dims.ceildiv(k, parts), WARP) * WARP
+    sums = Partial(wide, parts * batch * m * n * several)
+    tiles = batch * dims.ceildiv(m, SMALL) * dims.ceildiv(n, SMALL)
+    first = _kernel("gemm_part", "gemm.cuh", [*dtypes[:2], wide], 1, (m, n, k, parts, step), parts * tiles * several,
+                    [f"{function}(b0, b1, b2, s0, s1, s2, s3, s4);"])
+    scalars = "b1, b2" if last == 4 else "nullptr, nullptr"
+    call_of_total = f"gemm_total<{CUDA.types[dtypes[0]]}>(b0, b{last - 1}, s0, s1, s2, {scalars});"
+    total = _kernel("gemm_total", "gemm.cuh", [wide, *dtypes[2:]], 1, (batch * m * n, m * n, parts),
+                    grid.units(batch * m * n) * several, [call_of_total])
+    unknown = not isinstance(parts, int)
+    return [replace(first, buffers=(0, 1, sums), sometimes=unknown),
+            replace(total, buffers=(sums, *range(2, last + 1)), sometimes=unknown)]
 
 
 def _convolution(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] | None:
