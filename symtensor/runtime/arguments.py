@@ -243,7 +243,7 @@ def _beyond(label: str, value: Any, type: TensorType) -> TypeMismatch:
 def _fits(array: np.ndarray, value: Any, wanted: np.dtype) -> bool:
     """Whether conversion loses nothing; Python numbers, alone or in lists, and NumPy's single floats are weak."""
     kind, other = kind_of(array.dtype), kind_of(wanted)
-    if fits(array.dtype, wanted):
+    if fits(array.dtype, wanted) or (isinstance(value, (list, tuple)) and not array.size):
         return True
     if isinstance(value, np.generic) and kind == "f":
         return other in "fc"

@@ -18,6 +18,7 @@ from symtensor.base.errors import ShapeError, TypeMismatch
 from symtensor.ir.node import Variable, complaint
 from symtensor.ops import index, scalar
 from symtensor.ops.convert import as_variable, together
+from symtensor.ops.effects import Assert
 from symtensor.ops.elementwise import as_bool, cast, zeros_like
 from symtensor.ops.ordering import gather_along
 from symtensor.ops.reduce import reduce_axes
@@ -302,8 +303,8 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
     """How often each of 0, 1, ... up to the largest comes in a vector of integers, none of them negative; int64.
 
     With `weights`, one for each element, their sums, of their dtype; `minlength` is the least length of the result.
-    `assert_nonneg` is accepted for Theano's sake: a negative number raises IndexOutOfRange when computed. Raises
-    TypeMismatch, ShapeError.
+    A negative number raises IndexOutOfRange when computed, and AssertionFailed with `assert_nonneg`, before anything is
+    counted. Raises TypeMismatch, ShapeError.
 
     >>> bincount([0, 2, 2], minlength=4).eval()
     array([1, 0, 2, 0])
@@ -313,6 +314,8 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
         raise complaint(TypeMismatch, "bincount: x must be a vector of integers", x, fix="flatten it, cast it")
     amounts = as_variable(np.int64(1) if weights is None else weights)
     x = cast(x, "int64")
+    if assert_nonneg:
+        x = Assert("bincount: there are negative numbers")(x, reduce_axes("all", scalar.ge(x, 0), [0]))
     lengths = index.join(0, [x + 1, [0 if minlength is None else minlength]])  # type: ignore[operator]
     zeros = broadcast_to(zeros_like(amounts), [reduce_axes("max", lengths, [0])])
     outside = scalar.switch(scalar.lt(x, 0), dimension(zeros, 0), x)  # a negative position would count from the end
@@ -323,12 +326,12 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise"
     """Places in a flattened tensor of shape `dims` from positions, one integer tensor for each axis; int64.
 
     `mode` says what is done about positions out of range: "wrap" or "clip", or nothing for "raise". `order` is "C"
-    (row-major) or "F". Raises TypeMismatch.
+    (row-major) or "F". Raises TypeMismatch, and ShapeError where `dims` has another number of sizes.
 
     >>> ravel_multi_index(([0, 1], [2, 0]), (2, 3)).eval()
     array([2, 3])
     """
-    sizes = [as_size(size) for size in sizes_of(dims, "ravel_multi_index")]
+    sizes = [as_size(size) for size in sizes_of(dims, "ravel_multi_index", len(multi_index))]
     pairs = list(zip(map(as_variable, multi_index), sizes))
     place: Any = 0
     for position, size in pairs if order == "C" else pairs[::-1]:
@@ -336,15 +339,15 @@ def ravel_multi_index(multi_index: Sequence[Any], dims: Any, mode: str = "raise"
     return as_variable(place)
 
 
-def unravel_index(indices: Any, dims: Any, order: str = "C") -> tuple[Variable, ...]:
+def unravel_index(indices: Any, dims: Any, order: str = "C", ndim: int | None = None) -> tuple[Variable, ...]:
     """Positions along each axis of a tensor of shape `dims` from places in it flattened; a tuple of int64 tensors.
 
-    Raises TypeMismatch.
+    `ndim` is the length of `dims`, where that is a vector of which it is not known. Raises TypeMismatch, ShapeError.
 
     >>> [v.type for v in unravel_index([4, 1], (2, 3))]
     [TensorType(int64, (2,)), TensorType(int64, (2,))]
     """
-    sizes = [as_size(size) for size in sizes_of(dims, "unravel_index")]
+    sizes = [as_size(size) for size in sizes_of(dims, "unravel_index", ndim)]
     rest = cast(as_variable(indices), "int64")
     found = []
     for size in reversed(sizes) if order == "C" else sizes:

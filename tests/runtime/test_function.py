@@ -139,6 +139,14 @@ def test_single_floats_of_numpy_fit_float_inputs(backend):
         st.function([T.lscalar()], T.constant(1), on_unused_input="ignore")(np.float64(1.5))
 
 
+def test_a_list_of_nothing_fits_all_inputs(backend):
+    x = T.ivector("x")
+    f = st.function([x], x + 1)
+    assert f([]).dtype == "int32" and f([]).shape == (0,) and f(()).shape == (0,)
+    with pytest.raises(TypeMismatch, match="'x' must be int32, and float64 may not fit it"):
+        f(np.empty(0))
+
+
 def test_number_and_names_of_arguments(backend):
     x = T.dvector("x")
     f = st.function([x], x)

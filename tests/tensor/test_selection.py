@@ -6,7 +6,7 @@ import pytest
 
 import symtensor as st
 import symtensor.tensor as T
-from symtensor.base.errors import IndexOutOfRange, ShapeError, SymtensorError, TypeMismatch
+from symtensor.base.errors import AssertionFailed, IndexOutOfRange, ShapeError, SymtensorError, TypeMismatch
 
 from .agree import agree, numbers, value
 
@@ -183,3 +183,24 @@ def test_bincount_of_what_cannot_be_counted():
         value(T.bincount(T.constant(np.array([1, -1]))))
     with pytest.raises(TypeMismatch, match="bincount: x must be a vector of integers"):
         T.bincount([0.5])
+
+
+def test_shapes_that_are_vectors():
+    shape, places = T.lvector("shape"), T.lvector("places")
+    f = st.function([places, shape], T.unravel_index(places, shape, ndim=3))
+    for found, wanted in zip(f([0, 5, 23], [2, 3, 4]), np.unravel_index([0, 5, 23], (2, 3, 4)), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    x, y = T.lvectors("xy")
+    assert st.function([x, y, shape], T.ravel_multi_index((x, y), shape))([0, 1], [2, 0], [2, 3]).tolist() == [2, 3]
+    with pytest.raises(TypeMismatch, match="unravel_index: the length of the shape is not known"):
+        T.unravel_index(places, shape)
+    with pytest.raises(ShapeError, match="ravel_multi_index: the shape has 3 sizes, not 2"):
+        T.ravel_multi_index((x, y), (2, 3, 4))
+
+
+def test_numbers_that_must_not_be_negative():
+    x = T.lvector("x")
+    f = st.function([x], T.bincount(x, assert_nonneg=True))
+    assert f([1, 1]).tolist() == [0, 2]
+    with pytest.raises(AssertionFailed, match="bincount: there are negative numbers"):
+        f([1, -1])
