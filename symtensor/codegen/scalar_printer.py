@@ -94,7 +94,7 @@ class ScalarPrinter:
         self.fails = any(isinstance(v, Compute) and v.op.definition.fails for v in kernel.values())
         self.lines: list[str] = []
         self.together: Symbol | None = None  # the counter of the loop whose rounds are done several at once
-        self.limits = False  # whether `everywhere` is used
+        self.opening: dict[str, None] = {}  # lines with which the function begins
         self.staged: Staged | None = None  # what is read before the innermost loop and written after it
         self._varying_values: dict[tuple[Value, Symbol], bool] = {}
         self._depth = 1
@@ -103,8 +103,8 @@ class ScalarPrinter:
     def beside(self, kernel: Kernel) -> ScalarPrinter:
         """A printer of another kernel with the same buffers, whose lines go where this one's go, at its depth."""
         other = ScalarPrinter(kernel, self.dialect)
-        other.parameters, other.lines, other._depth, other._defined = (
-            self.parameters, self.lines, self._depth, self._defined)
+        other.parameters, other.opening, other.lines, other._depth, other._defined = (
+            self.parameters, self.opening, self.lines, self._depth, self._defined)
         return other
 
     def functions(self) -> str:
@@ -261,7 +261,7 @@ class ScalarPrinter:
         fixed = self.staged is not None and value in self.staged
         if not fixed and (self._varies(value, self.together) or not self._varies(user, self.together)):
             return name
-        self.limits = True
+        self.opening['  long everywhere = 9223372036854775807;\n  __asm__("" : "+r"(everywhere));'] = None
         return f"({self.counters[self.together]} < everywhere * {name})"
 
     def _varies(self, value: Value, counter: Symbol) -> bool:

@@ -67,9 +67,7 @@ def _print(kernel: Kernel, buffers: tuple[int | Partial, ...]) -> PrintedKernel:
                for slot, dtype in enumerate(kernel.dtypes)]
     header += [f"  const long {name} = sizes[{number}];" for number, name in enumerate(parameters)]
     header.append("  int status = 0;")
-    if printer.limits:
-        header.append('  long everywhere = 9223372036854775807;\n  __asm__("" : "+r"(everywhere));')
-    text = printer.functions() + "\n".join([*header, *printer.lines, "  return status;", "}"]) + "\n"
+    text = printer.functions() + "\n".join([*header, *printer.opening, *printer.lines, "  return status;", "}"]) + "\n"
     rounds = (0, product(kernel.reduce)) if in_order else ()
     return PrintedKernel(kernel.name, text, (*printer.parameters, *rounds), units, _work(kernel),
                          scratch_bytes(printer.schedule), buffers, in_order=in_order, written=kernel.written)

@@ -60,8 +60,13 @@ __all__ = ["NOTHING", "Stretches", "has_stretches"]
 MOST, NARROW = 1024, 64
 """Elements of a stretch, so that the zeros stay cached; rounds up to which a loop is not cut if that is known: what
 conditions leave out is near then, and a mask costs less."""
-NOTHING = f"static char nothing[{2 * MOST * 8}] __attribute__((aligned(64), unused));\n"
-"""Zeros, which pointers enter in the middle: some go on, and some back."""
+NOTHING = f"""static char nothing[{2 * MOST * 8}] __attribute__((aligned(64), unused));
+static inline void wake_nothing(void) {{
+  for (unsigned long i = 0; i < sizeof nothing; i += 4096) ((volatile char *)nothing)[i];
+}}
+"""
+"""Zeros, which pointers enter in the middle: some go on, and some back. Their pages are read once, for a compiler may
+make masked loads of them after all, which do not bring into memory what they leave out."""
 _CUTS = {"lt": (0,), "ge": (0,), "le": (1,), "gt": (1,), "eq": (0, 1), "neq": (0, 1)}
 """What i + d is where its comparison with 0 becomes another one than in the round before."""
 _BACK = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "neq": "neq"}
@@ -152,6 +157,7 @@ class Stretches:
         if self.loads[load] == 0:
             printer.emit(f"const {c_type} {name} = {guard} ? {place} : {printer.dialect.zero(load.dtype)};")
         else:
+            printer.opening["  wake_nothing();"] = None
             printer.emit(f"const {c_type} *{name} = {guard} ? &{place} : (const {c_type} *)(nothing + {MOST * 8});")
         return name
 

@@ -8,6 +8,7 @@ int join(void *const *buffers, const long *sizes, long begin, long end, void *sc
   const long s3 = sizes[3];
   const long s4 = sizes[4];
   int status = 0;
+  wake_nothing();
   long everywhere = 9223372036854775807;
   __asm__("" : "+r"(everywhere));
   const long v0 = s0;
