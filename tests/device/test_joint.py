@@ -93,7 +93,8 @@ def test_launches_in_the_steps_of_a_loop_are_joined_there() -> None:
     (left, right), _ = st.scan(step, outputs_info=[a, b], n_steps=20)
     f = on_device([a, b], [left, right])
     (loop,) = (one for one in f.program.instructions if isinstance(one, Loop))
-    assert loop.end <= len(f.program.instructions) and len(launches(f)) == 3  # two products, and one of both
+    always = [launch for launch in launches(f) if not launch.sometimes]  # others divide long products
+    assert loop.end <= len(f.program.instructions) and len(always) == 3  # two products, and one of both
     x, y = np.eye(2) * 0.5, np.full((3, 3), 0.1)
     for row, other in zip(*f(x, y), strict=True):
         x, y = np.tanh(x @ x), np.tanh(y @ y) + 1
