@@ -173,72 +173,51 @@ void product_tile(Rows next_rows, Columns next_columns, long k, T *c, long strid
   product_by<Sums>(next_rows, next_columns, k, c, stride, m, n, alpha, beta);
 }
 
+/* How T is multiplied: by tensor cores, if they know these numbers. */
+template <class T, int TILE, bool = ByTensorCores<T>::IS_KNOWN> struct Multiplied {
+  static constexpr int K = 1024 / TILE;
+  using Wide = typename Computed<T>::Number;
+  using Sums = NumberSums<Wide, TILE, K>;
+  using Shared = NumberPanel<Wide, TILE, K>;
+};
+template <class T, int TILE> struct Multiplied<T, TILE, true> {
+  static constexpr int K = 2048 / TILE;
+  using Sums = TensorSums<T, TILE, K>;
+  using Shared = PairPanel<T, TILE, K>;
+};
+
 /* A block's tile of the batch: TILE by TILE elements of one c. `ONE_A`: one a is meant for the whole batch. */
-template <class Sums, class Shared, class T, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
-void gemm_by(const T *a, const T *b, T *c, long m, long n, long k, const T *alpha, const T *beta) {
-  constexpr int TILE = Shared::LINES;
+template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
+void gemm(const T *a, const T *b, T *c, long m, long n, long k, const T *alpha, const T *beta) {
+  using By = Multiplied<T, TILE>;
+  using Shared = typename By::Shared;
   const long down = (m + TILE - 1) / TILE, across = (n + TILE - 1) / TILE;
   const long tile = blockIdx.x % (down * across), number = blockIdx.x / (down * across);
   a += ONE_A ? 0 : number * m * k;
   b += ONE_B ? 0 : number * k * n;
   const long row = tile / across * TILE, column = tile % across * TILE;
-  product_by<Sums>(Panel<T, Shared, A_TRANSPOSED>(a, row, m, k), Panel<T, Shared, !B_TRANSPOSED>(b, column, n, k), k,
-                   c + number * m * n + row * n + column, n, m - row, n - column, alpha, beta);
-}
-
-template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
-void gemm(const T *a, const T *b, T *c, long m, long n, long k, const T *alpha, const T *beta) {
-  constexpr int K = 1024 / TILE;
-  using Wide = typename Computed<T>::Number;
-  gemm_by<NumberSums<Wide, TILE, K>, NumberPanel<Wide, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
-      a, b, c, m, n, k, alpha, beta);
-}
-
-/* By tensor cores, if they know these numbers. */
-template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
-void tensor_gemm(const T *a, const T *b, T *c, long m, long n, long k, const T *alpha, const T *beta) {
-  constexpr int K = 2048 / TILE;
-  if constexpr (ByTensorCores<T>::IS_KNOWN)
-    gemm_by<TensorSums<T, TILE, K>, PairPanel<T, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
-        a, b, c, m, n, k, alpha, beta);
-  else
-    gemm<T, TILE, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(a, b, c, m, n, k, alpha, beta);
+  product_by<typename By::Sums>(Panel<T, Shared, A_TRANSPOSED>(a, row, m, k),
+                                Panel<T, Shared, !B_TRANSPOSED>(b, column, n, k), k,
+                                c + number * m * n + row * n + column, n, m - row, n - column, alpha, beta);
 }
 
 /* Where m and n are small and k is long, k is divided: a block adds up `step` of its steps for a tile, without scalars,
  * to sums[number][part], each of m by n. */
-template <class Sums, class Shared, class T, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
-void gemm_part_by(const T *a, const T *b, typename Shared::Number *sums, long m, long n, long k, long parts, long step) {
-  constexpr int TILE = Shared::LINES;
-  const typename Shared::Number *none = nullptr;
+template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
+void gemm_part(const T *a, const T *b, typename Computed<T>::Number *sums, long m, long n, long k, long parts,
+               long step) {
+  using By = Multiplied<T, TILE>;
+  using Shared = typename By::Shared;
+  const typename Computed<T>::Number *none = nullptr;
   const long down = (m + TILE - 1) / TILE, across = (n + TILE - 1) / TILE;
   const long tile = blockIdx.x % (down * across), place = blockIdx.x / (down * across);
   const long number = place / parts, first = place % parts * step;
   a += (ONE_A ? 0 : number * m * k) + first * (A_TRANSPOSED ? m : 1);
   b += (ONE_B ? 0 : number * k * n) + first * (B_TRANSPOSED ? 1 : n);
   const long row = tile / across * TILE, column = tile % across * TILE;
-  product_by<Sums>(Panel<T, Shared, A_TRANSPOSED>(a, row, m, k), Panel<T, Shared, !B_TRANSPOSED>(b, column, n, k),
-                   k - first < step ? k - first : step, sums + place * m * n + row * n + column, n, m - row, n - column,
-                   none, none);
-}
-
-template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
-void gemm_part(const T *a, const T *b, typename Computed<T>::Number *sums, long m, long n, long k, long parts,
-               long step) {
-  constexpr int K = 1024 / TILE;
-  using Wide = typename Computed<T>::Number;
-  gemm_part_by<NumberSums<Wide, TILE, K>, NumberPanel<Wide, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
-      a, b, sums, m, n, k, parts, step);
-}
-
-template <class T, int TILE, bool A_TRANSPOSED, bool B_TRANSPOSED, bool ONE_A, bool ONE_B>
-void tensor_gemm_part(const T *a, const T *b, float *sums, long m, long n, long k, long parts, long step) {
-  constexpr int K = 2048 / TILE;
-  if constexpr (ByTensorCores<T>::IS_KNOWN)
-    gemm_part_by<TensorSums<T, TILE, K>, PairPanel<T, TILE, K>, T, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(
-        a, b, sums, m, n, k, parts, step);
-  else
-    gemm_part<T, TILE, A_TRANSPOSED, B_TRANSPOSED, ONE_A, ONE_B>(a, b, sums, m, n, k, parts, step);
+  product_by<typename By::Sums>(Panel<T, Shared, A_TRANSPOSED>(a, row, m, k),
+                                Panel<T, Shared, !B_TRANSPOSED>(b, column, n, k), k - first < step ? k - first : step,
+                                sums + place * m * n + row * n + column, n, m - row, n - column, none, none);
 }
 
 /* The sums of all parts, always in the same order, for `count` elements of c, `each` of them in a matrix. */

@@ -22,6 +22,7 @@ from symtensor.codegen.cuda import nvrtc
 from symtensor.codegen.cuda.library import print_routine
 from symtensor.codegen.cuda.preamble import preamble
 from symtensor.codegen.cuda.resources import LIMITS, Resources, occupancy
+from symtensor.codegen.dialect import CUDA
 from symtensor.codegen.named import with_name
 from symtensor.ir.routine import RoutineCall
 from symtensor.types.dim import symbol
@@ -104,6 +105,15 @@ def test_resources_are_those_of_the_table(request):
     change = unified_diff(before.splitlines(), now.splitlines(), path.name, "now", lineterm="")
     assert before == now, "\n".join(
         [*change, "", f"if this is meant: pytest {__file__} --update-golden"])
+
+
+@pytest.mark.parametrize("architecture", LIMITS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_numbers_that_tensor_cores_multiply(dtype, architecture):
+    known = dtype == "float16" or (dtype == "bfloat16" and architecture != "sm_75")
+    kernel = print_routine(RoutineCall("gemm", (), tuple(map(symbol, "mnkb")), (0, 0, 0, 0)), [dtype] * 3)[0]
+    claim = f"static_assert(ByTensorCores<{CUDA.types[dtype]}>::IS_KNOWN == {str(known).lower()});"
+    assert nvrtc.compile_text("\n".join([preamble(), kernel.text, claim]), architecture)
 
 
 def test_a_refusal_shows_the_line():

@@ -67,7 +67,7 @@ def test_mixed_precision(dtype: str) -> None:
     (on_device, own), (reference, other) = (mixed.trainer(dtype, device=device) for device in ("cuda", "cpu"))
     assert on_device.placement.library_calls == 0 and not on_device.placement.on_processor
     text = "".join(kernel.text for kernel in on_device.kernels)
-    assert f"tensor_gemm<{dtype}" in text
+    assert f"gemm<{dtype}" in text
     for _ in range(3):
         loss, *slopes = on_device(*mixed.data())
         wanted_loss, *wanted = reference(*mixed.data())

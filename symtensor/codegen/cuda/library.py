@@ -29,7 +29,7 @@ from symtensor.lower.kernel import Kernel, Loop, Reduction, Scope, Store
 from symtensor.lower.target import Partial, PrintedKernel
 from symtensor.types import dim as dims
 from symtensor.types.dim import Size
-from symtensor.types.dtype import FLOATS, NARROW, computed_in
+from symtensor.types.dtype import FLOATS, computed_in
 
 __all__ = ["print_routine"]
 
@@ -59,20 +59,20 @@ def _gemm(call: RoutineCall, dtypes: Sequence[str]) -> Sequence[PrintedKernel] |
     large: Size = 0 if dtype == "float64" else dims.minimum(dims.floordiv(m * n * batch, ENOUGH * LARGE * LARGE), 1)
     tile = SMALL + (LARGE - SMALL) * large
     units = batch * dims.ceildiv(m, tile) * dims.ceildiv(n, tile)
-    c_type, function = CUDA.types[dtype], "tensor_gemm" if dtype in NARROW else "gemm"
+    c_type = CUDA.types[dtype]
     kinds = ", ".join("true" if flag else "false" for flag in call.flags)
     scalars = "b2, b3" if len(dtypes) == 5 else "nullptr, nullptr"
     arguments = f"(b0, b1, b{len(dtypes) - 1}, s0, s1, s2, {scalars})"
-    lines = [f"{function}<{c_type}, {SMALL}, {kinds}>{arguments};"]
+    lines = [f"gemm<{c_type}, {SMALL}, {kinds}>{arguments};"]
     if dtype != "float64":
-        lines = [f"if (s3) {function}<{c_type}, {LARGE}, {kinds}>{arguments};", f"else {lines[0]}"]
+        lines = [f"if (s3) gemm<{c_type}, {LARGE}, {kinds}>{arguments};", f"else {lines[0]}"]
     parts = _parts_of_product(m, n, k, batch)
     whole = _kernel("gemm", "gemm.cuh", dtypes, 1, (m, n, k, large), units, lines)
     if parts == 1:
         return [whole]
     several = dims.minimum(parts - 1, 1)
     whole = replace(whole, units=units * (1 - several))
-    return [whole, *_divided_product(call, dtypes, parts, several, f"{function}_part<{c_type}, {SMALL}, {kinds}>")]
+    return [whole, *_divided_product(call, dtypes, parts, several, f"gemm_part<{c_type}, {SMALL}, {kinds}>")]
 
 
 def _parts_of_product(m: Size, n: Size, k: Size, batch: Size) -> Size:
