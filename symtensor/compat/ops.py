@@ -149,7 +149,7 @@ class Op(nodes.Op, metaclass=_AnyOp):
 
     def R_op(self, inputs: Any, eval_points: Any) -> Any:
         """The tangents of the outputs; by default what transposing the gradient gives."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self} has no R_op")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The output for some inputs, or a list of them; options besides name and return_list are make_node's."""
@@ -221,15 +221,7 @@ class Op(nodes.Op, metaclass=_AnyOp):
     def pullback(self, *values: Any) -> Any:
         count = self._inputs_of(values)
         made = (len(values) - count) // 2
-        inputs, outputs = list(values[:count]), list(values[count:count + made])
-        slopes = [broadcast_like(zeros_like(v), v) if dv is None else dv for v, dv in zip(outputs, values[-made:])]
-        if hasattr(self, "L_op"):
-            found = self.L_op(inputs, outputs, slopes)
-        elif hasattr(self, "grad"):
-            found = self.grad(inputs, slopes)
-        else:
-            raise NotImplementedError(f"{self} has no grad")
-        return [_cotangent(slope, variable) for slope, variable in zip(found, inputs)]
+        return cotangents_by(self, values[:count], values[count:count + made], values[-made:])
 
     def _inputs_of(self, values: Sequence[Any]) -> int:
         """How many of inputs, outputs and cotangents are inputs."""
@@ -322,6 +314,18 @@ def grad_undefined(op: Any, x_pos: int, x: Any, comment: str = "") -> Unknown:
 def grad_not_implemented(op: Any, x_pos: int, x: Any, comment: str = "") -> Unknown:
     """In what `grad` returns: nobody wrote the derivative by input `x_pos`. To ask for it is an error."""
     return Unknown(f"{op} does not say its derivative by argument {x_pos}{': ' * bool(comment)}{comment}")
+
+
+def cotangents_by(op: Any, inputs: Sequence[Any], outputs: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
+    """What the `L_op` or `grad` of a user's op gives, for the compiler: None where nothing depends on an input."""
+    given = [broadcast_like(zeros_like(v), v) if slope is None else slope for v, slope in zip(outputs, slopes)]
+    if hasattr(op, "L_op"):
+        found = op.L_op(list(inputs), list(outputs), given)
+    elif hasattr(op, "grad"):
+        found = op.grad(list(inputs), given)
+    else:
+        raise NotImplementedError(f"{op} has no grad")
+    return [_cotangent(slope, variable) for slope, variable in zip(found, inputs)]
 
 
 def _cotangent(slope: Any, variable: Variable) -> Any:

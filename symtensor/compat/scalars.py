@@ -30,12 +30,13 @@ from typing import Any
 import numpy as np
 
 from symtensor.base.errors import MissingMethodError, TypeMismatch
+from symtensor.compat.ops import cotangents_by
 from symtensor.ir import node as nodes
-from symtensor.ir.node import Unknown, Variable
+from symtensor.ir.node import Variable
 from symtensor.ops import special  # noqa: F401 (defines some of KINDS)
 from symtensor.ops.convert import together
-from symtensor.ops.elementwise import Elementwise, broadcast_shapes, cast, primitives, zeros_like
-from symtensor.ops.shape import broadcast_like, broadcast_to
+from symtensor.ops.elementwise import Elementwise, broadcast_shapes, primitives
+from symtensor.ops.shape import broadcast_to
 from symtensor.ops.size import size_value
 from symtensor.types import dtype as dtypes
 from symtensor.types.tensor import TensorType
@@ -212,16 +213,7 @@ class Applied(nodes.Op):
 
     def pullback(self, *values: Any) -> Any:
         made = len(self.scalar_op.output_types([Scalar("float64")] * max(self.scalar_op.nin, 1)))
-        inputs, outputs = list(values[:len(values) - 2 * made]), list(values[len(values) - 2 * made:-made])
-        slopes = [broadcast_like(zeros_like(v), v) if dv is None else dv for v, dv in zip(outputs, values[-made:])]
-        if hasattr(self.scalar_op, "L_op"):
-            found = self.scalar_op.L_op(inputs, outputs, slopes)
-        elif hasattr(self.scalar_op, "grad"):
-            found = self.scalar_op.grad(inputs, slopes)
-        else:
-            raise NotImplementedError(f"{self} has no grad")
-        return [slope if slope is None or isinstance(slope, Unknown) else cast(together([slope])[0], v.type.dtype)
-                for slope, v in zip(found, inputs)]
+        return cotangents_by(self.scalar_op, values[:-2 * made], values[-2 * made:-made], values[-made:])
 
     def __repr__(self) -> str:
         return repr(self.scalar_op)

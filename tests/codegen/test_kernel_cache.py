@@ -6,7 +6,6 @@ import ctypes
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from symtensor.codegen.cache import LoadedKernel, kernel_key, load_kernels, why
 from symtensor.codegen.seal import seal, unseal
 from symtensor.codegen.store import Store, current
 from symtensor.codegen.toolchain import Toolchain, toolchain
+from tests.threads import in_threads
 
 Start = Callable[..., "subprocess.Popen[str]"]
 pytestmark = pytest.mark.skipif(toolchain() is None, reason="there is no C compiler")
@@ -155,14 +155,10 @@ def test_without_a_cache(directory: Path, fresh: Callable[[], None]) -> None:
 def test_threads(directory: Path) -> None:
     results: list[float] = []
 
-    def work() -> None:
+    def work(number: int) -> None:
         results.extend(call(kernel) for kernel in load_kernels([adder(1), adder(2)]))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(4, work)
     assert sorted(results) == [1.5] * 4 + [2.5] * 4
     assert names(directory, ".tmp") == []
 

@@ -218,6 +218,9 @@ def test_functions_of_numbers():
         def impl(self, x, y):
             return max(x, y)
 
+        def grad(self, inputs, gradients):
+            return [gradients[0] * (inputs[0] >= inputs[1]), theano.gradient.DisconnectedType()()]
+
     class Scaled(UnaryScalarOp):
         nfunc_spec = ("scipy.special.i0e", 1, 1)
 
@@ -233,6 +236,8 @@ def test_functions_of_numbers():
     found = f([[0.0, 1.0]], [3, -3])
     assert [v.tolist() for v in found] == [[[0, 1]], [[3, 1]], [[7, 7]]]
     assert isinstance(step(x).owner.op, theano.tensor.Elemwise)
+    slopes = st.grad(largest(x, T.exp(x)).sum(), x), st.grad(largest(T.exp(x), x).sum(), x)
+    assert [v.tolist() for v in st.function([x], list(slopes))([[0.0]])] == [[[0]], [[1]]]
     y = T.dvector("y")
     bessel = theano.tensor.Elemwise(Scaled(upgrade_to_float))(y)
     value, slope = st.function([y], [bessel, st.grad(bessel.sum(), y)])([0.0, 1.0])

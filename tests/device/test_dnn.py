@@ -6,7 +6,6 @@ import ctypes
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from symtensor.lower.program import Routine
 from symtensor.runtime.cuda import libraries
 from symtensor.tools import doctor
 from symtensor.types.dtype import NARROW, limits
+from tests.threads import in_threads
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import mnist_cnn  # noqa: E402
@@ -401,23 +401,14 @@ def test_from_several_threads(standin: StandIn) -> None:
     reference = st.function([x, w], with_slopes(x, w, T.nnet.conv2d(x, w)), device="cpu")
     arrays = [(whole("float32", 2, 3, 5, width), whole("float32", 4, 3, 2, 2)) for width in (3, 4, 5, 6)]
     wanted = [[value.copy() for value in reference(*pair)] for pair in arrays]
-    failures: list[str] = []
 
     def work(number: int) -> None:
-        try:
-            for turn in range(6):
-                place = (turn + number) % 4
-                for one, other in zip(functions[number](*arrays[place]), wanted[place]):
-                    np.testing.assert_array_equal(one, other)
-        except Exception as error:
-            failures.append(str(error))
+        for turn in range(6):
+            place = (turn + number) % 4
+            for one, other in zip(functions[number](*arrays[place]), wanted[place]):
+                np.testing.assert_array_equal(one, other)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    in_threads(4, work)
 
 
 @pytest.mark.parametrize("mode", ["auto", True])

@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from symtensor.base.config import config
 from symtensor.base.errors import DeviceError, IndexOutOfRange, OutOfMemory
 from symtensor.runtime.core import core
 from symtensor.runtime.cuda.devices import open_device
+from tests.threads import in_threads
 
 RNG = np.random.default_rng(1)
 A = RNG.standard_normal((33, 20)).astype("float32")
@@ -314,23 +314,15 @@ def test_out_of_memory_says_what_is_live_and_passes() -> None:
 
 def test_threads_share_a_device() -> None:
     f = st.function([X], [T.exp(X).sum(axis=1), T.dot(X, X.T)], device="cuda")
-    failures: list[BaseException] = []
 
-    def run(seed: int) -> None:
-        try:
-            for _ in range(5):
-                x = np.random.default_rng(seed).standard_normal((10 + seed, 6)).astype("float32")
-                sums, product = f(x)
-                np.testing.assert_allclose(sums, np.exp(x).sum(axis=1), rtol=1e-4)
-                np.testing.assert_allclose(product, x @ x.T, rtol=1e-4, atol=1e-4)
-        except BaseException as error:  # noqa: BLE001
-            failures.append(error)
-    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    def work(number: int) -> None:
+        for _ in range(5):
+            x = np.random.default_rng(number).standard_normal((10 + number, 6)).astype("float32")
+            sums, product = f(x)
+            np.testing.assert_allclose(sums, np.exp(x).sum(axis=1), rtol=1e-4)
+            np.testing.assert_allclose(product, x @ x.T, rtol=1e-4, atol=1e-4)
+
+    in_threads(4, work)
 
 
 def test_names_of_devices_that_are_not_there() -> None:

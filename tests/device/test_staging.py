@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 import numpy as np
 import pytest
 
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import IndexOutOfRange
+from tests.threads import in_threads
 
 X, I = T.fvector("x"), T.lvector("i")  # noqa: E741
 PIECE = 2**20 // 4
@@ -86,19 +84,12 @@ def test_a_value_that_comes_from_one_device_and_goes_to_another() -> None:
 
 
 def test_threads_share_the_way() -> None:
-    failed: list[Any] = []
-
     def work(number: int) -> None:
         f = st.function([X], [X + number, X[:7] * number], device=f"cuda{number % 2}")
         for size in (5, 3 * PIECE, 1000):
             x = np.full(size, number, "float32")
             for _ in range(3):
                 first, second = f(x)
-                if not (first == 2 * number).all() or not (second == number * number).all():
-                    failed.append((number, size))
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
+                assert (first == 2 * number).all() and (second == number * number).all()
+
+    in_threads(4, work)

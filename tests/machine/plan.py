@@ -6,7 +6,6 @@ import ctypes
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -242,26 +241,6 @@ def positives(pick: Callable[[np.ndarray], Any] = lambda x: x[x > 0]) -> Any:
     plan.instructions.append(Copy(t, y))
     plan.results.append(found)
     return plan.function("list")
-
-
-def in_threads(count: int, work: Callable[[int], None]) -> None:
-    """`work(number)` in several threads at once; the first exception is raised here."""
-    errors: list[BaseException] = []
-
-    def guarded(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(n,)) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    if errors:
-        raise errors[0]
 
 
 def run(code: str) -> str:

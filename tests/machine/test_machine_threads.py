@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plan import Failed, Plan, affine_steps, in_threads, run
+from plan import Failed, Plan, affine_steps, run
 
 from symtensor.lower.program import SizeCode
 from symtensor.runtime.core import core
+from tests.threads import in_threads
 
 
 def test_work_is_divided() -> None:

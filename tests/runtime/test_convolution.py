@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 import symtensor as st
 import symtensor.tensor as T
 from symtensor.runtime.core import core, load_library
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.skipif(core is None, reason="the C runtime is not built")
 
@@ -93,16 +93,10 @@ def test_from_several_threads() -> None:
     x, w = whole(random, 4, 8, 20, 20).astype("float32"), whole(random, 8, 8, 3, 3).astype("float32")
     functions = [function("float32", border_mode="half") for _ in range(4)]
     wanted = [a.copy() for a in functions[0](x, w)]
-    failures: list[int] = []
 
     def work(number: int) -> None:
         for _ in range(20):
-            if any((one != other).any() for one, other in zip(functions[number](x, w), wanted)):
-                failures.append(number)
+            for one, other in zip(functions[number](x, w), wanted):
+                np.testing.assert_array_equal(one, other)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    in_threads(4, work)

@@ -1,6 +1,5 @@
 """`function`: what goes in, what comes out, what is updated, and what each mistake says."""
 
-import threading
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from symtensor.base.errors import (
     UnusedInputError,
 )
 from symtensor.codegen.toolchain import toolchain
+from tests.threads import in_threads
 
 BACKENDS = ["c", "numpy"]
 
@@ -418,21 +418,15 @@ def test_shapes_known_only_from_data(backend):
 def test_threads_share_a_function():
     x = T.dmatrix("x")
     f = st.function([x], T.nnet.softmax(x).sum(axis=0))
-    failures = []
 
-    def work(size):
+    def work(number):
+        size = (3, 40, 500, 1000)[number]
         given = np.random.RandomState(size).randn(size, 50)
         expected = np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
         for _ in range(50):
-            if not np.allclose(f(given), expected.sum(axis=0)):
-                failures.append(size)
+            np.testing.assert_allclose(f(given), expected.sum(axis=0))
 
-    threads = [threading.Thread(target=work, args=(size,)) for size in (3, 40, 500, 1000)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    in_threads(4, work)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (1, 1), (257, 3), (3, 1030)])

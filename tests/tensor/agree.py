@@ -4,7 +4,9 @@ import numpy as np
 
 from symtensor.ir.graph import Graph
 from symtensor.ir.interpret import evaluate, evaluate_graph
+from symtensor.lower.program import Call
 from symtensor.ops.size import size_value
+from symtensor.runtime.function import function
 from symtensor.types.tensor import TensorType
 
 
@@ -48,3 +50,18 @@ def numbers(*shape, dtype="float64", seed=0):
     if np.dtype(dtype).kind == "c":
         return (drawn + 1j * np.random.default_rng(seed + 1).normal(size=shape)).astype(dtype)
     return drawn.astype(dtype)
+
+
+def agree_compiled(build, meaning, cases, dtype, tolerance):
+    """Assert that a compiled function of matrices gives what `meaning` does for each case, without calling Python."""
+    real = np.empty(0, dtype).real.dtype.name
+    for arrays in cases:
+        arrays = [array.astype(dtype) for array in arrays]
+        inputs = [TensorType(dtype, [None] * array.ndim)(f"x{i}") for i, array in enumerate(arrays)]
+        f = function(inputs, build(*inputs))
+        found, wanted = f(*arrays), meaning(*arrays)
+        pairs = zip(found, wanted) if isinstance(found, list) else [(found, wanted)]
+        for one, own in ((one, np.asarray(own)) for one, own in pairs):
+            assert one.shape == own.shape and one.dtype == {"c": dtype, "f": real, "i": "int64"}[own.dtype.kind]
+            np.testing.assert_allclose(one, own, tolerance, tolerance * max(1, abs(own).max(initial=0)))
+        assert not [i for i in f.program.instructions if isinstance(i, Call)]

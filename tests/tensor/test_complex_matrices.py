@@ -8,7 +8,8 @@ import symtensor as st
 import symtensor.tensor as T
 from symtensor.base.errors import AssertionFailed, LinearAlgebraError
 from symtensor.gradient import verify_grad
-from symtensor.lower.program import Call
+
+from .agree import agree_compiled
 
 rng = np.random.default_rng(2)
 
@@ -74,19 +75,7 @@ FUNCTIONS = {
 @pytest.mark.parametrize("dtype", ["complex128", "complex64"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values(name, dtype):
-    build, meaning, cases = FUNCTIONS[name]
-    tolerance = 1e-9 if dtype == "complex128" else 3e-3
-    real = "float64" if dtype == "complex128" else "float32"
-    for arrays in cases:
-        arrays = [array.astype(dtype) for array in arrays]
-        inputs = [T.tensor(dtype, shape=[None] * array.ndim, name=f"x{i}") for i, array in enumerate(arrays)]
-        f = st.function(inputs, build(*inputs))
-        found, wanted = f(*arrays), meaning(*arrays)
-        pairs = zip(found, wanted) if isinstance(found, list) else [(found, wanted)]
-        for one, own in ((one, np.asarray(own)) for one, own in pairs):
-            assert one.shape == own.shape and one.dtype == {"c": dtype, "f": real, "i": "int64"}[own.dtype.kind]
-            np.testing.assert_allclose(one, own, tolerance, tolerance * max(1, abs(own).max(initial=0)))
-        assert not [i for i in f.program.instructions if isinstance(i, Call)]  # no Python while it runs
+    agree_compiled(*FUNCTIONS[name], dtype, 1e-9 if dtype == "complex128" else 3e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
