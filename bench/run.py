@@ -31,8 +31,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 README = HERE.parent / "README.md"
 CACHE = Path(sys.prefix, "cache")
-TIMED = ("overhead", "chain", "rows", "sums", "mlp", "cnn", "loops", "ordering", "sampling", "sparse_products",
-         "linalg", "per_example")
+TIMED = ("overhead", "chain", "rows", "sums", "mlp", "cnn", "loops", "joining", "ordering", "sampling",
+         "sparse_products", "linalg", "per_example")
 PACKAGES = ("symtensor", "numpy", "torch", "jax", "pytensor", "numba")
 
 
